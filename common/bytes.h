@@ -1,0 +1,62 @@
+/* Bytes: a span that somebody else owns, and a buffer that grows up to a limit.
+ *
+ * Spans are not NUL-terminated and may hold NUL. */
+#ifndef GARNER_COMMON_BYTES_H
+#define GARNER_COMMON_BYTES_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bytes {
+    const char *data;
+    size_t len;
+};
+
+/* A span of a string literal, and how to print a span with "%.*s". */
+#define BYTES(literal) ((struct bytes){"" literal, sizeof(literal) - 1})
+#define BYTES_ARG(b) (int)((b).len), (b).data
+
+struct bytes bytes_of(const char *text); /* null gives the empty span */
+bool bytes_equal(struct bytes a, struct bytes b);
+bool bytes_is(struct bytes a, const char *text);
+bool bytes_is_nocase(struct bytes a, const char *text);  /* ASCII case only */
+bool bytes_starts(struct bytes a, const char *prefix);
+int bytes_compare(struct bytes a, struct bytes b);       /* as memcmp, a prefix comes first */
+struct bytes bytes_from(struct bytes a, size_t offset);  /* the rest; empty when past the end */
+struct bytes bytes_trim(struct bytes a);                 /* without ASCII white space at both ends */
+
+/* A whole number without sign, digits only. False when it isn't one or doesn't fit. */
+bool bytes_to_u64(struct bytes a, uint64_t *out);
+
+/* True if all of it is valid UTF-8 (no surrogates, nothing overlong); else `*bad` is the offset of the
+ * first wrong byte. NUL is valid. `bad` may be null. */
+bool bytes_is_utf8(struct bytes a, size_t *bad);
+
+/* A buffer. All zero is an empty one; `data` is null until something was added. Always has a NUL
+ * behind its last byte once there is data, so text can be handed to C functions. */
+struct buffer {
+    char *data;
+    size_t len;
+    size_t cap;
+};
+
+void buffer_close(struct buffer *b); /* frees, and empties: safe twice */
+void buffer_reset(struct buffer *b); /* empties, keeps the memory */
+void buffer_reserve(struct buffer *b, size_t more);
+void buffer_add(struct buffer *b, const void *data, size_t len);
+void buffer_add_bytes(struct buffer *b, struct bytes span);
+void buffer_add_text(struct buffer *b, const char *text);
+void buffer_add_char(struct buffer *b, char c);
+void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct bytes buffer_bytes(const struct buffer *b);
+const char *buffer_text(const struct buffer *b); /* NUL-terminated; "" when empty */
+
+/* Big-endian, so that keys sort by their number. */
+void be32_put(void *to, uint32_t value);
+void be64_put(void *to, uint64_t value);
+uint32_t be32_get(const void *from);
+uint64_t be64_get(const void *from);
+
+#endif

@@ -1,0 +1,70 @@
+/* Every limit of Garner, by name. Meeting one is a clear error, never a surprise. docs/limits.md
+ * explains them for users; a test keeps the two together. */
+#ifndef GARNER_COMMON_LIMITS_H
+#define GARNER_COMMON_LIMITS_H
+
+#include <stdint.h>
+
+enum {
+    /* Bodies and documents. */
+    LIMIT_BODY_BYTES = 64 << 20,       /* of one answer, decompressed */
+    LIMIT_ERROR_BODY_BYTES = 64 << 10, /* of an answer that is an error: read for its code, then cut */
+    LIMIT_HEADER_BYTES = 256 << 10,    /* of one answer's headers together */
+    LIMIT_DEPTH = 256,                 /* arrays and objects within each other */
+    LIMIT_NUMBER_BYTES = 4096,         /* a number's literal */
+    LIMIT_DOCUMENT_BYTES = 16 << 20,   /* one resource as MessagePack */
+    LIMIT_ITEMS_PER_PAGE = 1 << 20,
+    LIMIT_ID_BYTES = 4096, /* a resource's id */
+
+    /* Listings. */
+    LIMIT_PAGES = 1000000,   /* pages_max: of one listing */
+    LIMIT_TOKEN_BYTES = 64 << 10,
+    LIMIT_REDIRECTS = 5,     /* of one request, all within its origin */
+    LIMIT_TRIES = 5,         /* of one request */
+    LIMIT_ROWS = 0x7fffffff, /* of one collection, ever */
+    LIMIT_GUARD_LISTINGS = 16, /* what `guard.listings` may ask for: a delete names them all */
+    LIMIT_PARENTS = 4,       /* collections within each other */
+
+    /* Requests. */
+    LIMIT_URL_BYTES = 64 << 10,
+    LIMIT_REQUEST_BYTES = 1 << 20, /* body or form */
+    LIMIT_TRANSFERS = 256,         /* at once, of one thread */
+    LIMIT_TRANSFERS_PER_KEY = 8,   /* at once of one limit key, when `concurrency` isn't set */
+    LIMIT_CONNECTIONS_PER_HOST = 8,
+    LIMIT_CONNECT_MS = 10000,
+    LIMIT_SILENCE_MS = 30000,   /* no byte for so long ends a transfer */
+    LIMIT_TRANSFER_MS = 300000, /* a whole answer */
+    LIMIT_RETRY_FIRST_MS = 500, /* the first retry waits up to this, then twice as long each time */
+    LIMIT_RETRY_MAX_MS = 20000,
+    LIMIT_RETRY_AFTER_MS = 120000, /* a longer Retry-After ends the request */
+    LIMIT_COMMAND_MS = 30000,      /* an exec credential or login */
+    LIMIT_COMMAND_BYTES = 1 << 20, /* its standard output */
+
+    /* Files that people write. */
+    LIMIT_YAML_BYTES = 8 << 20,
+    LIMIT_ACCOUNTS = 100000,
+    LIMIT_COLLECTIONS = 4096, /* in one provider file */
+    LIMIT_SPLITS = 256,
+
+    /* The store. */
+    LIMIT_SHARDS = 16384,
+    LIMIT_SHARDS_DEFAULT = 256,
+    LIMIT_COMMIT_ITEMS = 10000, /* a commit gathers up to so many items … */
+    LIMIT_COMMIT_MS = 500,      /* … or for so long */
+    LIMIT_RECEIPTS = 16,        /* kept of a collection, beside those that deletes rest on */
+    LIMIT_KEY_BYTES = 511,      /* LMDB's own */
+    LIMIT_RECORD_BYTES = 64 << 20,
+};
+
+/* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a
+ * process has 128 TiB of addresses). */
+#define LIMIT_MAP_BYTES_DEFAULT ((uint64_t)64 << 30)
+#define LIMIT_MAP_BYTES_MIN ((uint64_t)1 << 20)
+#define LIMIT_MAPS_BYTES ((uint64_t)64 << 40)
+
+_Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a body");
+_Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");
+_Static_assert(LIMIT_RETRY_MAX_MS <= LIMIT_RETRY_AFTER_MS, "our own patience is the shorter one");
+_Static_assert(LIMIT_SILENCE_MS < LIMIT_TRANSFER_MS, "silence is noticed first");
+
+#endif

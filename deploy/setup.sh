@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Install what Garner needs to be built, tested and tried, on Debian 12 or 13. Can be run again: it
+# installs only what is missing and says what it does.
+#
+#   deploy/setup.sh          everything: build, tests, quickstart
+#   deploy/setup.sh --list   print the packages and stop
+set -euo pipefail
+
+say() { printf 'setup: %s\n' "$*"; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+[ -r /etc/os-release ] || die "/etc/os-release is missing: this script knows Debian 12 and 13 only"
+# shellcheck disable=SC1091
+. /etc/os-release
+release=${VERSION_CODENAME:-unknown}
+
+packages=(
+    gcc g++ clang clang-format libclang-rt-dev cmake ninja-build git ca-certificates curl openssl
+    libnng-dev liblmdb-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev
+    libxml2-dev libxxhash-dev libroaring-dev libfyaml-dev libarchive-dev libssl-dev
+    libmicrohttpd-dev libcmocka-dev libyyjson-dev
+    python3 python3-pytest python3-yaml docker-registry
+)
+case $release in
+    bookworm) packages=("${packages[@]/libclang-rt-dev/libclang-rt-14-dev}" libmsgpack-dev) ;;
+    trixie) packages=("${packages[@]/libclang-rt-dev/libclang-rt-19-dev}" libmsgpack-c-dev) ;;
+    *) die "Debian '$release' is not known here: use Debian 12 (bookworm) or 13 (trixie), or install the packages of 'deploy/setup.sh --list' by hand" ;;
+esac
+if [ "${1:-}" = --list ]; then
+    printf '%s\n' "${packages[@]}"
+    exit 0
+elif [ $# -gt 0 ]; then
+    die "'$1' is not an option: use --list or nothing"
+fi
+
+missing() {
+    local package
+    for package in "${packages[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || printf '%s\n' "$package"
+    done
+}
+
+mapfile -t wanted < <(missing)
+if [ ${#wanted[@]} -eq 0 ]; then
+    say "all ${#packages[@]} packages are installed"
+    exit 0
+fi
+
+sudo=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "run this as root (or install sudo): it installs ${wanted[*]}"
+    sudo=(sudo)
+fi
+apt() { "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -qq "$@"; }
+
+say "reading the package lists"
+apt update
+
+# yyjson came into Debian with 13. On 12 its two packages, which need nothing newer than Debian 12's
+# C library, are taken from 13 of the same mirror; the pin keeps everything else of 13 out.
+if [ "$release" = bookworm ] && ! apt-cache show libyyjson-dev >/dev/null 2>&1; then
+    base=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' |
+        awk '$2 == "bookworm" || $2 == "stable" || $2 == "oldstable" { print $1; exit }')
+    [ -n "$base" ] || die "no apt source for Debian 12 found: add one to /etc/apt/sources.list"
+    say "adding $base trixie, pinned to libyyjson0 and libyyjson-dev alone"
+    "${sudo[@]}" tee /etc/apt/preferences.d/garner-yyjson >/dev/null <<'PIN'
+Package: *
+Pin: release n=trixie
+Pin-Priority: -1
+
+Package: libyyjson0 libyyjson-dev
+Pin: release n=trixie
+Pin-Priority: 500
+PIN
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $base trixie main" |
+        "${sudo[@]}" tee /etc/apt/sources.list.d/garner-yyjson.list >/dev/null
+    apt update
+fi
+
+say "installing ${wanted[*]}"
+apt install --no-install-recommends -y "${wanted[@]}" >/dev/null
+mapfile -t wanted < <(missing)
+[ ${#wanted[@]} -eq 0 ] || die "apt did not install: ${wanted[*]}"
+say "done"
