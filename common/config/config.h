@@ -1,0 +1,60 @@
+/* The configuration (CONTRACTS, section 2): what to harvest, with which credentials, and where to keep it.
+ *
+ * Plain structs in an arena; read once, completely checked, then only read. */
+#ifndef GARNER_COMMON_CONFIG_H
+#define GARNER_COMMON_CONFIG_H
+
+#include "common/yaml/yaml.h"
+
+enum credential_kind { CREDENTIAL_ENV, CREDENTIAL_FILE, CREDENTIAL_EXEC, CREDENTIAL_PLAIN };
+
+/* A reference to a secret; the secret itself is read by credential_resolve and never printed. */
+struct credential {
+    const char *name; /* of {credentials.NAME} */
+    enum credential_kind kind;
+    const char *text;           /* variable, path (made absolute) or the plain secret */
+    const char *const *command; /* of exec: ended by null */
+    const yaml_node *place;
+};
+
+struct config_account {
+    const char *id;
+    const char *provider;
+    const char *const *regions; /* ended by null; null when the key isn't there */
+    uint32_t splits;            /* 1 to LIMIT_SPLITS */
+    struct value keys;          /* the other keys, an object of strings: {account.KEY} */
+    const struct credential *credentials;
+    uint32_t credential_count;
+    const yaml_node *place;
+};
+
+struct config {
+    struct arena arena;
+    struct yaml_file *file;
+    const char *path;
+    const char *data; /* absolute or relative to the working folder, not to the file any more */
+    const char *const *providers; /* paths, likewise; ended by null */
+    uint32_t provider_count;
+    struct config_account *accounts;
+    uint32_t account_count;
+    const char *http;   /* null: none */
+    const char *listen; /* default tcp://127.0.0.1:7801 */
+    int64_t retention_age_ms;
+    uint64_t retention_bytes;
+    uint32_t shards; /* a shard count of 1 to LIMIT_SHARDS */
+    uint32_t followers;
+    int64_t lease_ms;
+    uint64_t map_size; /* bytes of address space a shard's file may grow to */
+};
+
+/* Read and check a configuration file. What is wrong goes into the report; null only if nothing could be
+ * made of it. With errors in the report the result must not be run. config_close(NULL) is fine. */
+struct config *config_open(const char *path, struct yaml_report *report);
+void config_close(struct config *config);
+
+/* Resolve a credential into `out` (replaced): environment, file (without one trailing newline), command
+ * (standard output without one trailing newline; blocks up to LIMIT_COMMAND_MS), or plain text.
+ * Returns 0 or ERR_CREDENTIALS; the sentence names the reference, never the secret. */
+int credential_resolve(const struct credential *credential, struct buffer *out, struct error *e);
+
+#endif

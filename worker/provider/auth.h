@@ -1,0 +1,46 @@
+/* Auth: what makes a request be somebody's, as plain decisions.
+ *
+ * Kinds none, basic, bearer and header need only credentials. login and exec need a session: a token
+ * that was fetched and may expire. One session serves all collections of an account that share an auth.
+ *
+ *   NONE --need--> RENEWING --token--> READY --expires or 401--> RENEWING
+ *                     |                                             |
+ *                     +--error--> FAILED --retry time passed--------+    */
+#ifndef GARNER_AUTH_H
+#define GARNER_AUTH_H
+
+#include "worker/provider/request.h"
+
+struct auth_session {
+    int state; /* enum auth_state, auth.c */
+    struct buffer token;
+    uint64_t generation; /* grows with each token: tells a 401 of an old token from one of the new */
+    int64_t expires_ms;  /* INT64_MAX: not known */
+    struct error error;  /* why the last renewal failed */
+    int64_t failed_ms;
+};
+
+enum auth_need { AUTH_GO, AUTH_RENEW, AUTH_WAIT, AUTH_FAIL };
+
+/* May a request go out now? AUTH_RENEW: the caller must renew (this call moves the session to
+ * RENEWING, so exactly one caller is told); AUTH_WAIT: somebody else is renewing; AUTH_FAIL: a renewal
+ * failed (session->error says why). Renews 30 s before expiry, at once when shorter-lived. */
+enum auth_need auth_need(struct auth_session *session, const struct auth_def *def, int64_t now_ms);
+
+/* A 401 came to a request that was sent with that generation's token. True: renew once and ask the same
+ * page again. False: the kind has no session, or the token that failed was fresh. */
+bool auth_rejected(struct auth_session *session, const struct auth_def *def, uint64_t generation, bool fresh);
+
+/* The result of a renewal: `answer` and its decoded body (exec: status 200, no headers, standard output
+ * as body). Takes token and expiry, or sets the error (ERR_LOGIN). */
+int auth_renewed(struct auth_session *session, const struct auth_def *def, const struct answer *answer,
+                 const struct value *body, int64_t now_ms, struct error *e);
+void auth_failed(struct auth_session *session, const struct error *e, int64_t now_ms);
+
+/* Add what the kind needs to a request's parts. 0, ERR_PLACEHOLDER or ERR_CREDENTIALS. */
+int auth_apply(const struct auth_def *def, const struct auth_session *session,
+               const struct placeholders *values, struct request_parts *parts, struct error *e);
+
+void auth_session_close(struct auth_session *session); /* wipes the token */
+
+#endif

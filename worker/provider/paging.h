@@ -1,0 +1,45 @@
+/* Paging: what to ask for next, and when a listing has ended (CONTRACTS, section 1, Paging). Pure.
+ *
+ * One `struct paging` lives as long as a listing. Tokens that were seen are kept as 64-bit hashes of
+ * 128-bit digests, so a listing of a million pages takes some megabytes. */
+#ifndef GARNER_PAGING_H
+#define GARNER_PAGING_H
+
+#include "worker/provider/request.h"
+
+struct paging; /* opaque */
+
+enum paging_verdict {
+    PAGING_MORE, /* ask again: paging_apply knows with what */
+    PAGING_END,  /* the listing is complete */
+};
+
+/* What winnowing saw of a page, for the styles whose end depends on it. */
+struct page_seen {
+    uint64_t items;             /* that came */
+    bool repeats;               /* non-empty, and every item was seen before in this listing */
+    const struct value *last_item; /* null when the page is empty */
+    struct bytes last_id;
+};
+
+struct paging *paging_open(const struct collection_def *def, struct bytes origin);
+void paging_close(struct paging *paging);
+
+/* Put the current position and page size into the next request's parts. For links: the URL (query is
+ * not added again, method, headers and auth are). 0 or an error of request_set. */
+int paging_apply(const struct paging *paging, struct request_parts *parts, struct error *e);
+
+/* Take in an answer whose page was read; `body` is its decoded document. On success `*verdict` is set,
+ * and `*sound` is cleared when the listing can't be sound any more (a total that differs, a short
+ * repeating page of offset or number; `*why` then says it, a static or arena text).
+ * Errors: ERR_LOOP (token, link or page seen before), ERR_PAGING (more is true and nothing to go on
+ * with; a token that is no scalar and can't go where it should; a last page that is no number),
+ * ERR_REDIRECT (a link to another origin that isn't allowed), ERR_LIMIT (pages_max, token too long).
+ * After an error the listing is over. */
+int paging_next(struct paging *paging, const struct answer *answer, const struct value *body,
+                const struct page_seen *seen, enum paging_verdict *verdict, bool *sound, const char **why,
+                struct error *e);
+
+uint64_t paging_page(const struct paging *paging); /* the page being asked for, from 1 */
+
+#endif

@@ -1,0 +1,53 @@
+/* Templates: text with {placeholders}, `{{` and `}}` for braces. Pure. */
+#ifndef GARNER_TEMPLATE_H
+#define GARNER_TEMPLATE_H
+
+#include "common/value/pointer.h"
+
+/* One resource whose parts placeholders may name: a parent, its parent, …, or an item. */
+struct resource_view {
+    struct bytes id;
+    const struct value *document; /* null when it isn't known */
+    const struct resource_view *parent;
+};
+
+/* What placeholders stand for. Null parts have no value. Nothing is owned. */
+struct placeholders {
+    struct bytes account_id;
+    const struct value *account_keys; /* object of strings */
+    const struct value *credentials;  /* object of strings: resolved secrets */
+    const struct value *vars;
+    const char *region;
+    const struct resource_view *parent;
+    const struct resource_view *item; /* {id}, {item:/POINTER} */
+    struct bytes token;               /* {token} in an auth's format */
+    bool has_token;
+};
+
+/* Which placeholders a text may use, for checking at start. */
+enum {
+    ALLOW_ACCOUNT = 1 << 0, ALLOW_REGION = 1 << 1, ALLOW_CREDENTIALS = 1 << 2, ALLOW_VARS = 1 << 3,
+    ALLOW_PARENT = 1 << 4,  ALLOW_ITEM = 1 << 5, /* {id} and {item:…} */
+    ALLOW_TOKEN = 1 << 6,
+};
+
+enum template_encoding {
+    TEMPLATE_PLAIN,
+    TEMPLATE_URL, /* one at the very start goes in as it is, others percent-encoded as one path segment */
+    TEMPLATE_ID,  /* values with "/" and "%" percent-encoded, nothing else */
+};
+
+/* Expand a template onto `out`. Returns 0 or ERR_PLACEHOLDER: which one has no value, and why. Values of
+ * pointers are a scalar's text; null, arrays and objects are no value. */
+int template_expand(const char *text, const struct placeholders *values, enum template_encoding encoding,
+                    struct buffer *out, struct error *e);
+
+/* Check a template: its syntax, and that it names only known and allowed placeholders. `parents` is how
+ * many parents there are. Calls `use(context, kind, name)` (may be null) for each {account.KEY}
+ * (kind "account"), {credentials.NAME} ("credentials") and {vars.NAME} ("vars"). Returns 0 or ERR_CONFIG
+ * with a sentence that names the nearest known placeholder. */
+int template_check(const char *text, unsigned allowed, unsigned parents,
+                   void (*use)(void *context, const char *kind, struct bytes name), void *context,
+                   struct error *e);
+
+#endif
