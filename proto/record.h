@@ -1,0 +1,85 @@
+/* Records as plain structs: receipts, collections, missing rows; and to and from protobuf.
+ *
+ * Unpacked texts live in the arena. Foreign bytes are validated: sizes, UTF-8 where text is meant, ranges;
+ * a record that can't be what was written is ERR_CORRUPT. */
+#ifndef GARNER_PROTO_RECORD_H
+#define GARNER_PROTO_RECORD_H
+
+#include "common/arena.h"
+#include "common/error.h"
+#include "common/hash.h"
+#include "common/limits.h"
+
+struct receipt_id {
+    uint32_t shard, collection;
+    uint64_t harvest; /* from 1; 0 is none */
+};
+
+enum { RECEIPT_ID_TEXT_BYTES = 48 };
+
+/* "12-5-43": shard, collection, harvest. What users see and search for. Returns `out`. */
+char *receipt_id_text(struct receipt_id id, char out[RECEIPT_ID_TEXT_BYTES]);
+
+struct receipt {
+    struct receipt_id id;
+    int64_t started_ms, ended_ms;
+    bool complete, sound;
+    const char *unsound; /* null when it is sound or incomplete */
+    enum err error;      /* ERR_OK when complete */
+    const char *cause;   /* null when complete */
+    uint64_t pages, items, requests, bytes;
+    uint64_t created, updated, deleted, unchanged, missing, held, duplicate_keys;
+    const struct receipt_id *rests_on;
+    uint32_t rests_on_count;
+};
+
+void receipt_pack(const struct receipt *receipt, struct buffer *out);
+int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out, struct error *e);
+
+/* As JSON: {"id":"12-5-43","started":time,"ended":time,"complete":true,"sound":true,"unsound":null,
+ * "error":null,"cause":null,"pages":1,…,"rests_on":[]}. */
+void receipt_to_json(const struct receipt *receipt, struct buffer *out);
+
+/* Which collection: what is unique in a shard. `parent` is the parent resource's id; with parents within
+ * each other the ids from the root on, joined by "/", each with "/" and "%" percent-encoded. */
+struct collection_key {
+    struct bytes provider, account, type;
+    struct bytes region, parent; /* data is null where there is none */
+};
+
+struct collection_record {
+    uint32_t id; /* from 1 */
+    struct collection_key key;
+    uint32_t parent_collection, parent_row; /* collection 0: no parent */
+    struct digest definition, id_rule;
+    const struct bytes *ignore, *unordered; /* pointers as written */
+    uint32_t ignore_count, unordered_count;
+    uint64_t rows;         /* live ones */
+    uint32_t next_row;     /* from 0 on; never used again */
+    uint64_t next_harvest; /* from 1 on */
+    uint64_t sound_harvest; /* the last sound one; 0: none yet */
+    int64_t listed_since_ms;      /* 0: no complete receipt yet in this history */
+    int64_t unreachable_since_ms; /* 0: reachable */
+    enum err unreachable_error;
+    int64_t unwatched_since_ms; /* 0: watched */
+    int64_t held_since_ms;      /* 0: nothing is held back */
+    uint64_t held_rows;
+    int64_t confirmed_ms; /* `confirm` was given and not used yet; 0: no */
+};
+
+void collection_pack(const struct collection_record *record, struct buffer *out);
+int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out, struct error *e);
+
+/* "aws/123456789012 eu-west-1 aws.ec2.snapshot", with " of PARENT" for a child. Appends. */
+void collection_key_text(const struct collection_key *key, struct buffer *out);
+
+struct missing {
+    int64_t since_ms;
+    uint64_t harvests[LIMIT_GUARD_LISTINGS]; /* sound listings that missed it; the first, then the latest */
+    uint32_t count;                          /* of entries */
+};
+
+void missing_pack(const struct missing *missing, struct buffer *out);
+int missing_unpack(struct bytes packed, struct missing *out, struct error *e);
+
+#endif

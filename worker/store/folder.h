@@ -1,0 +1,43 @@
+/* The data folder: which shards there are, whose feed it is, and who writes.
+ *
+ *     data/garner          format, feed id and shard count, as text; made once, atomically
+ *     data/lock            locked (flock) by the process that writes
+ *     data/shards/012.mdb  a shard's store, made when its first collection comes
+ */
+#ifndef GARNER_STORE_FOLDER_H
+#define GARNER_STORE_FOLDER_H
+
+#include "worker/store/store.h"
+
+struct folder {
+    char *path;
+    uint8_t feed[16];
+    uint32_t shards;
+    uint64_t map_size;
+    bool writing;
+    int lock; /* file descriptor, -1: none */
+    struct store **stores; /* by shard; null when it isn't open */
+};
+
+/* Open for writing: makes the folder when it isn't there. ERR_BUSY: another process writes (its pid is
+ * named); ERR_CONFIG: the folder was made with another shard count; ERR_IO; ERR_CORRUPT. */
+int folder_open(struct folder *folder, const char *path, uint32_t shards, uint64_t map_size, struct error *e);
+
+/* Open for reading: the folder must exist; ERR_NOT_FOUND says how to make one. */
+int folder_open_read(struct folder *folder, const char *path, struct error *e);
+
+void folder_close(struct folder *folder); /* closes all stores */
+
+/* The store of a shard, opened (and made, when writing) on first use. Reading: ERR_NOT_FOUND when it
+ * was never made. */
+int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e);
+
+/* True if the shard has a file. */
+bool folder_has(const struct folder *folder, uint32_t shard);
+
+/* The shard of a collection: XXH3-64 of (provider/account, XXH3-64(root scope) mod splits) mod shards.
+ * The root scope is the region, or "" in account scope. */
+uint32_t folder_shard_of(struct bytes provider, struct bytes account, struct bytes region, uint32_t splits,
+                         uint32_t shards);
+
+#endif

@@ -1,0 +1,142 @@
+/* The store: one shard in one LMDB file. The only code that touches it (DESIGN, section 5).
+ *
+ * One thread owns a store and is its only writer. Its calls work in the current transaction: a write
+ * transaction that gathers until store_commit, or else a read transaction between store_read and
+ * store_done. Spans that a call returns are valid until the next write or the transaction's end, so copy
+ * what must outlive that. Other processes read at any time (store_open with `read_only`).
+ *
+ * A change and the state that it changes are written by the same call, in the same transaction.
+ *
+ * Errors everywhere: ERR_STORE, ERR_FULL (disk or map: the sentence says which and what to do),
+ * ERR_CORRUPT. After a failed write the whole transaction must be aborted: store_commit does it by
+ * itself and returns the error, and every write until then returns it again. */
+#ifndef GARNER_STORE_H
+#define GARNER_STORE_H
+
+#include <roaring/roaring.h>
+
+#include "proto/change.h"
+#include "proto/record.h"
+
+struct store;
+
+struct store_options {
+    const char *path; /* of the file; LMDB's lock file stands beside it */
+    uint32_t shard;
+    uint64_t map_size;
+    bool read_only; /* the file must exist */
+};
+
+/* Open or create. ERR_CORRUPT: no store, a newer format, or another shard's; ERR_BUSY: this process has
+ * it open already. */
+int store_open(const struct store_options *options, struct store **out, struct error *e);
+void store_close(struct store *store); /* aborts what is open; null is fine */
+
+const struct hash_secret *store_secret(const struct store *store);
+uint64_t store_epoch(const struct store *store);
+
+/* --- transactions --- */
+
+int store_read(struct store *store, struct error *e); /* nothing to do when a write transaction is open */
+void store_done(struct store *store);                 /* ends a read; leaves a write transaction open */
+int store_write(struct store *store, struct error *e); /* begin gathering, or go on with it */
+bool store_writing(const struct store *store);
+uint32_t store_gathered(const struct store *store); /* changes and documents since the last commit */
+int store_commit(struct store *store, struct error *e); /* synced to disk on return; 0 if nothing is open */
+void store_abort(struct store *store);
+
+/* --- collections --- */
+
+/* ERR_NOT_FOUND when it isn't there. Texts live in the arena. */
+int store_collection_find(struct store *store, const struct collection_key *key, struct arena *arena,
+                          struct collection_record *out, struct error *e);
+int store_collection_by_id(struct store *store, uint32_t id, struct arena *arena, struct collection_record *out,
+                           struct error *e);
+/* Write a record; id 0 makes it new and sets the id. */
+int store_collection_put(struct store *store, struct collection_record *record, struct error *e);
+/* Forget a collection and all that is kept of it but its changes and receipts: for a child whose parent
+ * is deleted, or with `keep_record` for one that starts anew. */
+int store_collection_drop(struct store *store, uint32_t id, bool keep_record, struct error *e);
+/* Call `visit` for each, by id; the record is valid during the call. `visit` must not write. */
+int store_collections_each(struct store *store, int (*visit)(void *context, const struct collection_record *record),
+                           void *context, struct error *e);
+
+/* --- resources --- */
+
+struct document {
+    uint32_t row;
+    struct bytes id;
+    struct digest digest; /* canonical, keyed with store_secret */
+    int64_t first_seen_ms;
+    uint64_t last_seq;
+    struct bytes packed; /* MessagePack */
+};
+
+int store_row_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e);
+int store_document(struct store *store, uint32_t collection, uint32_t row, struct document *out, struct error *e);
+/* By row, from `from` on; `visit` must not write; stops at a non-zero return and gives it back. */
+int store_documents_each(struct store *store, uint32_t collection, uint32_t from,
+                         int (*visit)(void *context, const struct document *document), void *context,
+                         struct error *e);
+/* Add the live rows of a collection to a bitmap. */
+int store_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows, struct error *e);
+
+/* Write one change of a resource, and the state that it is about. Fills in shard, epoch, seq, previous,
+ * and `before` of updated and deleted ones, from what is stored. `record` (its rows and next_row) is
+ * updated here and must be put by the caller before the commit. `row`: set for created, given otherwise.
+ * `digest` is the canonical digest of `after`. A deleted row loses its id, span, missing entry and every
+ * page record that names it. */
+int store_apply(struct store *store, struct collection_record *record, struct change *change,
+                const struct digest *digest, uint32_t *row, struct error *e);
+
+/* The document changed in a way that its rules don't see (other ignored parts, order): store it without
+ * a change. Same for a new digest after the rules changed. */
+int store_document_put(struct store *store, uint32_t collection, uint32_t row, struct bytes packed,
+                       const struct digest *digest, struct error *e);
+
+/* Append a status change of a collection. */
+int store_status(struct store *store, const struct collection_record *record, struct change *change,
+                 struct error *e);
+
+/* --- missing rows --- */
+
+int store_missing_get(struct store *store, uint32_t collection, uint32_t row, struct missing *out, struct error *e);
+int store_missing_put(struct store *store, uint32_t collection, uint32_t row, const struct missing *missing,
+                      struct error *e);
+/* Forget those of the rows that are in `seen` (null: all). Writes only if there are any. */
+int store_missing_forget(struct store *store, uint32_t collection, const roaring_bitmap_t *seen, struct error *e);
+int store_missing_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows, struct error *e);
+
+/* --- receipts --- */
+
+/* Write one. Of the older ones of its collection, keeps the last LIMIT_RECEIPTS and all that deletes
+ * rest on (`pinned`: this one is such). */
+int store_receipt_put(struct store *store, const struct receipt *receipt, bool pinned, struct error *e);
+int store_receipt_pin(struct store *store, struct receipt_id id, struct error *e);
+int store_receipt_get(struct store *store, struct receipt_id id, struct arena *arena, struct receipt *out,
+                      struct error *e);
+/* Of one collection (0: of all), oldest first. */
+int store_receipts_each(struct store *store, uint32_t collection,
+                        int (*visit)(void *context, const struct receipt *receipt), void *context,
+                        struct error *e);
+
+/* --- changes --- */
+
+uint64_t store_head(struct store *store);   /* the last seq; 0: none */
+uint64_t store_oldest(struct store *store); /* the first one kept; head + 1 when none is */
+int store_change(struct store *store, uint64_t seq, struct bytes *packed, struct error *e);
+/* From `seq` on, in order. */
+int store_changes_each(struct store *store, uint64_t seq,
+                       int (*visit)(void *context, uint64_t seq, struct bytes packed), void *context,
+                       struct error *e);
+
+/* --- verify (verify.c) --- */
+
+/* Check every invariant of DESIGN, section 5: documents have ids and ids documents, digests fit, rows
+ * agree, spans, pages and missing entries name live rows, seqs have no holes, chains of `previous` are
+ * right, the changes replayed give the documents, deletes cite receipts that are there. Calls `fault`
+ * with a sentence for each. Returns 0 or an error when it can't go on. */
+int store_verify(struct store *store, void (*fault)(void *context, const char *sentence), void *context,
+                 struct error *e);
+
+#endif
