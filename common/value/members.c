@@ -1,0 +1,172 @@
+/* Duplicates are found with a hash table, since most objects have none and sorting every object of
+ * every page would cost more than parsing it. Keys are written by strangers, who can make them collide:
+ * a table that needs too many probes is given up for sorting. Look-ups sort from the start: they are
+ * rare (only changed documents are compared), and sorting has no bad case. */
+#include "common/value/members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/hash.h"
+
+enum { TABLE_ON_STACK = 256, PROBES_PER_MEMBER = 8 };
+
+static int compare_members(const void *a, const void *b)
+{
+    const struct member *x = *(const struct member *const *)a, *y = *(const struct member *const *)b;
+    int order = bytes_compare(x->key, y->key);
+    return order ? order : (x > y) - (x < y); /* equal keys in the object's order */
+}
+
+void members_sorted_open(struct members_sorted *sorted, const struct value *object)
+{
+    CHECK(object->type == VALUE_OBJECT);
+    bool few = object->count <= MEMBERS_FEW, in_order = true;
+    sorted->count = object->count;
+    sorted->list = few ? sorted->few : mem_alloc(object->count * sizeof *sorted->list);
+    for (uint32_t i = 0; i < object->count; i++) {
+        sorted->list[i] = &object->members[i];
+        in_order = in_order && (i == 0 || compare_members(&sorted->list[i - 1], &sorted->list[i]) < 0);
+    }
+    if (!in_order)
+        qsort(sorted->list, sorted->count, sizeof *sorted->list, compare_members);
+}
+
+void members_sorted_close(struct members_sorted *sorted)
+{
+    if (sorted->list != sorted->few)
+        free(sorted->list);
+    sorted->list = sorted->few;
+    sorted->count = 0;
+}
+
+void members_index_open(struct members_index *index, const struct value *object)
+{
+    index->object = object;
+    index->next = 0;
+    index->sorted.list = index->sorted.few;
+    if (object->count > MEMBERS_FEW)
+        members_sorted_open(&index->sorted, object);
+}
+
+void members_index_close(struct members_index *index)
+{
+    members_sorted_close(&index->sorted);
+}
+
+static const struct member *find_sorted(const struct members_sorted *sorted, struct bytes key)
+{
+    uint32_t low = 0, high = sorted->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = bytes_compare(key, sorted->list[middle]->key);
+        if (order == 0)
+            return sorted->list[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+const struct member *members_index_find(struct members_index *index, struct bytes key)
+{
+    const struct value *object = index->object;
+    const struct member *found = NULL;
+    if (index->next < object->count && bytes_equal(object->members[index->next].key, key))
+        found = &object->members[index->next];
+    else if (object->count > MEMBERS_FEW)
+        found = find_sorted(&index->sorted, key);
+    else
+        for (uint32_t i = 0; i < object->count && !found; i++)
+            if (bytes_equal(object->members[i].key, key))
+                found = &object->members[i];
+    if (found)
+        index->next = (uint32_t)(found - object->members) + 1;
+    return found;
+}
+
+/* Keep members[i] as the next one of the `kept`, unless its key is at `same` already. */
+static uint32_t keep(struct member *members, uint32_t kept, uint32_t i, uint32_t same)
+{
+    if (same < kept) {
+        members[same].value = members[i].value;
+        return kept;
+    }
+    members[kept] = members[i];
+    return kept + 1;
+}
+
+static uint32_t dedupe_few(struct value *object)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < object->count; i++) {
+        uint32_t same = 0;
+        while (same < kept && !bytes_equal(object->members[same].key, object->members[i].key))
+            same++;
+        kept = keep(object->members, kept, i, same);
+    }
+    return kept;
+}
+
+/* Duplicates by sorting: they stand side by side, in the object's order. */
+static uint32_t dedupe_sorted(struct value *object)
+{
+    struct members_sorted sorted;
+    members_sorted_open(&sorted, object);
+    bool *drop = mem_zalloc(object->count);
+    for (uint32_t i = 0, first = 0; i < sorted.count; i++) {
+        if (!bytes_equal(sorted.list[first]->key, sorted.list[i]->key))
+            first = i;
+        if (first == i)
+            continue;
+        object->members[sorted.list[first] - object->members].value = sorted.list[i]->value;
+        drop[sorted.list[i] - object->members] = true;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < object->count; i++)
+        if (!drop[i])
+            object->members[kept++] = object->members[i];
+    free(drop);
+    members_sorted_close(&sorted);
+    return kept;
+}
+
+/* False only if no key stands twice. `table` holds places plus one and is all zero. */
+static bool may_have_duplicates(const struct value *object, uint32_t *table, uint32_t size)
+{
+    uint64_t probes = (uint64_t)object->count * PROBES_PER_MEMBER;
+    for (uint32_t i = 0; i < object->count; i++) {
+        struct bytes key = object->members[i].key;
+        uint32_t slot = (uint32_t)hash64(key) & (size - 1);
+        for (; table[slot]; slot = (slot + 1) & (size - 1)) {
+            if (probes-- == 0 || bytes_equal(object->members[table[slot] - 1].key, key))
+                return true;
+        }
+        table[slot] = i + 1;
+    }
+    return false;
+}
+
+uint32_t members_dedupe(struct value *object)
+{
+    uint32_t before = object->count;
+    if (before <= MEMBERS_FEW) {
+        object->count = dedupe_few(object);
+        return before - object->count;
+    }
+    uint32_t on_stack[TABLE_ON_STACK] = {0}, *table = on_stack;
+    uint64_t size = TABLE_ON_STACK;
+    while (size < (uint64_t)before * 2)
+        size *= 2;
+    CHECK(size <= UINT32_MAX);
+    if (size > TABLE_ON_STACK)
+        table = mem_zalloc(size * sizeof *table);
+    if (may_have_duplicates(object, table, (uint32_t)size))
+        object->count = dedupe_sorted(object);
+    if (table != on_stack)
+        free(table);
+    return before - object->count;
+}

@@ -1,0 +1,27 @@
+/* Retries: when a failed request is tried again. Pure: time and randomness are arguments.
+ *
+ * Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015): a random time between 0
+ * and min(max, first * 2^tries). A Retry-After is the least to wait. */
+#ifndef GARNER_RETRY_H
+#define GARNER_RETRY_H
+
+#include <stdbool.h>
+
+#include "common/bytes.h"
+#include "common/error.h"
+#include "common/random.h"
+
+/* Does trying again make sense after this error? Broken transfers and connections, THROTTLED, SERVER, BODY (a
+ * body that doesn't parse may be a cut one), RESOLVE: yes. DENIED, HTTP, TLS, LIMIT, REDIRECT, ...: no. */
+bool retry_makes_sense(int code);
+
+/* After the `tries`-th try (from 1) failed with `code`: true and when to try again, or false.
+ * `retry_after_ms` is what retry_after_read gave, -1 when there was none; one beyond LIMIT_RETRY_AFTER_MS
+ * ends it. At most LIMIT_TRIES tries. */
+bool retry_decide(int code, unsigned tries, int64_t retry_after_ms, int64_t now_ms, struct random *random,
+                  int64_t *at_ms);
+
+/* A Retry-After header in both forms: seconds, or an HTTP date relative to `wall_ms`. -1: unreadable. */
+int64_t retry_after_read(struct bytes value, int64_t wall_ms);
+
+#endif
