@@ -1,0 +1,167 @@
+/* Receipts and missing rows, to and from protobuf. What is written is what the caller says, but for texts
+ * that are no UTF-8; what is read is believed only as far as it could have been written. */
+#include "proto/record.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "proto/wire.h"
+
+enum { RECEIPT_BYTES_MAX = 1 << 20, MISSING_BYTES_MAX = 1024 };
+
+char *receipt_id_text(struct receipt_id id, char out[RECEIPT_ID_TEXT_BYTES])
+{
+    snprintf(out, RECEIPT_ID_TEXT_BYTES, "%" PRIu32 "-%" PRIu32 "-%" PRIu64, id.shard, id.collection,
+             id.harvest);
+    return out;
+}
+
+void receipt_id_to_wire(struct receipt_id id, Garner__ReceiptId *to)
+{
+    garner__receipt_id__init(to);
+    to->shard = id.shard;
+    to->collection = id.collection;
+    to->harvest = id.harvest;
+}
+
+bool receipt_id_from_wire(const Garner__ReceiptId *from, struct receipt_id *to)
+{
+    *to = (struct receipt_id){from->shard, from->collection, from->harvest};
+    return to->shard < LIMIT_SHARDS && to->collection > 0 && to->harvest > 0;
+}
+
+Garner__ReceiptId **receipt_ids_to_wire(struct arena *arena, const struct receipt_id *ids, uint32_t count)
+{
+    if (!count)
+        return NULL;
+    Garner__ReceiptId **to = arena_alloc(arena, count * sizeof *to);
+    Garner__ReceiptId *each = arena_alloc(arena, count * sizeof *each);
+    for (uint32_t i = 0; i < count; i++) {
+        receipt_id_to_wire(ids[i], &each[i]);
+        to[i] = &each[i];
+    }
+    return to;
+}
+
+bool receipt_ids_from_wire(struct arena *arena, Garner__ReceiptId *const *from, size_t count,
+                           const struct receipt_id **ids, uint32_t *ids_count)
+{
+    struct receipt_id *to = count ? arena_alloc(arena, count * sizeof *to) : NULL;
+    *ids = to;
+    *ids_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++)
+        if (!receipt_id_from_wire(from[i], &to[i]))
+            return false;
+    return true;
+}
+
+void receipt_to_wire(struct arena *arena, const struct receipt *receipt, Garner__Receipt *to)
+{
+    garner__receipt__init(to);
+    to->id = arena_alloc(arena, sizeof *to->id);
+    receipt_id_to_wire(receipt->id, to->id);
+    to->started_ms = receipt->started_ms;
+    to->ended_ms = receipt->ended_ms;
+    to->complete = receipt->complete;
+    to->sound = receipt->sound;
+    to->unsound = wire_text(arena, receipt->unsound);
+    if (receipt->error != ERR_OK)
+        to->error = wire_text(arena, error_name(receipt->error));
+    to->cause = wire_text(arena, receipt->cause);
+    to->pages = receipt->pages;
+    to->items = receipt->items;
+    to->requests = receipt->requests;
+    to->bytes = receipt->bytes;
+    to->created = receipt->created;
+    to->updated = receipt->updated;
+    to->deleted = receipt->deleted;
+    to->unchanged = receipt->unchanged;
+    to->missing = receipt->missing;
+    to->held = receipt->held;
+    to->duplicate_keys = receipt->duplicate_keys;
+    to->n_rests_on = receipt->rests_on_count;
+    to->rests_on = receipt_ids_to_wire(arena, receipt->rests_on, receipt->rests_on_count);
+}
+
+bool receipt_from_wire(struct arena *arena, const Garner__Receipt *from, struct receipt *to)
+{
+    *to = (struct receipt){
+        .started_ms = from->started_ms,
+        .ended_ms = from->ended_ms,
+        .complete = from->complete,
+        .sound = from->sound,
+        .unsound = from->unsound,
+        .cause = from->cause,
+        .pages = from->pages,
+        .items = from->items,
+        .requests = from->requests,
+        .bytes = from->bytes,
+        .created = from->created,
+        .updated = from->updated,
+        .deleted = from->deleted,
+        .unchanged = from->unchanged,
+        .missing = from->missing,
+        .held = from->held,
+        .duplicate_keys = from->duplicate_keys,
+    };
+    return receipt_id_from_wire(from->id, &to->id) && wire_error_of(from->error, &to->error) &&
+           wire_is_text(to->unsound) && wire_is_text(to->cause) && wire_is_time(to->started_ms) &&
+           wire_is_time(to->ended_ms) && (to->complete || !to->sound) &&
+           receipt_ids_from_wire(arena, from->rests_on, from->n_rests_on, &to->rests_on, &to->rests_on_count);
+}
+
+void receipt_pack(const struct receipt *receipt, struct buffer *out)
+{
+    struct arena arena = {0};
+    Garner__Receipt message;
+    receipt_to_wire(&arena, receipt, &message);
+    wire_pack(&message, out);
+    arena_close(&arena);
+}
+
+int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out, struct error *e)
+{
+    Garner__Receipt *message = wire_unpack(&garner__receipt__descriptor, arena, packed, RECEIPT_BYTES_MAX);
+    if (!message || !receipt_from_wire(arena, message, out))
+        return error_set(e, ERR_CORRUPT, "a receipt of %zu bytes is no receipt", packed.len);
+    return 0;
+}
+
+void missing_pack(const struct missing *missing, struct buffer *out)
+{
+    CHECK(missing->count > 0 && missing->count <= LIMIT_GUARD_LISTINGS);
+    uint64_t harvests[LIMIT_GUARD_LISTINGS];
+    memcpy(harvests, missing->harvests, sizeof harvests);
+    Garner__Missing message;
+    garner__missing__init(&message);
+    message.since_ms = missing->since_ms;
+    message.n_harvests = missing->count;
+    message.harvests = harvests;
+    wire_pack(&message, out);
+}
+
+static bool missing_from_wire(const Garner__Missing *from, struct missing *to)
+{
+    if (from->n_harvests == 0 || from->n_harvests > LIMIT_GUARD_LISTINGS || !wire_is_time(from->since_ms))
+        return false;
+    *to = (struct missing){.since_ms = from->since_ms, .count = (uint32_t)from->n_harvests};
+    for (uint32_t i = 0; i < to->count; i++) {
+        to->harvests[i] = from->harvests[i];
+        if (to->harvests[i] <= (i ? to->harvests[i - 1] : 0))
+            return false;
+    }
+    return true;
+}
+
+int missing_unpack(struct bytes packed, struct missing *out, struct error *e)
+{
+    struct arena arena = {0};
+    Garner__Missing *message = wire_unpack(&garner__missing__descriptor, &arena, packed, MISSING_BYTES_MAX);
+    bool sound = message && missing_from_wire(message, out);
+    arena_close(&arena);
+    if (!sound)
+        return error_set(e, ERR_CORRUPT, "a missing entry of %zu bytes is none", packed.len);
+    return 0;
+}
