@@ -45,18 +45,22 @@ void members_index_open(struct members_index *index, const struct value *object)
 {
     index->object = object;
     index->next = 0;
-    index->sorted.list = index->sorted.few;
-    if (object->count > MEMBERS_FEW)
-        members_sorted_open(&index->sorted, object);
+    index->is_sorted = false;
 }
 
 void members_index_close(struct members_index *index)
 {
-    members_sorted_close(&index->sorted);
+    if (index->is_sorted)
+        members_sorted_close(&index->sorted);
+    index->is_sorted = false;
 }
 
-static const struct member *find_sorted(const struct members_sorted *sorted, struct bytes key)
+static const struct member *find_sorted(struct members_index *index, struct bytes key)
 {
+    struct members_sorted *sorted = &index->sorted;
+    if (!index->is_sorted)
+        members_sorted_open(sorted, index->object);
+    index->is_sorted = true;
     uint32_t low = 0, high = sorted->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -78,7 +82,7 @@ const struct member *members_index_find(struct members_index *index, struct byte
     if (index->next < object->count && bytes_equal(object->members[index->next].key, key))
         found = &object->members[index->next];
     else if (object->count > MEMBERS_FEW)
-        found = find_sorted(&index->sorted, key);
+        found = find_sorted(index, key);
     else
         for (uint32_t i = 0; i < object->count && !found; i++)
             if (bytes_equal(object->members[i].key, key))

@@ -21,11 +21,12 @@ struct members_sorted {
 void members_sorted_open(struct members_sorted *sorted, const struct value *object);
 void members_sorted_close(struct members_sorted *sorted);
 
-/* An object's members for many look-ups, of which one after the other is the fastest. */
+/* An object's members for many look-ups. Keys asked for in the object's order are found at once. */
 struct members_index {
     const struct value *object;
-    struct members_sorted sorted; /* unused if there are few */
-    uint32_t next;                /* where the next key is guessed to be */
+    uint32_t next; /* where the next key is guessed to be */
+    bool is_sorted;
+    struct members_sorted sorted; /* made when a guess first fails in an object that isn't small */
 };
 
 void members_index_open(struct members_index *index, const struct value *object);

@@ -79,10 +79,9 @@ bool number_to_i64(struct bytes literal, int64_t *out)
 bool number_to_double(struct bytes literal, double *out)
 {
     char text[NUMBER_TEXT_BYTES], printed[NUMBER_TEXT_BYTES];
-    if (literal.len >= sizeof text || !memchr(literal.data, '.', literal.len)) {
-        if (literal.len >= sizeof text || !memchr(literal.data, 'e', literal.len))
-            return false; /* an integer, "1E5", or longer than anything we print */
-    }
+    bool is_integer = !memchr(literal.data, '.', literal.len) && !memchr(literal.data, 'e', literal.len);
+    if (is_integer || literal.len >= sizeof text) /* never printed so */
+        return false;
     memcpy(text, literal.data, literal.len);
     text[literal.len] = 0;
     *out = strtod(text, NULL);

@@ -10,28 +10,33 @@ struct pointer {
     struct bytes *segments; /* unescaped */
     bool *walks;            /* which of them are `*` */
     bool has_walk;
+    bool walks_single; /* for pointer_prune and `unordered`: `*` also walks a value that is no array, as if
+                          it stood alone in one (XML). Set by who knows the format; parsing clears it. */
 };
 
 /* Parse. Everything is kept in the arena. Returns 0 or ERR_CONFIG: the sentence says what is wrong
- * (must be "" or begin with "/"; "~" only as "~0" or "~1"). */
+ * (must be "" or begin with "/"; "~" only as "~0" or "~1"; at most LIMIT_DEPTH segments). */
 int pointer_parse(struct arena *arena, struct bytes text, struct pointer *out, struct error *e);
 
-/* Where a pointer without `*` leads; null if nowhere. Into arrays by decimal index. */
+/* Where a pointer leads; null if nowhere, and for one with `*`. Into arrays by decimal index. */
 const struct value *pointer_get(const struct pointer *pointer, const struct value *root);
 
 /* Call `visit` for every value that the pointer leads to, in order; `*` walks a single value that is
- * not an array as if it stood alone in one only if `single` (XML). Stops at a non-zero return and gives
- * it back. `*missed` (may be null) counts the places where the path broke off: a member that is not
- * there, or a `*` on what is no array. An empty array is no miss; a null is one. */
+ * not an array as if it stood alone in one only if `single` (XML; an empty element, so "", is then an
+ * empty array). Stops at a non-zero return and gives it back. `*missed` (may be null) counts the places
+ * where the path broke off: a member that is not there, or a `*` on what is no array. An empty array is
+ * no miss; a null is one. */
 int pointer_walk(const struct pointer *pointer, const struct value *root, bool single, uint64_t *missed,
                  int (*visit)(void *context, const struct value *found), void *context);
 
-/* A copy of `root` without the members and items that the pointers lead to. Shares what is unchanged. */
+/* A copy of `root` without the members and items that the pointers lead to; null if one is "". Shares
+ * what is unchanged. */
 struct value pointer_prune(struct arena *arena, const struct value *root, const struct pointer *pointers,
                            size_t count);
 
-/* Set the value that a pointer without `*` names, making objects on the way; copies what it changes.
- * Returns 0 or ERR_CONFIG if the way leads through something that is no object. */
+/* Set the value that a pointer without `*` names, making objects on the way where there is nothing or
+ * null; copies what it changes. Returns 0, or ERR_CONFIG if the way leads through something that is
+ * neither object nor an array that has this item; then nothing is set. */
 int pointer_set(struct arena *arena, struct value *root, const struct pointer *pointer, struct value value,
                 struct error *e);
 

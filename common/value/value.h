@@ -64,13 +64,17 @@ struct json_notes {
 
 /* Parse one JSON text; a UTF-8 byte order mark before it and white space around it are skipped. The
  * tree's strings may point into memory of the arena, never into `body`. Of duplicate keys the last
- * counts. Depth and number length are limited (limits.h). `notes` may be null.
+ * counts, in the place of the first. Size, depth and number length are limited (limits.h). `notes` may be
+ * null.
  * Returns 0; ERR_BODY with "at byte N: cause"; ERR_LIMIT. */
 int value_from_json(struct arena *arena, struct bytes body, struct value *out, struct json_notes *notes,
                     struct error *e);
 
 /* Append as compact JSON: UTF-8 as it is, escapes only where JSON needs them (", \, and below 0x20). */
 void value_to_json(const struct value *value, struct buffer *out);
+
+/* Append a string as JSON, quotes and all. */
+void json_add_string(struct bytes text, struct buffer *out);
 
 /* The text of a scalar, as it goes into a URL, an id or a header: strings as they are, numbers' literals,
  * "true" or "false". False for null, arrays and objects. */
@@ -85,11 +89,12 @@ enum { VALUE_EXT_NUMBER = 1 }; /* extension type of a number's literal */
 void value_to_msgpack(const struct value *value, struct buffer *out);
 
 /* Parse exactly one MessagePack value; all of `packed` must be used. Strings point into `packed`, which
- * must outlive the tree. Headers are checked against what is left, depth is limited.
- * Returns 0 or ERR_CORRUPT. */
+ * must outlive the tree. Headers are checked against what is left, depth is limited, strings must be
+ * UTF-8 and keys stand once. Returns 0 or ERR_CORRUPT. */
 int value_from_msgpack(struct arena *arena, struct bytes packed, struct value *out, struct error *e);
 
-/* Append the JSON of a MessagePack value without making a tree, for printing feeds. 0 or ERR_CORRUPT. */
+/* Append the JSON of a MessagePack value without making a tree, for printing feeds. Returns 0 or
+ * ERR_CORRUPT, with part of it appended. */
 int value_msgpack_to_json(struct bytes packed, struct buffer *out, struct error *e);
 
 #endif

@@ -1,0 +1,179 @@
+/* Packing is msgpack-c's. Reading is our own (msgpack_reader.c): its unpacker makes a tree of its own in
+ * a zone, which would be converted into ours and freed, its depth is fixed when the library is built,
+ * and five bytes can make it ask for gigabytes. */
+#include <msgpack.h>
+
+#include "common/limits.h"
+#include "common/value/members.h"
+#include "common/value/msgpack_reader.h"
+
+static int append(void *context, const char *data, size_t len)
+{
+    buffer_add(context, data, len);
+    return 0;
+}
+
+static void pack_number(msgpack_packer *packer, struct bytes literal)
+{
+    int64_t integer;
+    uint64_t natural;
+    double real;
+    if (number_to_i64(literal, &integer))
+        msgpack_pack_int64(packer, integer);
+    else if (number_to_u64(literal, &natural))
+        msgpack_pack_uint64(packer, natural);
+    else if (number_to_double(literal, &real))
+        msgpack_pack_double(packer, real);
+    else
+        msgpack_pack_ext_with_body(packer, literal.data, literal.len, VALUE_EXT_NUMBER);
+}
+
+static void pack(msgpack_packer *packer, const struct value *value)
+{
+    switch (value->type) {
+    case VALUE_NULL:
+        msgpack_pack_nil(packer);
+        break;
+    case VALUE_BOOL:
+        value->boolean ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        break;
+    case VALUE_NUMBER:
+        pack_number(packer, value->text);
+        break;
+    case VALUE_STRING:
+        msgpack_pack_str_with_body(packer, value->text.data, value->text.len);
+        break;
+    case VALUE_ARRAY:
+        msgpack_pack_array(packer, value->count);
+        for (uint32_t i = 0; i < value->count; i++)
+            pack(packer, &value->items[i]);
+        break;
+    case VALUE_OBJECT:
+        msgpack_pack_map(packer, value->count);
+        for (uint32_t i = 0; i < value->count; i++) {
+            struct bytes key = value->members[i].key;
+            msgpack_pack_str_with_body(packer, key.data, key.len);
+            pack(packer, &value->members[i].value);
+        }
+        break;
+    }
+}
+
+void value_to_msgpack(const struct value *value, struct buffer *out)
+{
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, out, append);
+    pack(&packer, value);
+}
+
+static int too_deep(struct msgpack_reader *r)
+{
+    error_set(r->e, ERR_CORRUPT, "MessagePack at byte %zu: arrays and maps more than %d deep in each other",
+              r->at, LIMIT_DEPTH);
+    return ERR_CORRUPT;
+}
+
+static int take_key(struct msgpack_reader *r, struct bytes *out)
+{
+    struct msgpack_head head;
+    int rc = msgpack_reader_take(r, &head);
+    if (rc == 0 && head.value.type != VALUE_STRING)
+        rc = msgpack_reader_corrupt(r, "a key before it is no string");
+    *out = head.value.text;
+    return rc;
+}
+
+static int read_value(struct msgpack_reader *r, struct arena *arena, unsigned depth, struct value *out);
+
+static int read_items(struct msgpack_reader *r, struct arena *arena, unsigned depth, struct value *out)
+{
+    *out = value_array(arena, out->count);
+    for (uint32_t i = 0; i < out->count; i++) {
+        int rc = read_value(r, arena, depth, &out->items[i]);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int read_members(struct msgpack_reader *r, struct arena *arena, unsigned depth, struct value *out)
+{
+    uint32_t count = out->count;
+    *out = value_object(arena, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct bytes key;
+        struct value value;
+        int rc;
+        if ((rc = take_key(r, &key)) || (rc = read_value(r, arena, depth, &value)))
+            return rc;
+        value_put(out, key, value);
+    }
+    return members_dedupe(out) ? msgpack_reader_corrupt(r, "a key stands twice in the map before it") : 0;
+}
+
+static int read_value(struct msgpack_reader *r, struct arena *arena, unsigned depth, struct value *out)
+{
+    struct msgpack_head head;
+    int rc = msgpack_reader_take(r, &head);
+    if (rc)
+        return rc;
+    *out = head.value;
+    switch (out->type) {
+    case VALUE_ARRAY:
+        return depth == LIMIT_DEPTH ? too_deep(r) : read_items(r, arena, depth + 1, out);
+    case VALUE_OBJECT:
+        return depth == LIMIT_DEPTH ? too_deep(r) : read_members(r, arena, depth + 1, out);
+    case VALUE_NUMBER:
+        out->text = arena_copy(arena, out->text);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+int value_from_msgpack(struct arena *arena, struct bytes packed, struct value *out, struct error *e)
+{
+    struct msgpack_reader r;
+    msgpack_reader_open(&r, packed, e);
+    int rc = read_value(&r, arena, 0, out);
+    return rc ? rc : msgpack_reader_end(&r);
+}
+
+static int print_value(struct msgpack_reader *r, unsigned depth, struct buffer *out)
+{
+    struct msgpack_head head;
+    int rc = msgpack_reader_take(r, &head);
+    if (rc)
+        return rc;
+    bool is_object = head.value.type == VALUE_OBJECT;
+    if (!is_object && head.value.type != VALUE_ARRAY) {
+        value_to_json(&head.value, out);
+        return 0;
+    }
+    if (depth == LIMIT_DEPTH)
+        return too_deep(r);
+    buffer_add_char(out, is_object ? '{' : '[');
+    for (uint32_t i = 0; i < head.value.count; i++) {
+        struct bytes key;
+        if (i > 0)
+            buffer_add_char(out, ',');
+        if (is_object) {
+            if ((rc = take_key(r, &key)))
+                return rc;
+            json_add_string(key, out);
+            buffer_add_char(out, ':');
+        }
+        if ((rc = print_value(r, depth + 1, out)))
+            return rc;
+    }
+    buffer_add_char(out, is_object ? '}' : ']');
+    return 0;
+}
+
+int value_msgpack_to_json(struct bytes packed, struct buffer *out, struct error *e)
+{
+    struct msgpack_reader r;
+    msgpack_reader_open(&r, packed, e);
+    int rc = print_value(&r, 0, out);
+    return rc ? rc : msgpack_reader_end(&r);
+}
