@@ -12,10 +12,12 @@
 
 #include "common/value/value.h"
 
-struct yaml_file;                 /* one document; owns its text */
-typedef struct fy_node yaml_node; /* a place in it; lives as long as the file */
+struct yaml_file;                   /* one document; owns its text */
+typedef struct yaml_node yaml_node; /* a place in it; lives as long as the file */
 
-/* All messages of one start, in the order they were found. All zero is an empty report. */
+/* All messages of one start, in the order they were found: the text of the first
+ * YAML_MESSAGES_MAX, the number of all. All zero is an empty report. */
+enum { YAML_MESSAGES_MAX = 100 };
 struct yaml_report {
     struct buffer text; /* as shown above, a newline after each line */
     unsigned errors;
@@ -34,7 +36,7 @@ void yaml_close(struct yaml_file *file); /* null is fine */
 const yaml_node *yaml_root(const struct yaml_file *file);
 const char *yaml_name(const struct yaml_file *file);
 
-/* Messages at a node. */
+/* Messages at a node; null: about the file as a whole. Control characters become `?`. */
 void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void yaml_warning(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
@@ -51,10 +53,12 @@ const yaml_node *yaml_key(const yaml_node *map, uint32_t index);
 const yaml_node *yaml_value(const yaml_node *map, uint32_t index);
 const yaml_node *yaml_get(const yaml_node *map, const char *key); /* null if it isn't there */
 
-/* Report every key of `map` that isn't one of `known` (ended by null), with the nearest one. */
-void yaml_check_keys(struct yaml_report *r, const struct yaml_file *f, const yaml_node *map, const char *const *known);
+/* Report every key of `map` that isn't one of `known` (ended by null), with the nearest one. A node that
+ * is no map is reported too; then the answer is false. */
+bool yaml_check_keys(struct yaml_report *r, const struct yaml_file *f, const yaml_node *map, const char *const *known);
 
-/* Typed reading; false and a message if the node isn't that. Text is copied into the arena. */
+/* Typed reading; false and a message if the node isn't that. Quotes don't matter. Text is copied into the
+ * arena; it is never empty by omission (a null is an error) and holds no NUL. Numbers are decimal. */
 bool yaml_read_text(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, struct arena *a, const char **out);
 bool yaml_read_u64(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, uint64_t min, uint64_t max, uint64_t *out);
 bool yaml_read_bool(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, bool *out); /* true, false only */

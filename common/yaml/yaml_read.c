@@ -1,0 +1,175 @@
+/* Typed reading: what a scalar means is decided here and nowhere else, and strictly: `010`, `0x10` and
+ * `yes` are mistakes, not 8, 16 and true. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/nearest.h"
+#include "common/units.h"
+#include "common/yaml/yaml_node.h"
+
+enum { SHOWN_BYTES = 80 }; /* of a wrong value, in a message */
+
+static const char *kind_name(const yaml_node *n)
+{
+    if (yaml_is_null(n))
+        return "nothing";
+    return n->kind == YAML_SCALAR ? "a text" : n->kind == YAML_LIST ? "a list" : "a map";
+}
+
+static struct bytes shown(struct bytes text)
+{
+    if (text.len > SHOWN_BYTES)
+        text.len = SHOWN_BYTES;
+    while (!bytes_is_utf8(text, NULL))
+        text.len--;
+    return text;
+}
+
+/* "expected WHAT, not 'TEXT'". Always false. */
+static bool unexpected(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n,
+                       const char *what)
+{
+    if (n->kind == YAML_SCALAR && !yaml_is_null(n))
+        yaml_error(r, f, n, "expected %s, not '%.*s'", what, BYTES_ARG(shown(n->text)));
+    else
+        yaml_error(r, f, n, "expected %s, not %s", what, kind_name(n));
+    return false;
+}
+
+bool yaml_check_keys(struct yaml_report *r, const struct yaml_file *f, const yaml_node *map,
+                     const char *const *known)
+{
+    if (map->kind != YAML_MAP)
+        return unexpected(r, f, map, "a map of keys and values");
+    size_t count = 0;
+    while (known[count])
+        count++;
+    for (uint32_t i = 0; i < map->count; i++) {
+        const yaml_node *key = yaml_key(map, i);
+        size_t k = 0;
+        while (k < count && !bytes_is(key->text, known[k]))
+            k++;
+        if (k < count)
+            continue;
+        const char *nearest = nearest_word(key->text, known, count);
+        if (nearest)
+            yaml_error(r, f, key, "unknown key '%.*s': did you mean '%s'?", BYTES_ARG(shown(key->text)),
+                       nearest);
+        else
+            yaml_error(r, f, key, "unknown key '%.*s'", BYTES_ARG(shown(key->text)));
+    }
+    return true;
+}
+
+bool yaml_read_text(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, struct arena *a,
+                    const char **out)
+{
+    if (n->kind != YAML_SCALAR || yaml_is_null(n))
+        return unexpected(r, f, n, "a text");
+    if (n->text.len && memchr(n->text.data, 0, n->text.len)) {
+        yaml_error(r, f, n, "a text must not hold a NUL character");
+        return false;
+    }
+    *out = arena_strdup(a, n->text);
+    return true;
+}
+
+bool yaml_read_u64(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, uint64_t min,
+                   uint64_t max, uint64_t *out)
+{
+    uint64_t number;
+    if (n->kind != YAML_SCALAR || !bytes_to_u64(n->text, &number) ||
+        (n->text.len > 1 && n->text.data[0] == '0'))
+        return unexpected(r, f, n, "a whole number");
+    if (number < min || number > max) {
+        if (max == UINT64_MAX)
+            yaml_error(r, f, n, "%" PRIu64 " is out of range: at least %" PRIu64, number, min);
+        else
+            yaml_error(r, f, n, "%" PRIu64 " is out of range: %" PRIu64 " to %" PRIu64, number, min, max);
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
+bool yaml_read_bool(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, bool *out)
+{
+    bool yes = n->kind == YAML_SCALAR && bytes_is(n->text, "true");
+    if (!yes && (n->kind != YAML_SCALAR || !bytes_is(n->text, "false")))
+        return unexpected(r, f, n, "true or false");
+    *out = yes;
+    return true;
+}
+
+bool yaml_read_size(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, uint64_t *bytes)
+{
+    if (n->kind != YAML_SCALAR || !units_size(n->text, bytes))
+        return unexpected(r, f, n, "a size such as 500MB, 10GB or 64GiB");
+    return true;
+}
+
+bool yaml_read_duration(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, int64_t *ms)
+{
+    if (n->kind != YAML_SCALAR || !units_duration(n->text, ms))
+        return unexpected(r, f, n, "a duration such as 30s, 5m, 1h or 7d");
+    return true;
+}
+
+/* JSON's number grammar. */
+static bool is_number(struct bytes t)
+{
+    size_t i = t.len && t.data[0] == '-', digits = i;
+    while (i < t.len && t.data[i] >= '0' && t.data[i] <= '9')
+        i++;
+    if (i == digits || (t.data[digits] == '0' && i - digits > 1))
+        return false;
+    if (i < t.len && t.data[i] == '.') {
+        digits = ++i;
+        while (i < t.len && t.data[i] >= '0' && t.data[i] <= '9')
+            i++;
+        if (i == digits)
+            return false;
+    }
+    if (i < t.len && (t.data[i] == 'e' || t.data[i] == 'E')) {
+        i++;
+        if (i < t.len && (t.data[i] == '+' || t.data[i] == '-'))
+            i++;
+        digits = i;
+        while (i < t.len && t.data[i] >= '0' && t.data[i] <= '9')
+            i++;
+        if (i == digits)
+            return false;
+    }
+    return i == t.len;
+}
+
+static struct value scalar_value(const yaml_node *n, struct arena *a)
+{
+    if (yaml_is_null(n))
+        return value_null();
+    if (n->plain && (bytes_is(n->text, "true") || bytes_is(n->text, "false")))
+        return value_bool(n->text.data[0] == 't');
+    struct bytes text = arena_copy(a, n->text);
+    return n->plain && is_number(text) ? value_number(text) : value_string(text);
+}
+
+bool yaml_read_value(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, struct arena *a,
+                     struct value *out)
+{
+    bool good = true;
+    if (n->kind == YAML_SCALAR) {
+        *out = scalar_value(n, a);
+    } else if (n->kind == YAML_LIST) {
+        *out = value_array(a, n->count);
+        for (uint32_t i = 0; i < n->count; i++)
+            good = yaml_read_value(r, f, n->items[i], a, &out->items[i]) && good;
+    } else {
+        *out = value_object(a, n->count);
+        for (uint32_t i = 0; i < n->count; i++) {
+            struct value member;
+            good = yaml_read_value(r, f, yaml_value(n, i), a, &member) && good;
+            value_put(out, arena_copy(a, yaml_key(n, i)->text), member);
+        }
+    }
+    return good;
+}

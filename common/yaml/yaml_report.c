@@ -1,0 +1,139 @@
+/* Messages: the sentence with its place, the source line, and a caret below it. A long line is cut
+ * around the caret, and after YAML_MESSAGES_MAX messages the rest are only counted, so that a file can't
+ * make a report much larger than itself. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/yaml/yaml_node.h"
+
+enum { SHOWN_BEFORE = 90, SHOWN_AFTER = 60 }; /* characters of a source line around the caret */
+
+void yaml_report_close(struct yaml_report *r)
+{
+    buffer_close(&r->text);
+    *r = (struct yaml_report){0};
+}
+
+static bool is_break(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+static bool is_continuation(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+struct yaml_place yaml_place_of_offset(struct bytes text, size_t offset)
+{
+    struct yaml_place place = {1, 1, offset};
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        bool first_of_two = text.data[i] == '\r' && i + 1 < text.len && text.data[i + 1] == '\n';
+        if (is_break(text.data[i]) && !first_of_two) {
+            place.line++;
+            place.column = 1;
+        } else if (!is_continuation(text.data[i])) {
+            place.column++;
+        }
+    }
+    return place;
+}
+
+struct yaml_place yaml_place_of_line(struct bytes text, uint32_t line, uint32_t column)
+{
+    struct yaml_place place = {line, column, 0};
+    size_t i = 0;
+    for (uint32_t at = 1; at < line && i < text.len; i++)
+        if (text.data[i] == '\n' || (text.data[i] == '\r' && (i + 1 == text.len || text.data[i + 1] != '\n')))
+            at++;
+    for (uint32_t at = 1; at < column && i < text.len && !is_break(text.data[i]); at++) {
+        i++;
+        while (i < text.len && is_continuation(text.data[i]))
+            i++;
+    }
+    place.offset = i;
+    return place;
+}
+
+/* Step from `at` up to `steps` characters within its line. */
+static size_t step(struct bytes text, size_t at, unsigned steps, bool forward)
+{
+    for (; steps > 0; steps--) {
+        if (forward ? at >= text.len || is_break(text.data[at]) : at == 0 || is_break(text.data[at - 1]))
+            break;
+        at = forward ? at + 1 : at - 1;
+        while (at > 0 && at < text.len && is_continuation(text.data[at]))
+            at = forward ? at + 1 : at - 1;
+    }
+    return at;
+}
+
+static void add_source(struct buffer *out, struct bytes text, struct yaml_place place)
+{
+    size_t caret = place.offset < text.len ? place.offset : text.len;
+    size_t start = step(text, caret, SHOWN_BEFORE, false);
+    size_t end = step(text, caret, SHOWN_AFTER, true);
+    bool cut_front = start > 0 && !is_break(text.data[start - 1]);
+    bool cut_back = end < text.len && !is_break(text.data[end]);
+
+    buffer_printf(out, "%5u | %s", place.line, cut_front ? "…" : "");
+    for (size_t i = start; i < end; i++) /* other control characters don't get past yaml_open_text */
+        buffer_add_char(out, text.data[i]);
+    buffer_printf(out, "%s\n      | %s", cut_back ? "…" : "", cut_front ? " " : "");
+    for (size_t i = start; i < caret; i++)
+        if (!is_continuation(text.data[i]))
+            buffer_add_char(out, text.data[i] == '\t' ? '\t' : ' ');
+    buffer_add_text(out, "^\n");
+}
+
+static void add_message(struct yaml_report *r, const char *severity, const char *name, struct bytes text,
+                        struct yaml_place place, const char *format, va_list args)
+{
+    unsigned before = r->errors + r->warnings;
+    if (*severity == 'e')
+        r->errors++;
+    else
+        r->warnings++;
+    if (before == YAML_MESSAGES_MAX)
+        buffer_printf(&r->text, "(more than %d messages: the others are left out)\n", YAML_MESSAGES_MAX);
+    if (before >= YAML_MESSAGES_MAX)
+        return;
+
+    char sentence[ERROR_TEXT_MAX];
+    struct error clean;
+    vsnprintf(sentence, sizeof sentence, format, args);
+    error_set(&clean, ERR_CONFIG, "%s", sentence);
+    buffer_add_text(&r->text, name);
+    if (place.line)
+        buffer_printf(&r->text, ":%u:%u", place.line, place.column);
+    buffer_printf(&r->text, ": %s: %s\n", severity, clean.text);
+    if (place.line)
+        add_source(&r->text, text, place);
+}
+
+void yaml_report_error(struct yaml_report *r, const char *name, struct bytes text, struct yaml_place place,
+                       const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_message(r, "error", name, text, place, format, args);
+    va_end(args);
+}
+
+void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,
+                ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_message(r, "error", f->name, f->text, at ? at->place : (struct yaml_place){0}, format, args);
+    va_end(args);
+}
+
+void yaml_warning(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,
+                  ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_message(r, "warning", f->name, f->text, at ? at->place : (struct yaml_place){0}, format, args);
+    va_end(args);
+}
