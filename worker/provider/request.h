@@ -21,6 +21,8 @@ struct request_parts {
     struct value body;
     bool has_body, has_form;
     struct bytes origin; /* scheme://host:port that the definition led to; set by request_begin */
+    struct bytes link_origin; /* of the next link that `url` now is, its origin having been allowed; set by
+                                 paging_apply, else empty. Secrets go to these two origins only */
 };
 
 /* What goes over the wire. */
@@ -44,18 +46,23 @@ struct answer {
 /* The (last) header of that name, case-insensitive; false if there is none. */
 bool answer_header(const struct answer *answer, const char *name, struct bytes *value);
 
+/* Expand a definition. Placeholders that stand in the URL anywhere but at its start can't leave their
+ * path segment. Returns 0; ERR_PLACEHOLDER or ERR_HTTP (no http(s) URL) with the part's place in front,
+ * never its value. */
 int request_begin(struct request_parts *parts, struct arena *arena, const struct request_def *def,
                   const struct placeholders *values, struct error *e);
 
 /* Put a value where a target says; a parameter of that name is replaced. `value` is any JSON value: as
- * its text into query, form and header, as it is into a body. 0, ERR_PAGING (not a scalar), ERR_CONFIG. */
+ * its text into query, form and header, as it is into a body (one is begun if there is none). The value
+ * is copied. 0; ERR_PAGING (not a scalar); ERR_CONFIG (a form and a body, or no way to the pointer). */
 int request_set(struct request_parts *parts, const struct target *target, const struct value *value,
                 struct error *e);
-void request_set_header(struct request_parts *parts, const char *name, struct bytes value);
+void request_set_header(struct request_parts *parts, const char *name, struct bytes value); /* copies */
 
 /* Encode: query into the URL (RFC 3986: everything but unreserved is %XX), form as
- * application/x-www-form-urlencoded, body as JSON with its Content-Type unless headers name one.
- * Returns 0; ERR_LIMIT; ERR_HTTP for a header with CR, LF or NUL, or a URL that isn't http(s). */
+ * application/x-www-form-urlencoded (a space is %20), body as JSON with its Content-Type unless headers
+ * name one. Returns 0; ERR_LIMIT; ERR_HTTP for a header with CR, LF or NUL or a name that is none, or a
+ * URL that isn't http(s) or holds a user. */
 int request_finish(const struct request_parts *parts, struct request *out, struct error *e);
 
 #endif

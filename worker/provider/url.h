@@ -6,7 +6,7 @@
 #include "common/error.h"
 
 struct url {
-    struct bytes scheme, userinfo, host, port, path, query; /* as written; query without "?" */
+    struct bytes scheme, userinfo, host, port, path, query; /* as written; an IPv6 host with its brackets, query without "?" */
     bool has_query, has_userinfo;
 };
 
@@ -20,7 +20,8 @@ bool url_same_origin(struct bytes a, struct bytes b);
 /* scheme://host[:port] in lower case, without a default port. Empty if it doesn't parse. */
 struct bytes url_origin(struct arena *arena, struct bytes text);
 
-/* Resolve a reference against the URL it was found at (RFC 3986, 5.2). 0 or ERR_HTTP. */
+/* Resolve a reference against the URL it was found at (RFC 3986, 5.2). 0 or ERR_HTTP: also if what comes
+ * out isn't an http(s) URL. Its fragment is dropped. */
 int url_resolve(struct arena *arena, struct bytes base, struct bytes reference, struct bytes *out,
                 struct error *e);
 
