@@ -23,6 +23,7 @@ enum {
     LIMIT_TRIES = 5,         /* of one request */
     LIMIT_ROWS = 0x7fffffff, /* of one collection, ever */
     LIMIT_GUARD_LISTINGS = 16, /* what `guard.listings` may ask for: a delete names them all */
+    LIMIT_DEGRADED_PERCENT = 20, /* a page is degraded when more of its items lack what earlier ones had */
     LIMIT_PARENTS = 4,       /* collections within each other */
 
     /* Requests. */

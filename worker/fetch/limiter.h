@@ -3,7 +3,11 @@
  * A bucket fills at `rate` tokens a second up to `burst`, and lets at most `concurrency` requests be under way. A
  * request may need two buckets (its provider's and its collection's): it goes when both let it. Waiting
  * requests go first come, first served within a bucket, but one that waits for another bucket doesn't hold up
- * those behind it. */
+ * those behind it; one that was passed over LIMITER_PASSES times does, so that none waits for ever.
+ *
+ * Buckets that can't let go cost nothing: all calls take O(log n) of what waits in one bucket, but for a
+ * ticket's moves between its two buckets, at most one for each time that one of them opens while
+ * the other is shut. */
 #ifndef GARNER_LIMITER_H
 #define GARNER_LIMITER_H
 
@@ -11,6 +15,9 @@
 #include <stdint.h>
 
 #include "common/bytes.h"
+#include "worker/fetch/heap.h"
+
+enum { LIMITER_PASSES = 16 };
 
 struct limiter;
 struct bucket;
@@ -22,15 +29,19 @@ void limiter_close(struct limiter *limiter); /* null is fine */
  * LIMIT_TRANSFERS_PER_KEY; burst below 1: 1). Lives as long as the limiter. */
 struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double rate, double burst, uint32_t concurrency);
 
-/* Someone who wants to send. Embedded by the caller, zeroed before its first use; linked while it waits. */
+/* Someone who wants to send. Embedded by the caller, zeroed before its first use; must stay where it is
+ * while it waits. `first`, `second` and `context` are the caller's to set, the rest is the limiter's. */
 struct limiter_ticket {
     struct bucket *first, *second; /* second may be null */
-    struct limiter_ticket *next, *previous;
+    void *context;
     bool waiting;
-    void *context; /* the caller's */
+    struct heap_node node;
+    int64_t arrival;
+    struct bucket *queue, *holds;
+    unsigned passes;
 };
 
-void limiter_ask(struct limiter *limiter, struct limiter_ticket *ticket);
+void limiter_ask(struct limiter *limiter, struct limiter_ticket *ticket);    /* must not be waiting */
 void limiter_cancel(struct limiter *limiter, struct limiter_ticket *ticket); /* when it waits; else nothing */
 
 /* The next ticket that may go now: its tokens are taken. Null when none may; then `*at_ms` is when one may by

@@ -79,30 +79,55 @@ static bool may_bear_document(int status)
     return status >= 200 && status < 300 && status != 204 && status != 205 && status != 206;
 }
 
+/* What the status and the error's code say, when they say something: true if `*code` is the result. */
+static bool judge_error(const struct collection_def *def, const struct answer *answer, struct bytes name,
+                        enum answer_kind *kind, int *code, struct error *e)
+{
+    *code = 0;
+    if (is_one_of(name, def->errors.throttled)) {
+        *code = refuse(answer, ERR_THROTTLED, name, e);
+    } else if (is_one_of(name, def->errors.expired) || answer->status == 401) {
+        *kind = ANSWER_REJECTED;
+        refuse(answer, ERR_DENIED, name, e);
+    } else if (is_absent(def, answer->status, name)) {
+        *kind = ANSWER_ABSENT;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 int answer_judge(const struct collection_def *def, const struct answer *answer, struct arena *arena,
                  enum answer_kind *kind, struct value *body, struct json_notes *notes, struct error *e)
 {
     bool document = may_bear_document(answer->status);
-    int code = 0;
+    int decoded = 0, code;
     *body = value_null();
     *kind = ANSWER_DOCUMENT;
     if (document)
-        code = decode_body(arena, answer, def->format, body, notes, e);
+        decoded = decode_body(arena, answer, def->format, body, notes, e);
     else if (def->errors.has_code_at && answer->body.len)
         (void)decode_body(arena, answer, FORMAT_AUTO, body, NULL, NULL); /* an error's body may be anything */
     struct bytes name = code_of(def, body);
-    if (is_one_of(name, def->errors.throttled))
-        return refuse(answer, ERR_THROTTLED, name, e);
-    if (is_one_of(name, def->errors.expired) || answer->status == 401) {
-        *kind = ANSWER_REJECTED;
-        refuse(answer, ERR_DENIED, name, e);
-        return 0;
-    }
-    if (is_absent(def, answer->status, name)) {
-        *kind = ANSWER_ABSENT;
-        return 0;
-    }
-    if (document)
+    if (judge_error(def, answer, name, kind, &code, e))
         return code;
-    return refuse(answer, code_of_status(answer->status), name, e);
+    return document ? decoded : refuse(answer, code_of_status(answer->status), name, e);
+}
+
+int answer_judge_get(const struct collection_def *def, const struct answer *answer, struct arena *arena,
+                     enum answer_kind *kind, struct error *e)
+{
+    struct value body = value_null();
+    int code;
+    *kind = ANSWER_DOCUMENT;
+    if (def->errors.has_code_at && answer->body.len)
+        (void)decode_body(arena, answer, FORMAT_AUTO, &body, NULL, NULL);
+    struct bytes name = code_of(def, &body);
+    if (judge_error(def, answer, name, kind, &code, e))
+        return code;
+    if (answer->status == 404)
+        *kind = ANSWER_ABSENT;
+    else if (answer->status < 200 || answer->status > 299)
+        return refuse(answer, code_of_status(answer->status), name, e);
+    return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/limits.h"
 #include "common/sm.h"
 #include "worker/fetch/retry.h"
 
@@ -10,7 +11,7 @@ enum { NEW, SESSION, SENT, WAITING, DONE, STATES };
 static const struct sm_state states[STATES] = {
     [NEW] = {"new", SM_TO(SESSION) | SM_TO(SENT) | SM_TO(DONE)},
     [SESSION] = {"session", SM_TO(SESSION) | SM_TO(SENT) | SM_TO(DONE)},
-    [SENT] = {"sent", SM_TO(SESSION) | SM_TO(WAITING) | SM_TO(DONE)},
+    [SENT] = {"sent", SM_TO(SENT) | SM_TO(SESSION) | SM_TO(WAITING) | SM_TO(DONE)},
     [WAITING] = {"waiting", SM_TO(SESSION) | SM_TO(SENT) | SM_TO(DONE)},
     [DONE] = {"done", SM_TO(NEW)},
 };
@@ -136,7 +137,9 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
     CHECK(x->state == SENT);
     x->answer = answer;
     x->notes = (struct json_notes){0};
-    int code = answer_judge(x->set.def, answer, &x->arena, &x->kind, &x->body, &x->notes, &x->error);
+    int code = x->set.is_get
+                   ? answer_judge_get(x->set.def, answer, &x->arena, &x->kind, &x->error)
+                   : answer_judge(x->set.def, answer, &x->arena, &x->kind, &x->body, &x->notes, &x->error);
     if (code) {
         struct bytes value;
         int64_t after_ms = answer_header(answer, "Retry-After", &value) ? retry_after_read(value, wall_ms) : -1;

@@ -24,6 +24,7 @@ struct exchange_setting {
     int (*build)(void *context, struct request_parts *parts, struct error *e);
     void *context;
     const struct request_def *request; /* what `build` begins with */
+    bool is_get;                       /* judge answers as those of a `get` */
 };
 
 enum exchange_want {

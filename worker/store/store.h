@@ -32,6 +32,7 @@ struct store_options {
 int store_open(const struct store_options *options, struct store **out, struct error *e);
 void store_close(struct store *store); /* aborts what is open; null is fine */
 
+uint32_t store_shard(const struct store *store);
 const struct hash_secret *store_secret(const struct store *store);
 uint64_t store_epoch(const struct store *store);
 

@@ -1,0 +1,187 @@
+/* How it works: first what the body should be (the format, or its Content-Type), then whether it can be
+ * that at all by how it begins, so that a login page gets a better message than "unexpected character at
+ * byte 1"; then it is parsed. The beginning of what looks like JSON is never put into a message: it may
+ * be a login's answer, with a token in it. */
+#include "worker/decode/decode.h"
+
+#include <string.h>
+
+#include "worker/decode/jsonl.h"
+
+enum { BEGINS_CHARS = 60, BEGINS_BYTES = BEGINS_CHARS * 4 + 8 };
+
+static struct bytes without_mark(struct bytes body)
+{
+    return bytes_starts(body, "\xef\xbb\xbf") ? bytes_from(body, 3) : body;
+}
+
+/* The media type alone: without parameters. */
+static struct bytes media_type(const struct answer *answer)
+{
+    struct bytes value;
+    if (!answer_header(answer, "Content-Type", &value))
+        return (struct bytes){"", 0};
+    const char *end = value.len ? memchr(value.data, ';', value.len) : NULL;
+    if (end)
+        value.len = (size_t)(end - value.data);
+    return bytes_trim(value);
+}
+
+static bool ends_nocase(struct bytes text, const char *end)
+{
+    size_t len = strlen(end);
+    return text.len >= len && bytes_is_nocase(bytes_from(text, text.len - len), end);
+}
+
+static bool is_any_of(struct bytes text, const char *const *names)
+{
+    for (; *names; names++)
+        if (bytes_is_nocase(text, *names))
+            return true;
+    return false;
+}
+
+static bool looks_like_json(struct bytes body)
+{
+    return body.len && strchr("{[\"", body.data[0]) && body.data[0];
+}
+
+static bool looks_like_html(struct bytes body)
+{
+    static const char *const starts[] = {"<!doctype html", "<html", "<head", "<body", NULL};
+    for (const char *const *start = starts; *start; start++)
+        if (body.len >= strlen(*start) && bytes_is_nocase((struct bytes){body.data, strlen(*start)}, *start))
+            return true;
+    return false;
+}
+
+static bool looks_like_utf16(struct bytes body)
+{
+    if (body.len < 2)
+        return false;
+    return memcmp(body.data, "\xff\xfe", 2) == 0 || memcmp(body.data, "\xfe\xff", 2) == 0 ||
+           (body.data[0] != 0) != (body.data[1] != 0);
+}
+
+/* How a body begins, fit for a message: printable, white space as single spaces. */
+static const char *begins(struct bytes body, char out[BEGINS_BYTES])
+{
+    size_t len = 0;
+    unsigned chars = 0;
+    for (size_t i = 0; i < body.len && chars < BEGINS_CHARS; chars++) {
+        size_t size = 1;
+        while (size < 4 && i + size < body.len && ((unsigned char)body.data[i + size] & 0xc0) == 0x80)
+            size++;
+        unsigned char c = (unsigned char)body.data[i];
+        if (c >= 0x80 && bytes_is_utf8((struct bytes){body.data + i, size}, NULL)) {
+            memcpy(out + len, body.data + i, size);
+            len += size;
+        } else if (c <= ' ') {
+            size = 1;
+            if (len && out[len - 1] != ' ')
+                out[len++] = ' ';
+        } else {
+            size = 1;
+            out[len++] = c < 0x7f ? (char)c : '?';
+        }
+        i += size;
+    }
+    strcpy(out + len, chars < BEGINS_CHARS ? "" : "…");
+    return out;
+}
+
+static const char *const jsonl_types[] = {"application/x-ndjson", "application/ndjson",      "application/jsonl",
+                                          "application/x-jsonl",  "application/json-lines",  "application/x-jsonlines",
+                                          "text/jsonl",           "application/stream+json", NULL};
+static const char *const json_types[] = {"application/json", "text/json", "application/x-json", NULL};
+static const char *const xml_types[] = {"application/xml", "text/xml", NULL};
+static const char *const html_types[] = {"text/html", "application/xhtml+xml", NULL};
+static const char *const generic_types[] = {"", "text/plain", "application/octet-stream", "binary/octet-stream", NULL};
+
+/* What a body is by its Content-Type; FORMAT_AUTO with the error set if it is nothing that we read. */
+static enum format_kind detect(struct bytes type, struct bytes body, struct error *e)
+{
+    char start[BEGINS_BYTES];
+    if (is_any_of(type, jsonl_types))
+        return FORMAT_JSONL;
+    if (is_any_of(type, json_types) || ends_nocase(type, "+json"))
+        return FORMAT_JSON;
+    if (is_any_of(type, html_types)) {
+        if (looks_like_json(body))
+            error_set(e, ERR_BODY, "HTML by its Content-Type (%.*s), though it begins like JSON: if it is, say "
+                                   "format: json",
+                      BYTES_ARG(type));
+        else
+            error_set(e, ERR_BODY, "HTML instead of JSON: %s", begins(body, start));
+        return FORMAT_AUTO;
+    }
+    if (is_any_of(type, xml_types) || ends_nocase(type, "+xml"))
+        return FORMAT_XML;
+    if (is_any_of(type, generic_types))
+        return FORMAT_JSON; /* or the message of what it is instead */
+    if (looks_like_json(body))
+        error_set(e, ERR_BODY, "%.*s instead of JSON by its Content-Type, though it begins like JSON: if it is, "
+                               "say format: json",
+                  BYTES_ARG(type));
+    else
+        error_set(e, ERR_BODY, "%.*s instead of JSON: %s", BYTES_ARG(type), begins(body, start));
+    return FORMAT_AUTO;
+}
+
+/* What a body that should be JSON is instead, by how it begins. */
+static int check_start(struct bytes type, struct bytes body, struct error *e)
+{
+    char start[BEGINS_BYTES];
+    if (looks_like_json(body))
+        return 0;
+    if (looks_like_utf16(body))
+        return error_set(e, ERR_BODY, "UTF-16 or binary data instead of JSON in UTF-8");
+    if (looks_like_html(body) || (bytes_starts(body, "<") && is_any_of(type, html_types)))
+        return error_set(e, ERR_BODY, "HTML instead of JSON: %s", begins(body, start));
+    if (bytes_starts(body, "<"))
+        return error_set(e, ERR_BODY, "XML instead of JSON: %s", begins(body, start));
+    if (!memchr("-0123456789tfn", body.data[0], 14))
+        return error_set(e, ERR_BODY, "something else instead of JSON: %s", begins(body, start));
+    return 0;
+}
+
+static int decode_json(struct arena *arena, const struct answer *answer, struct bytes trimmed, struct value *out,
+                       struct json_notes *notes, struct error *e)
+{
+    char start[BEGINS_BYTES];
+    int code = value_from_json(arena, answer->body, out, notes, e);
+    if (code == ERR_BODY && e) {
+        error_at(e, "JSON");
+        if (!looks_like_json(trimmed))
+            error_set(e, ERR_BODY, "%s: %s", e->text, begins(trimmed, start));
+        if (!answer->delimited)
+            error_set(e, ERR_BODY, "%s (the answer doesn't say where it ends, so it may be cut)", e->text);
+    }
+    if (code)
+        return code;
+    if (out->type == VALUE_NUMBER && !answer->delimited)
+        return error_set(e, ERR_BODY, "a bare number, in an answer that doesn't say where it ends: it may be cut");
+    return 0;
+}
+
+int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format, struct value *out,
+                struct json_notes *notes, struct error *e)
+{
+    struct bytes type = media_type(answer), body = without_mark(answer->body), trimmed = bytes_trim(body);
+    struct json_notes own;
+    notes = notes ? notes : &own;
+    *notes = (struct json_notes){0};
+    if (trimmed.len == 0 && format != FORMAT_JSONL && !is_any_of(type, jsonl_types))
+        return error_set(e, ERR_BODY, "empty body instead of %s", format == FORMAT_XML ? "XML" : "JSON");
+    if (format == FORMAT_AUTO)
+        format = detect(type, trimmed, e);
+    if (format == FORMAT_AUTO)
+        return ERR_BODY;
+    if (format == FORMAT_XML)
+        return error_set(e, ERR_BODY, "XML is not supported by this version");
+    if (trimmed.len && check_start(type, trimmed, e))
+        return ERR_BODY;
+    if (format == FORMAT_JSONL)
+        return jsonl_decode(arena, body, answer->delimited, out, notes, e);
+    return decode_json(arena, answer, trimmed, out, notes, e);
+}

@@ -1,0 +1,306 @@
+/* How it works: a waiting ticket stands in the queue of exactly one bucket, of the one that last was
+ * found shut (at first its second, the narrower one). A bucket is in one place:
+ *
+ *   IDLE --ask--> READY --no slot--> FULL --done--> READY
+ *    ^              |  \--no token--> TIMED --time--> READY
+ *    +--nobody waits+
+ *
+ * limiter_next looks only at READY buckets: it takes the head of one's queue, and if that ticket's other
+ * bucket is shut moves it over there, in order of arrival. So nothing is ever scanned, and a bucket that
+ * thousands wait for costs nothing until it opens.
+ *
+ * A ticket whose two buckets are never open at the same moment could wait for ever. After LIMITER_PASSES moves it
+ * takes its buckets one after the other and holds the first while it waits for the second: always the
+ * older bucket first, so no two tickets wait for each other. Holding from the start was not taken: requests
+ * of a slow collection would then block their provider's bucket. */
+#include "worker/fetch/limiter.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/hash.h"
+#include "common/limits.h"
+#include "common/sm.h"
+
+enum bucket_place { BUCKET_IDLE, BUCKET_READY, BUCKET_FULL, BUCKET_TIMED };
+
+static const struct sm_state places[] = {
+    [BUCKET_IDLE] = {"idle", SM_TO(BUCKET_READY)},
+    [BUCKET_READY] = {"ready", SM_TO(BUCKET_IDLE) | SM_TO(BUCKET_FULL) | SM_TO(BUCKET_TIMED)},
+    [BUCKET_FULL] = {"full", SM_TO(BUCKET_READY) | SM_TO(BUCKET_IDLE)},
+    [BUCKET_TIMED] = {"timed", SM_TO(BUCKET_READY) | SM_TO(BUCKET_IDLE)},
+};
+
+struct bucket {
+    struct bucket *same_slot; /* of the hash table */
+    struct bucket *next_ready;
+    struct bytes key;
+    uint64_t number; /* the older, the smaller */
+    double rate, burst, tokens;
+    int64_t filled_ms; /* when tokens were last counted */
+    uint32_t concurrency, running;
+    int place;
+    struct heap queue;      /* tickets by arrival */
+    struct heap_node timed; /* by when a token will be there */
+};
+
+struct limiter {
+    struct bucket **slots;
+    size_t slot_count, bucket_count;
+    int64_t arrivals;
+    struct bucket *ready_head, *ready_tail;
+    struct heap timed;
+};
+
+enum { SLOTS_FIRST = 64 };
+
+struct limiter *limiter_open(void)
+{
+    struct limiter *limiter = mem_zalloc(sizeof *limiter);
+    limiter->slot_count = SLOTS_FIRST;
+    limiter->slots = mem_zalloc(limiter->slot_count * sizeof(struct bucket *));
+    return limiter;
+}
+
+void limiter_close(struct limiter *limiter)
+{
+    if (!limiter)
+        return;
+    heap_close(&limiter->timed);
+    for (size_t i = 0; i < limiter->slot_count; i++) {
+        while (limiter->slots[i]) {
+            struct bucket *bucket = limiter->slots[i];
+            limiter->slots[i] = bucket->same_slot;
+            heap_close(&bucket->queue);
+            free(bucket);
+        }
+    }
+    free(limiter->slots);
+    free(limiter);
+}
+
+static struct bucket **slot_of(struct limiter *limiter, struct bytes key)
+{
+    return &limiter->slots[hash64(key) & (limiter->slot_count - 1)];
+}
+
+static void grow(struct limiter *limiter)
+{
+    struct bucket **old = limiter->slots;
+    size_t old_count = limiter->slot_count;
+    limiter->slot_count = old_count * 2;
+    limiter->slots = mem_zalloc(limiter->slot_count * sizeof(struct bucket *));
+    for (size_t i = 0; i < old_count; i++) {
+        while (old[i]) {
+            struct bucket *bucket = old[i];
+            old[i] = bucket->same_slot;
+            struct bucket **slot = slot_of(limiter, bucket->key);
+            bucket->same_slot = *slot;
+            *slot = bucket;
+        }
+    }
+    free(old);
+}
+
+struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double rate, double burst,
+                              uint32_t concurrency)
+{
+    for (struct bucket *bucket = *slot_of(limiter, key); bucket; bucket = bucket->same_slot)
+        if (bytes_equal(bucket->key, key))
+            return bucket;
+    if (limiter->bucket_count >= limiter->slot_count)
+        grow(limiter);
+    struct bucket *bucket = mem_zalloc(sizeof *bucket + key.len);
+    char *name = (char *)(bucket + 1);
+    if (key.len)
+        memcpy(name, key.data, key.len);
+    bucket->key = (struct bytes){name, key.len};
+    bucket->number = limiter->bucket_count++;
+    bucket->rate = rate > 0 ? rate : 0;
+    bucket->burst = burst > 1 ? burst : 1;
+    bucket->tokens = bucket->burst;
+    bucket->concurrency = concurrency ? concurrency : LIMIT_TRANSFERS_PER_KEY;
+    struct bucket **slot = slot_of(limiter, key);
+    bucket->same_slot = *slot;
+    *slot = bucket;
+    return bucket;
+}
+
+static void make_ready(struct limiter *limiter, struct bucket *bucket)
+{
+    if (bucket->place == BUCKET_TIMED)
+        heap_remove(&limiter->timed, &bucket->timed);
+    sm_move(places, &bucket->place, BUCKET_READY);
+    bucket->next_ready = NULL;
+    if (limiter->ready_tail)
+        limiter->ready_tail->next_ready = bucket;
+    else
+        limiter->ready_head = bucket;
+    limiter->ready_tail = bucket;
+}
+
+/* Take the first ready bucket off the list. It still counts as READY until it is moved. */
+static struct bucket *pop_ready(struct limiter *limiter)
+{
+    struct bucket *bucket = limiter->ready_head;
+    if (!bucket)
+        return NULL;
+    limiter->ready_head = bucket->next_ready;
+    if (!limiter->ready_head)
+        limiter->ready_tail = NULL;
+    return bucket;
+}
+
+static struct bucket *other_of(const struct limiter_ticket *ticket, const struct bucket *bucket)
+{
+    struct bucket *other = bucket == ticket->first ? ticket->second : ticket->first;
+    return other == bucket ? NULL : other;
+}
+
+static void enqueue(struct limiter *limiter, struct bucket *bucket, struct limiter_ticket *ticket)
+{
+    ticket->queue = bucket;
+    heap_push(&bucket->queue, &ticket->node, ticket->arrival);
+    if (bucket->place == BUCKET_IDLE)
+        make_ready(limiter, bucket);
+}
+
+static void dequeue(struct limiter *limiter, struct limiter_ticket *ticket)
+{
+    struct bucket *bucket = ticket->queue;
+    heap_remove(&bucket->queue, &ticket->node);
+    ticket->queue = NULL;
+    if (bucket->queue.count == 0 && bucket->place == BUCKET_TIMED)
+        heap_remove(&limiter->timed, &bucket->timed);
+    if (bucket->queue.count == 0 && (bucket->place == BUCKET_TIMED || bucket->place == BUCKET_FULL))
+        sm_move(places, &bucket->place, BUCKET_IDLE);
+}
+
+void limiter_ask(struct limiter *limiter, struct limiter_ticket *ticket)
+{
+    CHECK(!ticket->waiting && ticket->first);
+    ticket->waiting = true;
+    ticket->arrival = limiter->arrivals++;
+    ticket->holds = NULL;
+    ticket->passes = 0;
+    enqueue(limiter, ticket->second ? ticket->second : ticket->first, ticket);
+}
+
+static void release(struct limiter *limiter, struct bucket *bucket)
+{
+    CHECK(bucket->running > 0);
+    bucket->running--;
+    if (bucket->place == BUCKET_FULL)
+        make_ready(limiter, bucket);
+}
+
+void limiter_cancel(struct limiter *limiter, struct limiter_ticket *ticket)
+{
+    if (!ticket->waiting)
+        return;
+    dequeue(limiter, ticket);
+    ticket->waiting = false;
+    if (ticket->holds) {
+        ticket->holds->tokens += ticket->holds->rate > 0; /* its token was not used */
+        release(limiter, ticket->holds);
+        ticket->holds = NULL;
+    }
+}
+
+void limiter_done(struct limiter *limiter, const struct limiter_ticket *ticket)
+{
+    CHECK(!ticket->waiting);
+    release(limiter, ticket->first);
+    if (ticket->second && ticket->second != ticket->first)
+        release(limiter, ticket->second);
+}
+
+static void refill(struct bucket *bucket, int64_t now_ms)
+{
+    if (now_ms <= bucket->filled_ms)
+        return;
+    bucket->tokens += (double)(now_ms - bucket->filled_ms) * bucket->rate / 1000;
+    bucket->tokens = fmin(bucket->tokens, bucket->burst);
+    bucket->filled_ms = now_ms;
+}
+
+static bool has_token(const struct bucket *bucket)
+{
+    return bucket->rate <= 0 || bucket->tokens >= 1 - 1e-9; /* ten tenths are a whole */
+}
+
+static bool is_open(struct bucket *bucket, int64_t now_ms)
+{
+    refill(bucket, now_ms);
+    return bucket->running < bucket->concurrency && has_token(bucket);
+}
+
+static void take(struct bucket *bucket)
+{
+    bucket->running++;
+    if (bucket->rate > 0)
+        bucket->tokens = fmax(bucket->tokens - 1, 0);
+}
+
+/* The head of an open bucket's queue: let go (true), or moved to its other bucket's queue. */
+static bool try_head(struct limiter *limiter, struct bucket *bucket, struct limiter_ticket *ticket, int64_t now_ms)
+{
+    struct bucket *other = other_of(ticket, bucket);
+    dequeue(limiter, ticket);
+    if (!other || ticket->holds == other || is_open(other, now_ms)) {
+        take(bucket);
+        if (other && ticket->holds != other)
+            take(other);
+        ticket->holds = NULL;
+        ticket->waiting = false;
+        return true;
+    }
+    if (ticket->passes < LIMITER_PASSES) {
+        ticket->passes++;
+    } else if (bucket->number < other->number) {
+        take(bucket);
+        ticket->holds = bucket;
+    }
+    enqueue(limiter, other, ticket);
+    return false;
+}
+
+/* A bucket that was taken off the ready list and is shut waits for what opens it. */
+static void park(struct limiter *limiter, struct bucket *bucket, int64_t now_ms)
+{
+    if (bucket->queue.count == 0) {
+        sm_move(places, &bucket->place, BUCKET_IDLE);
+    } else if (bucket->running >= bucket->concurrency) {
+        sm_move(places, &bucket->place, BUCKET_FULL);
+    } else {
+        double wait_ms = ceil((1 - bucket->tokens) * 1000 / bucket->rate);
+        wait_ms = fmin(fmax(wait_ms, 1), 1e15);
+        sm_move(places, &bucket->place, BUCKET_TIMED);
+        heap_push(&limiter->timed, &bucket->timed, now_ms + (int64_t)wait_ms);
+    }
+}
+
+struct limiter_ticket *limiter_next(struct limiter *limiter, int64_t now_ms, int64_t *at_ms)
+{
+    struct heap_node *due;
+    while ((due = heap_first(&limiter->timed)) && due->key <= now_ms)
+        make_ready(limiter, HEAP_OWNER(due, struct bucket, timed));
+    for (struct bucket *bucket; (bucket = pop_ready(limiter));) {
+        while (bucket->queue.count && is_open(bucket, now_ms)) {
+            struct limiter_ticket *ticket = HEAP_OWNER(heap_first(&bucket->queue), struct limiter_ticket, node);
+            if (!try_head(limiter, bucket, ticket, now_ms))
+                continue;
+            sm_move(places, &bucket->place, BUCKET_IDLE); /* next time behind the other buckets */
+            if (bucket->queue.count)
+                make_ready(limiter, bucket);
+            *at_ms = now_ms;
+            return ticket;
+        }
+        park(limiter, bucket, now_ms);
+    }
+    due = heap_first(&limiter->timed);
+    *at_ms = due ? due->key : INT64_MAX;
+    return NULL;
+}

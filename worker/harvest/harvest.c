@@ -1,0 +1,225 @@
+/* Paging says where to go on, the exchange gets each answer, and this walks from one to the next. An
+ * answer's bytes are valid only during harvest_answered, so the caller takes the page before it returns
+ * to its loop; the next request is then made from what paging kept. */
+#include "worker/harvest/harvest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "common/sm.h"
+
+enum { IDLE, ASKING, TAKING, LISTED, CONFIRMING, FAILED, STATES };
+
+static const struct sm_state states[STATES] = {
+    [IDLE] = {"idle", SM_TO(ASKING) | SM_TO(FAILED)},
+    [ASKING] = {"asking", SM_TO(TAKING) | SM_TO(FAILED)},
+    [TAKING] = {"taking", SM_TO(ASKING) | SM_TO(LISTED) | SM_TO(FAILED)},
+    [LISTED] = {"listed", SM_TO(CONFIRMING)},
+    [CONFIRMING] = {"confirming", SM_TO(LISTED)},
+    [FAILED] = {"failed", 0},
+};
+
+static int build_page(void *context, struct request_parts *parts, struct error *e)
+{
+    struct harvest *h = context;
+    if (!h->paging)
+        h->paging = paging_open(h->def, parts->origin);
+    return paging_apply(h->paging, parts, e);
+}
+
+void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
+                  struct auth_session *session, struct random *random)
+{
+    *h = (struct harvest){.def = def, .values = *values, .state = IDLE, .sound = true};
+    struct exchange_setting setting = {
+        .def = def,
+        .auth = &def->auth,
+        .values = &h->values,
+        .session = session,
+        .random = random,
+        .build = build_page,
+        .context = h,
+        .request = &def->request,
+    };
+    exchange_open(&h->exchange, &setting);
+}
+
+void harvest_close(struct harvest *h)
+{
+    exchange_close(&h->exchange);
+    paging_close(h->paging);
+    *h = (struct harvest){0};
+}
+
+const struct request *harvest_request(const struct harvest *h)
+{
+    return &h->exchange.request;
+}
+
+int64_t harvest_at_ms(const struct harvest *h)
+{
+    return h->exchange.at_ms;
+}
+
+uint64_t harvest_page(const struct harvest *h)
+{
+    return h->state == ASKING || h->state == TAKING || h->state == FAILED ? h->pages + 1 : 0;
+}
+
+static enum harvest_want fail(struct harvest *h, const struct error *error)
+{
+    if (error != &h->error)
+        h->error = *error;
+    exchange_redact(&h->values, h->exchange.set.session, &h->error);
+    sm_move(states, &h->state, FAILED);
+    return HARVEST_FAILED;
+}
+
+struct found {
+    struct arena *arena;
+    const struct value **items;
+    uint64_t count, cap;
+};
+
+static int add_item(void *context, const struct value *item)
+{
+    struct found *found = context;
+    if (found->count == LIMIT_ITEMS_PER_PAGE)
+        return ERR_LIMIT;
+    if (found->count == found->cap) {
+        uint64_t cap = found->cap ? found->cap * 2 : 64;
+        const struct value **more = arena_alloc(found->arena, cap * sizeof *more);
+        if (found->count)
+            memcpy(more, found->items, found->count * sizeof *more);
+        found->items = more;
+        found->cap = cap;
+    }
+    found->items[found->count++] = item;
+    return 0;
+}
+
+/* Find the page's items. */
+static int read_items(struct harvest *h, struct error *e)
+{
+    const struct collection_def *def = h->def;
+    struct found found = {.arena = &h->exchange.arena};
+    uint64_t missed = 0;
+    h->items = NULL;
+    h->item_count = 0;
+    if (h->exchange.kind == ANSWER_ABSENT)
+        return 0;
+    if (pointer_walk(&def->items, &h->exchange.body, def->format == FORMAT_XML, &missed, add_item, &found))
+        return error_set(e, ERR_LIMIT, "a page of more than %d items: ask for smaller pages with `page.size`",
+                         LIMIT_ITEMS_PER_PAGE);
+    if (missed && !def->items_optional)
+        return error_set(e, ERR_ITEMS,
+                         "the answer has nothing, or no array, at `items: %.*s`: check the pointer, or say "
+                         "`items_optional: true` if it may be missing",
+                         BYTES_ARG(def->items.text));
+    h->items = found.items;
+    h->item_count = found.count;
+    return 0;
+}
+
+static enum harvest_want take_page(struct harvest *h)
+{
+    if (read_items(h, &h->error))
+        return fail(h, &h->error);
+    h->duplicate_keys += h->exchange.notes.duplicate_keys;
+    sm_move(states, &h->state, TAKING);
+    return HARVEST_PAGE;
+}
+
+static enum harvest_want confirmed(struct harvest *h, enum exchange_want want)
+{
+    sm_move(states, &h->state, LISTED);
+    if (want == EXCHANGE_DONE)
+        return h->exchange.kind == ANSWER_ABSENT ? HARVEST_GONE : HARVEST_THERE;
+    h->error = h->exchange.error;
+    return HARVEST_UNSURE;
+}
+
+static enum harvest_want follow(struct harvest *h, enum exchange_want want)
+{
+    switch (want) {
+    case EXCHANGE_SEND:
+        return HARVEST_SEND;
+    case EXCHANGE_WAIT:
+        return HARVEST_WAIT;
+    case EXCHANGE_RENEW:
+        return HARVEST_RENEW;
+    case EXCHANGE_WAIT_SESSION:
+        return HARVEST_WAIT_SESSION;
+    case EXCHANGE_DONE:
+    case EXCHANGE_FAILED:
+        break;
+    }
+    if (h->state == CONFIRMING)
+        return confirmed(h, want);
+    return want == EXCHANGE_DONE ? take_page(h) : fail(h, &h->exchange.error);
+}
+
+static enum harvest_want ask(struct harvest *h, int64_t now_ms)
+{
+    sm_move(states, &h->state, ASKING);
+    return follow(h, exchange_start(&h->exchange, now_ms));
+}
+
+enum harvest_want harvest_start(struct harvest *h, int64_t now_ms)
+{
+    return ask(h, now_ms);
+}
+
+enum harvest_want harvest_due(struct harvest *h, int64_t now_ms)
+{
+    return follow(h, exchange_due(&h->exchange, now_ms));
+}
+
+enum harvest_want harvest_answered(struct harvest *h, const struct answer *answer, int64_t now_ms, int64_t wall_ms)
+{
+    return follow(h, exchange_answered(&h->exchange, answer, now_ms, wall_ms));
+}
+
+enum harvest_want harvest_broke(struct harvest *h, const struct error *error, int64_t now_ms)
+{
+    return follow(h, exchange_broke(&h->exchange, error, now_ms));
+}
+
+enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen, int64_t now_ms)
+{
+    CHECK(h->state == TAKING);
+    enum paging_verdict verdict = PAGING_END;
+    const char *why = "";
+    bool sound = true;
+    if (h->exchange.kind != ANSWER_ABSENT &&
+        paging_next(h->paging, h->exchange.answer, &h->exchange.body, seen, &verdict, &sound, &why, &h->error))
+        return fail(h, &h->error);
+    if (!sound) {
+        h->sound = false;
+        snprintf(h->why, sizeof h->why, "%s", why);
+    }
+    h->pages++;
+    if (verdict == PAGING_MORE)
+        return ask(h, now_ms);
+    sm_move(states, &h->state, LISTED);
+    return HARVEST_LISTED;
+}
+
+enum harvest_want harvest_refused(struct harvest *h, const struct error *error)
+{
+    CHECK(h->state == TAKING);
+    return fail(h, error);
+}
+
+enum harvest_want harvest_get(struct harvest *h, const struct resource_view *item, int64_t now_ms)
+{
+    CHECK(h->state == LISTED);
+    h->asked = *item;
+    h->values.item = &h->asked;
+    h->exchange.set.build = NULL;
+    h->exchange.set.request = &h->def->get;
+    h->exchange.set.is_get = true;
+    sm_move(states, &h->state, CONFIRMING);
+    return follow(h, exchange_start(&h->exchange, now_ms));
+}

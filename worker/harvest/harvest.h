@@ -1,0 +1,66 @@
+/* Harvest: one walk over a collection's pages, and the questions that follow it. Pure: the caller sends,
+ * waits and stores.
+ *
+ *   IDLE --start--> ASKING --page--> TAKING --taken--> ASKING … --last--> LISTED
+ *                     |                 |                               |  ^
+ *                     +-----error-------+--> FAILED                 get |  | answer
+ *                                                                       v  |
+ *                                                                    CONFIRMING     */
+#ifndef GARNER_HARVEST_H
+#define GARNER_HARVEST_H
+
+#include "worker/harvest/exchange.h"
+#include "worker/provider/paging.h"
+
+enum harvest_want {
+    HARVEST_SEND,         /* send harvest_request, then harvest_answered or harvest_broke */
+    HARVEST_WAIT,         /* harvest_due at harvest_at_ms */
+    HARVEST_RENEW,        /* renew the session, then harvest_due */
+    HARVEST_WAIT_SESSION, /* harvest_due when the session's renewal has ended */
+    HARVEST_PAGE,         /* take `items`, then harvest_taken or harvest_refused */
+    HARVEST_LISTED,       /* every page came; harvest_get may ask for single resources now */
+    HARVEST_FAILED,       /* `error`; it ends here */
+    HARVEST_GONE,         /* what harvest_get asked for isn't there */
+    HARVEST_THERE,        /* it is */
+    HARVEST_UNSURE,       /* `error` came instead of an answer */
+};
+
+struct harvest {
+    const struct collection_def *def;
+    struct placeholders values; /* a copy: harvest_get adds the item */
+    struct exchange exchange;
+    struct paging *paging;
+    int state;
+    /* Of the page that is being taken; they live until the next step. */
+    const struct value **items;
+    uint64_t item_count;
+    /* Of the listing so far. */
+    uint64_t pages;
+    uint64_t duplicate_keys;
+    bool sound;          /* by what the pages said */
+    char why[256];       /* when it isn't */
+    struct error error;
+    struct resource_view asked; /* by harvest_get */
+};
+
+/* `values`, `session` and `random` must outlive it. */
+void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
+                  struct auth_session *session, struct random *random);
+void harvest_close(struct harvest *h); /* safe twice, and on one that is all zero */
+
+enum harvest_want harvest_start(struct harvest *h, int64_t now_ms);
+enum harvest_want harvest_due(struct harvest *h, int64_t now_ms);
+enum harvest_want harvest_answered(struct harvest *h, const struct answer *answer, int64_t now_ms, int64_t wall_ms);
+enum harvest_want harvest_broke(struct harvest *h, const struct error *error, int64_t now_ms);
+enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen, int64_t now_ms);
+enum harvest_want harvest_refused(struct harvest *h, const struct error *error);
+
+/* After HARVEST_LISTED: ask for one resource with the collection's `get`. The view must live until the
+ * answer. */
+enum harvest_want harvest_get(struct harvest *h, const struct resource_view *item, int64_t now_ms);
+
+const struct request *harvest_request(const struct harvest *h);
+int64_t harvest_at_ms(const struct harvest *h);
+uint64_t harvest_page(const struct harvest *h); /* the page being asked for or taken, from 1; 0 before and after */
+
+#endif

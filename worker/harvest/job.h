@@ -1,0 +1,70 @@
+/* Job: one collection harvested once, from its first request to its receipt. Joins the harvest (what to ask) with
+ * the listing (what the answers change); the caller sends, waits and commits.
+ *
+ * A job's writes are in its store's open transaction. JOB_DONE means that all is written; it is true only once
+ * the caller has committed. */
+#ifndef GARNER_JOB_H
+#define GARNER_JOB_H
+
+#include "worker/harvest/harvest.h"
+#include "worker/harvest/listing.h"
+
+struct job_setting {
+    const struct collection_def *def;
+    struct collection_key key;            /* copied */
+    const struct placeholders *values;    /* must outlive the job, with all it points to */
+    const struct listing_parent *parent;  /* null in account and region scope */
+    struct auth_session *session;
+    struct random *random;
+    struct store *store;
+};
+
+enum job_want {
+    JOB_SEND,         /* send job_request, then job_answered or job_broke */
+    JOB_WAIT,         /* job_due at job_at_ms */
+    JOB_RENEW,        /* renew the session, then job_due */
+    JOB_WAIT_SESSION, /* job_due when the session's renewal has ended */
+    JOB_DONE,         /* `outcome` */
+    JOB_STORE_FAILED, /* `store_error`: the transaction must be aborted */
+};
+
+struct job_outcome {
+    bool complete, sound;
+    uint64_t page;          /* that an error came on; 0: none */
+    struct error error;     /* why it is not complete; code ERR_OK when it is */
+    uint64_t faults;        /* wrong items and unanswered `get`s; the first one is `fault` */
+    struct error fault;
+    const char *unsound;    /* why it is complete and not sound by its own fault; null otherwise */
+    uint64_t held;          /* rows that the guard holds back */
+    uint64_t created, updated, deleted, unchanged, kept; /* kept: live rows now */
+};
+
+struct job {
+    struct harvest harvest;
+    struct listing listing;
+    struct arena arena; /* of the candidate that is asked for */
+    uint32_t asked;     /* its row */
+    bool asking;
+    struct value document;
+    uint64_t requests, bytes; /* for the receipt: job_count adds to them */
+    struct job_outcome outcome;
+    struct error store_error;
+};
+
+/* 0, or a store error. */
+int job_open(struct job *job, const struct job_setting *setting, int64_t wall_ms, struct error *e);
+void job_close(struct job *job); /* safe twice, and on one that is all zero */
+
+enum job_want job_start(struct job *job, int64_t now_ms, int64_t wall_ms);
+enum job_want job_due(struct job *job, int64_t now_ms, int64_t wall_ms);
+enum job_want job_answered(struct job *job, const struct answer *answer, int64_t now_ms, int64_t wall_ms);
+enum job_want job_broke(struct job *job, const struct error *error, int64_t now_ms, int64_t wall_ms);
+
+/* End a job that was not done: its receipt says why. */
+enum job_want job_stop(struct job *job, const struct error *why, int64_t wall_ms);
+
+void job_count(struct job *job, uint64_t requests, uint64_t bytes);
+const struct request *job_request(const struct job *job);
+int64_t job_at_ms(const struct job *job);
+
+#endif

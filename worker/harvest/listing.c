@@ -1,0 +1,385 @@
+/* Pages into the store. Nothing is written until there is something to write: a listing without changes
+ * reads only, and its receipt is gathered with others. */
+#include "worker/harvest/listing_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/limits.h"
+
+/* --- opening --- */
+
+static struct collection_key key_copy(struct arena *arena, const struct collection_key *key)
+{
+    struct collection_key copy = {
+        .provider = arena_copy(arena, key->provider),
+        .account = arena_copy(arena, key->account),
+        .type = arena_copy(arena, key->type),
+    };
+    if (key->region.data)
+        copy.region = arena_copy(arena, key->region);
+    if (key->parent.data)
+        copy.parent = arena_copy(arena, key->parent);
+    return copy;
+}
+
+static const struct bytes *texts_of(struct arena *arena, const struct pointer *pointers, uint32_t count)
+{
+    struct bytes *texts = arena_alloc(arena, count * sizeof *texts);
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = pointers[i].text;
+    return texts;
+}
+
+static int pointers_of(struct arena *arena, const struct bytes *texts, uint32_t count, const struct pointer **out,
+                       struct error *e)
+{
+    struct pointer *pointers = arena_alloc(arena, count * sizeof *pointers);
+    for (uint32_t i = 0; i < count; i++)
+        if (pointer_parse(arena, texts[i], &pointers[i], e))
+            return error_set(e, ERR_CORRUPT, "a stored pointer can't be read: %s", e ? e->text : "");
+    *out = pointers;
+    return 0;
+}
+
+void listing_adopt_definition(struct listing *l)
+{
+    const struct collection_def *def = l->def;
+    struct collection_record *r = &l->record;
+    r->definition = def->definition;
+    r->id_rule = def->id_rule;
+    r->ignore = texts_of(&l->arena, def->ignore, def->ignore_count);
+    r->ignore_count = def->ignore_count;
+    r->unordered = texts_of(&l->arena, def->unordered, def->unordered_count);
+    r->unordered_count = def->unordered_count;
+}
+
+static int read_record(struct listing *l, const struct collection_key *key, const struct listing_parent *parent,
+                       struct error *e)
+{
+    struct collection_record *r = &l->record;
+    int code = store_collection_find(l->store, key, &l->arena, r, e);
+    if (code == ERR_NOT_FOUND) {
+        *r = (struct collection_record){.key = key_copy(&l->arena, key), .next_harvest = 1};
+        if (parent) {
+            r->parent_collection = parent->collection;
+            r->parent_row = parent->row;
+        }
+        listing_adopt_definition(l);
+        code = 0;
+    }
+    return code;
+}
+
+/* What an edited provider file means for the stored documents. */
+static int read_rules(struct listing *l, struct error *e)
+{
+    const struct collection_record *r = &l->record;
+    if (digest_equal(r->definition, l->def->definition))
+        return 0;
+    if (!digest_equal(r->id_rule, l->def->id_rule)) {
+        l->void_first = true;
+        return 0;
+    }
+    l->definition_new = true;
+    l->old_rules.ignore_count = r->ignore_count;
+    l->old_rules.unordered_count = r->unordered_count;
+    int code = pointers_of(&l->arena, r->ignore, r->ignore_count, &l->old_rules.ignore, e);
+    return code ? code
+                : pointers_of(&l->arena, r->unordered, r->unordered_count, &l->old_rules.unordered, e);
+}
+
+int listing_open(struct listing *l, struct store *store, const struct collection_def *def,
+                 const struct collection_key *key, const struct placeholders *values,
+                 const struct listing_parent *parent, int64_t wall_ms, struct error *e)
+{
+    *l = (struct listing){.store = store, .def = def};
+    int code = store_read(store, e);
+    if (code)
+        return code;
+    code = read_record(l, key, parent, e);
+    if (!code)
+        code = read_rules(l, e);
+    store_done(store);
+    if (code)
+        return code;
+    l->initial = l->void_first || l->record.listed_since_ms == 0;
+    l->receipt = (struct receipt){
+        .id = {store_shard(store), l->record.id, l->record.next_harvest++},
+        .started_ms = wall_ms,
+    };
+    if (parent && parent->receipt.harvest) {
+        l->rests_on = parent->receipt;
+        l->receipt.rests_on = &l->rests_on;
+        l->receipt.rests_on_count = 1;
+    } else if (parent) {
+        listing_unsound(l, "its parent's listing was not sound");
+        l->inherited = true;
+    }
+    winnow_open(&l->winnow, def, values, store_secret(store), &l->arena, l->definition_new ? &l->old_rules : NULL);
+    l->ask = roaring_bitmap_create();
+    l->gone = roaring_bitmap_create();
+    l->delete_ = roaring_bitmap_create();
+    CHECK(l->ask && l->gone && l->delete_);
+    return 0;
+}
+
+void listing_close(struct listing *l)
+{
+    winnow_close(&l->winnow);
+    if (l->ask)
+        roaring_bitmap_free(l->ask);
+    if (l->gone)
+        roaring_bitmap_free(l->gone);
+    if (l->delete_)
+        roaring_bitmap_free(l->delete_);
+    arena_close(&l->page);
+    arena_close(&l->arena);
+    *l = (struct listing){0};
+}
+
+void listing_unsound(struct listing *l, const char *why)
+{
+    if (!l->unsound[0])
+        snprintf(l->unsound, sizeof l->unsound, "%s", why);
+    l->inherited = false;
+}
+
+int listing_ensure(struct listing *l, struct error *e)
+{
+    int code = store_write(l->store, e);
+    if (!code && l->record.id == 0)
+        code = store_collection_put(l->store, &l->record, e);
+    l->receipt.id.collection = l->record.id;
+    return code;
+}
+
+struct change listing_change(const struct listing *l, enum change_op op, int64_t wall_ms)
+{
+    return (struct change){
+        .op = op,
+        .time_ms = wall_ms,
+        .collection = l->record.id,
+        .key = l->record.key,
+    };
+}
+
+/* --- taking a page --- */
+
+struct taken {
+    struct winnow_item item;
+    bool readable;
+};
+
+static void fault(struct listing *l, const struct error *why)
+{
+    if (l->faults++ == 0)
+        l->fault = *why;
+    listing_unsound(l, why->text);
+}
+
+static void read_items(struct listing *l, const struct value *const *items, uint64_t count, struct taken *taken)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct error why;
+        taken[i].readable = winnow_read(&l->winnow, &l->page, items[i], &taken[i].item, &why) == 0;
+        if (!taken[i].readable) {
+            error_set(&why, why.code, "item %llu of the page: %s", (unsigned long long)i + 1, why.text);
+            fault(l, &why);
+        }
+    }
+}
+
+/* The id of a new collection is 0: it has nothing yet. */
+static int find_known(struct listing *l, struct bytes id, struct winnow_known *known, bool *found, struct error *e)
+{
+    uint32_t row;
+    struct document document;
+    *found = false;
+    if (l->record.id == 0)
+        return 0;
+    int code = store_row_find(l->store, l->record.id, id, &row, e);
+    if (code == ERR_NOT_FOUND)
+        return 0;
+    if (!code)
+        code = store_document(l->store, l->record.id, row, &document, e);
+    if (code)
+        return code;
+    *known = (struct winnow_known){row, document.digest, document.packed};
+    *found = true;
+    return 0;
+}
+
+/* Which of the required pointers that this item lacks were there before: in the stored document of the same id,
+ * or in an earlier page of this listing. */
+static int lost_of(struct listing *l, const struct winnow_item *item, uint64_t lacks, uint64_t *lost, struct error *e)
+{
+    struct winnow_known known;
+    bool found;
+    struct value before;
+    *lost = lacks & l->had;
+    int code = find_known(l, item->id, &known, &found, e);
+    if (code || !found)
+        return code;
+    code = value_from_msgpack(&l->page, known.packed, &before, e);
+    if (!code)
+        *lost |= lacks & ~winnow_lacks(l->def, &before);
+    return code;
+}
+
+/* A page on which many items lack what earlier ones had is degraded: the provider answers, but not with all it
+ * knows. To take it would be to report updates that never happened. */
+static int check_required(struct listing *l, const struct taken *taken, uint64_t count, struct error *e)
+{
+    uint64_t lost_by[64] = {0}, had = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        if (!taken[i].readable)
+            continue;
+        uint64_t lacks = winnow_lacks(l->def, &taken[i].item.document), lost = 0;
+        had |= ~lacks;
+        int code = lacks ? lost_of(l, &taken[i].item, lacks, &lost, e) : 0;
+        if (code)
+            return code;
+        for (uint32_t bit = 0; lost; bit++, lost >>= 1)
+            lost_by[bit] += lost & 1;
+    }
+    for (uint32_t bit = 0; bit < l->def->require_count && bit < 64; bit++)
+        if (lost_by[bit] * 100 > count * LIMIT_DEGRADED_PERCENT)
+            return error_set(e, ERR_DEGRADED,
+                             "%llu of %llu items lack '%.*s', which earlier ones had: the answer is degraded, and "
+                             "nothing of this page was taken",
+                             (unsigned long long)lost_by[bit], (unsigned long long)count,
+                             BYTES_ARG(l->def->require[bit].text));
+    l->had |= had;
+    return 0;
+}
+
+static int write_change(struct listing *l, const struct winnow_item *item, const struct winnow_result *result,
+                        uint32_t row, int64_t wall_ms, struct error *e)
+{
+    int code = listing_ensure(l, e);
+    if (code)
+        return code;
+    if (result->verdict == WINNOW_REDIGEST)
+        return store_document_put(l->store, l->record.id, row, result->packed, &item->digest, e);
+    bool created = result->verdict == WINNOW_CREATED;
+    struct change change = listing_change(l, created ? CHANGE_CREATED : CHANGE_UPDATED, wall_ms);
+    change.id = item->id;
+    change.initial = created && l->initial;
+    change.after = result->packed;
+    change.patch = result->patch;
+    change.definition = result->definition;
+    code = store_apply(l->store, &l->record, &change, &item->digest, &row, e);
+    if (!code && created) {
+        winnow_mark(&l->winnow, row);
+        l->created_rows++;
+    }
+    return code;
+}
+
+static int take_item(struct listing *l, const struct winnow_item *item, int64_t wall_ms, bool *again, struct error *e)
+{
+    struct winnow_known known;
+    struct winnow_result result;
+    struct error clash;
+    bool found;
+    int code = find_known(l, item->id, &known, &found, e);
+    if (!code)
+        code = winnow_judge(&l->winnow, &l->page, item, found ? &known : NULL, &result, e);
+    if (code)
+        return code;
+    *again = false;
+    switch (result.verdict) {
+    case WINNOW_SAME:
+        l->receipt.unchanged++;
+        return 0;
+    case WINNOW_CLASH:
+        error_set(&clash, ERR_ITEMS, "two items have the id '%.*s' and different content: the first one is kept",
+                  BYTES_ARG(item->id));
+        fault(l, &clash);
+        *again = true;
+        return 0;
+    case WINNOW_TWICE:
+        *again = true;
+        return 0;
+    case WINNOW_CREATED:
+        l->receipt.created++;
+        break;
+    case WINNOW_UPDATED:
+        l->receipt.updated++;
+        break;
+    case WINNOW_REDIGEST:
+        l->receipt.unchanged++;
+        break;
+    }
+    return write_change(l, item, &result, known.row, wall_ms, e);
+}
+
+/* The id rule has changed: nothing that was stored under the old ids means anything now. Done only once an
+ * answer came, so that a provider that is down costs nothing. */
+static int start_anew(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    struct collection_record *r = &l->record;
+    l->void_first = false;
+    int code = listing_ensure(l, e);
+    if (!code)
+        code = cascade_void(l->store, r->id, wall_ms, e);
+    if (!code)
+        code = store_collection_drop(l->store, r->id, true, e);
+    if (code)
+        return code;
+    struct change change = listing_change(l, CHANGE_STATUS, wall_ms);
+    change.status.kind = STATUS_DEFINITION;
+    change.status.void_ = true;
+    r->rows = 0;
+    r->listed_since_ms = 0;
+    r->sound_harvest = 0;
+    r->held_since_ms = 0;
+    r->held_rows = 0;
+    r->confirmed_ms = 0;
+    listing_adopt_definition(l);
+    return store_status(l->store, r, &change, e);
+}
+
+static int take_items(struct listing *l, const struct value *const *items, uint64_t count, int64_t wall_ms,
+                      struct page_seen *seen, struct error *e)
+{
+    struct taken *taken = arena_zalloc(&l->page, count * sizeof *taken);
+    read_items(l, items, count, taken);
+    int code = l->def->require_count ? check_required(l, taken, count, e) : 0;
+    if (!code && l->void_first)
+        code = start_anew(l, wall_ms, e);
+    seen->repeats = count > 0;
+    for (uint64_t i = 0; !code && i < count; i++) {
+        bool again = false;
+        if (taken[i].readable)
+            code = take_item(l, &taken[i].item, wall_ms, &again, e);
+        seen->repeats = seen->repeats && again;
+    }
+    if (count) {
+        seen->last_item = items[count - 1];
+        seen->last_id = taken[count - 1].readable ? taken[count - 1].item.id : BYTES("");
+    }
+    return code;
+}
+
+int listing_take(struct listing *l, const struct value *const *items, uint64_t count, int64_t wall_ms,
+                 struct page_seen *seen, struct error *e)
+{
+    arena_reset(&l->page);
+    *seen = (struct page_seen){.items = count};
+    int code = store_read(l->store, e);
+    if (code)
+        return code;
+    uint32_t before = store_gathered(l->store);
+    code = take_items(l, items, count, wall_ms, seen, e);
+    if (!code && store_writing(l->store) && store_gathered(l->store) != before)
+        code = store_collection_put(l->store, &l->record, e);
+    store_done(l->store);
+    if (code)
+        return code;
+    l->receipt.pages++;
+    l->receipt.items += count;
+    return 0;
+}

@@ -1,0 +1,88 @@
+/* Listing: what a harvest's pages change in the store. Reads and writes the shard's store, in its open
+ * transaction; decides nothing that winnow and settle don't. The caller commits.
+ *
+ * After a commit that failed, or an abort, every listing with writes in it is void: close it, report the
+ * error (listing_abandon), and don't call anything else. */
+#ifndef GARNER_LISTING_H
+#define GARNER_LISTING_H
+
+#include "worker/store/store.h"
+#include "worker/winnow/settle.h"
+#include "worker/winnow/winnow.h"
+#include "worker/provider/paging.h"
+
+/* A child's parent, as its harvest needs it. */
+struct listing_parent {
+    uint32_t collection, row;
+    struct receipt_id receipt; /* of the parent's listing; harvest 0: it wasn't sound */
+};
+
+struct listing {
+    struct store *store;
+    const struct collection_def *def;
+    struct arena arena; /* as long as the listing */
+    struct arena page;  /* as long as a page */
+    struct collection_record record;
+    struct receipt receipt;
+    struct receipt_id rests_on; /* the parent's receipt */
+    struct winnow winnow;
+    struct winnow_rules old_rules;
+    bool void_first;     /* the id rule has changed: forget all before the first page is taken */
+    bool definition_new; /* to be written with the first complete listing */
+    bool initial;
+    uint64_t created_rows;
+    /* For `require`: bit i is set once an item of this listing had require[i]. */
+    uint64_t had;
+    /* The first thing wrong with an item, and how many there were. Items go on being taken. */
+    struct error fault;
+    uint64_t faults;
+    char unsound[ERROR_TEXT_MAX]; /* why; "" while it is sound */
+    bool inherited; /* unsound only because the parent's listing was */
+    /* Settling. */
+    roaring_bitmap_t *ask, *gone; /* candidates to be asked for, and those that aren't there */
+    roaring_bitmap_t *delete_;
+    uint64_t held;
+    bool held_new;
+};
+
+/* `values` must outlive it; `parent` null in account and region scope. A collection that is new is
+ * written with its first page or receipt, not here. */
+int listing_open(struct listing *l, struct store *store, const struct collection_def *def,
+                 const struct collection_key *key, const struct placeholders *values,
+                 const struct listing_parent *parent, int64_t wall_ms, struct error *e);
+void listing_close(struct listing *l); /* safe twice, and on one that is all zero */
+
+/* Take a page's items: store what is new or different, with its change. `seen` is for paging.
+ * ERR_DEGRADED: many items lack what earlier ones had, nothing of the page was taken. Store errors: the
+ * transaction must be aborted. */
+int listing_take(struct listing *l, const struct value *const *items, uint64_t count, int64_t wall_ms,
+                 struct page_seen *seen, struct error *e);
+
+void listing_unsound(struct listing *l, const char *why);
+
+/* Every page came. Judges what is missing; `l->ask` are the rows to be asked for, which is empty unless the
+ * collection says `confirm: get`. */
+int listing_settle(struct listing *l, int64_t wall_ms, struct error *e);
+
+/* The document of a row to be asked for, in `arena`. */
+int listing_candidate(struct listing *l, uint32_t row, struct arena *arena, struct resource_view *view,
+                      struct value *document, struct error *e);
+/* What came of asking: the row is gone, or there (`there`), or else unknown: it stays, as missing. */
+int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct error *e);
+
+/* Write deletes, statuses and the receipt of a complete listing. */
+int listing_finish(struct listing *l, int64_t wall_ms, struct error *e);
+
+/* Write the receipt and status of a harvest that failed. What its pages brought stays. */
+int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e);
+
+/* Delete a resource's children, and theirs, citing the receipts of the parent's change; drop their collections.
+ * `rows` are rows of `parent`. (cascade.c) */
+int cascade_delete(struct store *store, uint32_t parent, const roaring_bitmap_t *rows,
+                   const struct receipt_id *receipts, uint32_t receipt_count, int64_t wall_ms, uint64_t *deleted,
+                   struct error *e);
+
+/* Start collections below `parent` anew: their parents' ids mean something else now. (cascade.c) */
+int cascade_void(struct store *store, uint32_t parent, int64_t wall_ms, struct error *e);
+
+#endif

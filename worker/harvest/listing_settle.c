@@ -1,0 +1,267 @@
+/* The end of a listing: who is missing, what may be deleted, and the receipt of it all. */
+#include "worker/harvest/listing_internal.h"
+
+#include "common/check.h"
+
+static int judge_row(struct listing *l, const struct settle *settle, uint32_t row, int64_t wall_ms, struct error *e)
+{
+    struct missing missing;
+    int code = store_missing_get(l->store, l->record.id, row, &missing, e);
+    if (code == ERR_NOT_FOUND)
+        missing = (struct missing){0};
+    else if (code)
+        return code;
+    settle_missed(&missing, l->receipt.id.harvest, wall_ms);
+    switch (settle_row(settle, &missing)) {
+    case SETTLE_DELETE:
+        roaring_bitmap_add(l->delete_, row);
+        return 0;
+    case SETTLE_ASK:
+        roaring_bitmap_add(l->ask, row);
+        break;
+    case SETTLE_WAIT:
+        break;
+    case SETTLE_HOLD:
+        l->held++;
+        break;
+    }
+    return store_missing_put(l->store, l->record.id, row, &missing, e);
+}
+
+static int judge_missing(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    struct collection_record *r = &l->record;
+    roaring_bitmap_t *rows = roaring_bitmap_create();
+    CHECK(rows);
+    int code = listing_ensure(l, e);
+    if (!code)
+        code = store_rows(l->store, r->id, rows, e);
+    roaring_bitmap_andnot_inplace(rows, l->winnow.seen);
+    struct settle settle = {
+        .rule = &l->def->delete_,
+        .rows = r->rows - l->created_rows,
+        .candidates = roaring_bitmap_get_cardinality(rows),
+        .now_ms = wall_ms,
+        .confirmed_ms = r->confirmed_ms,
+    };
+    roaring_uint32_iterator_t *at = roaring_create_iterator(rows);
+    CHECK(at);
+    for (; !code && at->has_value; roaring_advance_uint32_iterator(at))
+        code = judge_row(l, &settle, at->current_value, wall_ms, e);
+    roaring_free_uint32_iterator(at);
+    roaring_bitmap_free(rows);
+    return code;
+}
+
+/* What this listing saw is not missing any more, whatever else came of it. */
+static int forget_seen(struct listing *l, struct error *e)
+{
+    uint64_t seen = roaring_bitmap_get_cardinality(l->winnow.seen);
+    CHECK(seen <= l->record.rows);
+    l->receipt.missing = l->record.rows - seen;
+    l->receipt.unsound = l->unsound[0] ? l->unsound : NULL;
+    return l->record.id ? store_missing_forget(l->store, l->record.id, l->winnow.seen, e) : 0;
+}
+
+int listing_settle(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    if (l->void_first) /* an empty listing: no page had items to begin with */
+        CHECK(l->receipt.pages > 0);
+    int code = store_read(l->store, e);
+    if (code)
+        return code;
+    code = forget_seen(l, e);
+    if (!code && !l->unsound[0] && l->receipt.missing)
+        code = judge_missing(l, wall_ms, e);
+    store_done(l->store);
+    return code;
+}
+
+int listing_candidate(struct listing *l, uint32_t row, struct arena *arena, struct resource_view *view,
+                      struct value *document, struct error *e)
+{
+    struct document stored;
+    int code = store_read(l->store, e);
+    if (code)
+        return code;
+    code = store_document(l->store, l->record.id, row, &stored, e);
+    if (!code)
+        code = value_from_msgpack(arena, arena_copy(arena, stored.packed), document, e);
+    if (!code)
+        *view = (struct resource_view){.id = arena_copy(arena, stored.id), .document = document};
+    store_done(l->store);
+    return code;
+}
+
+int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct error *e)
+{
+    if (gone)
+        roaring_bitmap_add(l->gone, row);
+    if (!there)
+        return 0;
+    roaring_bitmap_t *one = roaring_bitmap_of(1, row);
+    CHECK(one);
+    int code = store_write(l->store, e);
+    if (!code)
+        code = store_missing_forget(l->store, l->record.id, one, e);
+    roaring_bitmap_free(one);
+    return code;
+}
+
+/* --- the end --- */
+
+/* What a delete rests on: the parent's listing, the listings that missed it before, and this one. */
+static int receipts_of(struct listing *l, uint32_t row, struct receipt_id out[LIMIT_GUARD_LISTINGS + 2], uint32_t *count,
+                       struct error *e)
+{
+    struct missing missing;
+    int code = store_missing_get(l->store, l->record.id, row, &missing, e);
+    if (code == ERR_NOT_FOUND)
+        missing = (struct missing){0};
+    else if (code)
+        return code;
+    *count = 0;
+    if (l->receipt.rests_on_count)
+        out[(*count)++] = l->rests_on;
+    for (uint32_t i = 0; i < missing.count; i++)
+        if (missing.harvests[i] != l->receipt.id.harvest)
+            out[(*count)++] = (struct receipt_id){l->receipt.id.shard, l->record.id, missing.harvests[i]};
+    for (uint32_t i = 0; i < *count; i++) {
+        code = store_receipt_pin(l->store, out[i], e);
+        if (code)
+            return code;
+    }
+    out[(*count)++] = l->receipt.id;
+    return 0;
+}
+
+static int delete_row(struct listing *l, uint32_t row, int64_t wall_ms, struct error *e)
+{
+    struct receipt_id receipts[LIMIT_GUARD_LISTINGS + 2];
+    struct document stored;
+    struct change change = listing_change(l, CHANGE_DELETED, wall_ms);
+    int code = receipts_of(l, row, receipts, &change.receipt_count, e);
+    if (!code)
+        code = store_document(l->store, l->record.id, row, &stored, e);
+    if (code)
+        return code;
+    arena_reset(&l->page);
+    change.id = arena_copy(&l->page, stored.id);
+    change.receipts = receipts;
+    l->receipt.deleted++;
+    return store_apply(l->store, &l->record, &change, NULL, &row, e);
+}
+
+static int delete_rows(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    roaring_bitmap_or_inplace(l->delete_, l->gone);
+    if (roaring_bitmap_is_empty(l->delete_))
+        return 0;
+    uint64_t children = 0;
+    struct receipt_id receipts[2] = {l->receipt.id, l->rests_on};
+    int code = listing_ensure(l, e);
+    if (!code)
+        code = cascade_delete(l->store, l->record.id, l->delete_, receipts, 1 + l->receipt.rests_on_count, wall_ms,
+                              &children, e);
+    roaring_uint32_iterator_t *at = roaring_create_iterator(l->delete_);
+    CHECK(at);
+    for (; !code && at->has_value; roaring_advance_uint32_iterator(at))
+        code = delete_row(l, at->current_value, wall_ms, e);
+    roaring_free_uint32_iterator(at);
+    return code;
+}
+
+static int say(struct listing *l, enum status_kind kind, int64_t since_ms, int64_t wall_ms, struct error *e)
+{
+    struct change change = listing_change(l, CHANGE_STATUS, wall_ms);
+    change.status.kind = kind;
+    change.status.receipt = &l->receipt;
+    change.status.since_ms = since_ms;
+    change.status.held = kind == STATUS_HELD ? l->held : 0;
+    return store_status(l->store, &l->record, &change, e);
+}
+
+/* Something is held back, or nothing is any more: said when that changes. */
+static int say_held(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    struct collection_record *r = &l->record;
+    bool was = r->held_since_ms != 0;
+    if (l->unsound[0])
+        return 0;
+    r->confirmed_ms = 0; /* a confirmation is for the next sound listing: this was it */
+    r->held_rows = l->held;
+    l->held_new = l->held && !was;
+    if ((l->held != 0) == was)
+        return 0;
+    r->held_since_ms = l->held ? wall_ms : 0;
+    return say(l, STATUS_HELD, r->held_since_ms, wall_ms, e);
+}
+
+static int say_statuses(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    struct collection_record *r = &l->record;
+    int code = 0;
+    if (l->definition_new) {
+        listing_adopt_definition(l);
+        code = say(l, STATUS_DEFINITION, 0, wall_ms, e);
+    }
+    if (!code && r->listed_since_ms == 0) {
+        r->listed_since_ms = wall_ms;
+        code = say(l, STATUS_LISTED, wall_ms, wall_ms, e);
+    }
+    if (!code && (r->unreachable_since_ms || r->unwatched_since_ms)) {
+        int64_t since = r->unreachable_since_ms ? r->unreachable_since_ms : r->unwatched_since_ms;
+        r->unreachable_since_ms = 0;
+        r->unreachable_error = ERR_OK;
+        r->unwatched_since_ms = 0;
+        code = say(l, STATUS_RECOVERED, since, wall_ms, e);
+    }
+    return code ? code : say_held(l, wall_ms, e);
+}
+
+/* Receipts that a later delete may rest on are kept too: those that noted a row as missing. */
+static int put_receipt(struct listing *l, struct error *e)
+{
+    bool pinned = l->receipt.deleted || (l->receipt.sound && l->receipt.missing);
+    int code = store_receipt_put(l->store, &l->receipt, pinned, e);
+    return code ? code : store_collection_put(l->store, &l->record, e);
+}
+
+int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    struct receipt *receipt = &l->receipt;
+    int code = listing_ensure(l, e);
+    if (code)
+        return code;
+    receipt->ended_ms = wall_ms;
+    receipt->complete = true;
+    receipt->sound = !l->unsound[0];
+    receipt->unsound = receipt->sound ? NULL : l->unsound;
+    receipt->held = l->held;
+    if (receipt->sound)
+        l->record.sound_harvest = receipt->id.harvest;
+    code = delete_rows(l, wall_ms, e);
+    if (!code)
+        code = say_statuses(l, wall_ms, e);
+    return code ? code : put_receipt(l, e);
+}
+
+int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e)
+{
+    struct collection_record *r = &l->record;
+    int code = listing_ensure(l, e);
+    if (!code)
+        code = forget_seen(l, e);
+    if (code)
+        return code;
+    l->receipt.ended_ms = wall_ms;
+    l->receipt.error = cause->code;
+    l->receipt.cause = cause->text;
+    l->receipt.unsound = NULL;
+    if (r->unreachable_since_ms == 0 && cause->code != ERR_STOPPED) {
+        r->unreachable_since_ms = wall_ms;
+        r->unreachable_error = cause->code;
+        code = say(l, STATUS_UNREACHABLE, wall_ms, wall_ms, e);
+    }
+    return code ? code : put_receipt(l, e);
+}

@@ -1,0 +1,196 @@
+/* The few ways in which tables are read and written. Every failed write poisons the transaction here, in
+ * one place: LMDB refuses to go on with some of them anyway, and half of a change must never be committed. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "worker/store/tables.h"
+
+struct key key_u64(uint64_t number)
+{
+    struct key key = {.len = 8};
+    be64_put(key.bytes, number);
+    return key;
+}
+
+struct key key_collection(uint32_t collection)
+{
+    struct key key = {.len = 4};
+    be32_put(key.bytes, collection);
+    return key;
+}
+
+struct key key_row(uint32_t collection, uint32_t row)
+{
+    struct key key = {.len = 8};
+    be32_put(key.bytes, collection);
+    be32_put(key.bytes + 4, row);
+    return key;
+}
+
+struct key key_harvest(uint32_t collection, uint64_t harvest)
+{
+    struct key key = {.len = 12};
+    be32_put(key.bytes, collection);
+    be64_put(key.bytes + 4, harvest);
+    return key;
+}
+
+struct bytes key_bytes(const struct key *key)
+{
+    return (struct bytes){(const char *)key->bytes, key->len};
+}
+
+static MDB_val val_of(struct bytes span)
+{
+    return (MDB_val){.mv_size = span.len, .mv_data = (void *)(uintptr_t)span.data};
+}
+
+static struct bytes span_of(MDB_val val)
+{
+    return (struct bytes){val.mv_size ? val.mv_data : "", val.mv_size};
+}
+
+int store_reading(struct store *store, struct error *e)
+{
+    CHECK_MAGIC(store, STORE_MAGIC);
+    CHECK(store->txn);
+    return store->failed.code ? error_set(e, store->failed.code, "%s", store->failed.text) : 0;
+}
+
+int store_gathering(struct store *store, struct error *e)
+{
+    int r = store_reading(store, e);
+    CHECK(store->writing);
+    return r;
+}
+
+int store_poison(struct store *store, int r, struct error *e)
+{
+    if (r && !store->failed.code) {
+        error_set(&store->failed, r, "%s", e && e->code == (enum err)r ? e->text : error_name(r));
+        gone_forget(store);
+    }
+    return r;
+}
+
+int table_get(struct store *store, enum table table, struct bytes key, struct bytes *value, struct error *e)
+{
+    int r = store_reading(store, e);
+    if (r)
+        return r;
+    MDB_val k = val_of(key), v;
+    r = mdb_get(store->txn, store->tables[table], &k, &v);
+    if (r == MDB_NOTFOUND)
+        return ERR_NOT_FOUND;
+    if (r)
+        return store_fault(store, r, "reading", e);
+    *value = span_of(v);
+    return 0;
+}
+
+int table_put(struct store *store, enum table table, struct bytes key, struct bytes value, unsigned flags,
+              struct error *e)
+{
+    struct error local;
+    e = e ? e : &local;
+    int r = store_gathering(store, e);
+    if (r)
+        return r;
+    MDB_val k = val_of(key), v = val_of(value);
+    r = mdb_put(store->txn, store->tables[table], &k, &v, flags);
+    return r ? store_poison(store, store_fault(store, r, "writing", e), e) : 0;
+}
+
+int table_delete(struct store *store, enum table table, struct bytes key, struct error *e)
+{
+    struct error local;
+    e = e ? e : &local;
+    int r = store_gathering(store, e);
+    if (r)
+        return r;
+    MDB_val k = val_of(key);
+    r = mdb_del(store->txn, store->tables[table], &k, NULL);
+    if (r == MDB_NOTFOUND)
+        return 0;
+    return r ? store_poison(store, store_fault(store, r, "deleting", e), e) : 0;
+}
+
+/* Looks the next one up anew each time: slower than to step on, and free of LMDB's subtleties about
+ * stepping from what was deleted. */
+int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e)
+{
+    struct error local;
+    MDB_cursor *cursor;
+    e = e ? e : &local;
+    int r = store_gathering(store, e);
+    if (r)
+        return r;
+    int lmdb = mdb_cursor_open(store->txn, store->tables[table], &cursor);
+    if (lmdb)
+        return store_poison(store, store_fault(store, lmdb, "deleting", e), e);
+    while (!lmdb) {
+        MDB_val k = val_of(prefix), v;
+        lmdb = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
+        if (lmdb || k.mv_size < prefix.len || memcmp(k.mv_data, prefix.data, prefix.len) != 0)
+            break;
+        lmdb = mdb_cursor_del(cursor, 0);
+    }
+    mdb_cursor_close(cursor);
+    if (lmdb && lmdb != MDB_NOTFOUND)
+        return store_poison(store, store_fault(store, lmdb, "deleting", e), e);
+    return 0;
+}
+
+int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from, table_visit *visit,
+               void *context, struct error *e)
+{
+    MDB_cursor *cursor;
+    int r = store_reading(store, e);
+    if (r)
+        return r;
+    int lmdb = mdb_cursor_open(store->txn, store->tables[table], &cursor);
+    if (lmdb)
+        return store_fault(store, lmdb, "reading", e);
+    MDB_val k = val_of(from.len ? from : prefix), v;
+    lmdb = mdb_cursor_get(cursor, &k, &v, k.mv_size ? MDB_SET_RANGE : MDB_FIRST);
+    while (!lmdb && !r && k.mv_size >= prefix.len &&
+           (prefix.len == 0 || memcmp(k.mv_data, prefix.data, prefix.len) == 0)) {
+        r = visit(context, span_of(k), span_of(v));
+        if (!r)
+            lmdb = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    if (lmdb && lmdb != MDB_NOTFOUND)
+        return store_fault(store, lmdb, "reading", e);
+    return r;
+}
+
+/* The counter only sets apart names whose keyed digests are the same, which nobody can make happen. A
+ * name that goes leaves a hole among them, so all are looked at. */
+int table_find_long(struct store *store, enum table table, struct key *key, struct bytes name,
+                    int (*is_it)(struct store *store, void *context, struct bytes value, struct error *e),
+                    void *context, struct bytes *value, struct error *e)
+{
+    struct digest digest = store->hash(name, &store->secret);
+    CHECK(key->len + sizeof digest.bytes < sizeof key->bytes);
+    memcpy(key->bytes + key->len, digest.bytes, sizeof digest.bytes);
+    key->len += sizeof digest.bytes + 1;
+    int free_counter = -1;
+    for (int counter = 0; counter <= UINT8_MAX; counter++) {
+        key->bytes[key->len - 1] = (uint8_t)counter;
+        int r = table_get(store, table, key_bytes(key), value, e);
+        if (r == ERR_NOT_FOUND && free_counter < 0)
+            free_counter = counter;
+        if (r == ERR_NOT_FOUND && counter > free_counter + 1)
+            break;
+        if (r && r != ERR_NOT_FOUND)
+            return r;
+        int is = r ? 0 : is_it(store, context, *value, e);
+        if (is)
+            return is < 0 ? -is : 0;
+    }
+    if (free_counter < 0)
+        return error_set(e, ERR_STORE, "shard %" PRIu32 ": 256 long names with one digest", store->shard);
+    key->bytes[key->len - 1] = (uint8_t)free_counter;
+    return ERR_NOT_FOUND;
+}

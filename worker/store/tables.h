@@ -1,0 +1,155 @@
+/* Tables: what the store's .c files share. Which tables there are, how keys are laid out, and the calls
+ * that read and write them. Nothing outside of worker/store (and its tests) includes this.
+ *
+ * docs/store.md describes every table's keys and values for people; the two say the same. All integers are
+ * big-endian: keys so that they sort by number, values so that a store can be read on any machine. */
+#ifndef GARNER_STORE_TABLES_H
+#define GARNER_STORE_TABLES_H
+
+#include <lmdb.h>
+#include <sys/types.h>
+
+#include "common/check.h"
+#include "worker/store/store.h"
+
+enum table {
+    TABLE_META,
+    TABLE_EPOCHS,
+    TABLE_COLLECTIONS,
+    TABLE_RECEIPTS,
+    TABLE_IDS,
+    TABLE_SPANS,
+    TABLE_PAGES,
+    TABLE_DOCUMENTS,
+    TABLE_CHANGES,
+    TABLE_MISSING,
+    TABLE_QUARANTINE,
+    TABLE_COUNT
+};
+
+enum {
+    STORE_FORMAT = 1,
+    STORE_MAGIC = 0x6761726e,
+    /* tags of a key that holds an id or a collection's key as it is, or its digest because it is long */
+    TAG_SHORT = 0,
+    TAG_LONG = 1,
+    /* first byte of the collections' keys */
+    COLLECTION_BY_ID = 'i',
+    COLLECTION_BY_KEY = 'k',
+    /* a document: digest, first seen, last seq, length of the id; then id and MessagePack */
+    DOCUMENT_HEAD_BYTES = 16 + 8 + 8 + 4,
+    RECEIPT_PINNED = 1, /* of the byte before a receipt */
+    /* a span: length, digest, following row, page */
+    SPAN_BYTES = 4 + 16 + 4 + 4,
+    /* a page: length, digest; then its rows */
+    PAGE_HEAD_BYTES = 4 + 16
+};
+#define SPAN_LAST UINT32_MAX /* as a following row: none follows */
+
+/* What one commit moves on. */
+struct store_state {
+    uint64_t head, oldest;
+    uint32_t next_collection;
+};
+
+struct store {
+    uint32_t magic;
+    uint32_t shard;
+    char *path;
+    bool read_only, claimed, writing;
+    dev_t device; /* of the file: what `handles.c` knows it by */
+    ino_t inode;
+    uint64_t map_size;
+    MDB_env *env;
+    MDB_dbi tables[TABLE_COUNT];
+    MDB_txn *txn; /* null: no transaction is open */
+    struct hash_secret secret;
+    uint64_t epoch;
+    struct store_state state, committed;
+    uint32_t gathered;
+    struct error failed; /* of the first write that failed in this transaction */
+    uint32_t gone_collection;     /* rows deleted in this transaction whose … */
+    roaring_bitmap_t *gone;       /* … page records are not dropped yet; null: none */
+    struct buffer id, before, packed; /* copies that outlive the next write */
+    struct digest (*hash)(struct bytes span, const struct hash_secret *secret); /* of long keys; tests make them collide */
+};
+
+/* --- keys --- */
+
+struct key {
+    uint8_t bytes[LIMIT_KEY_BYTES];
+    size_t len;
+};
+
+struct key key_u64(uint64_t number);                           /* changes, epochs */
+struct key key_collection(uint32_t collection);                /* what all keys of a collection begin with */
+struct key key_row(uint32_t collection, uint32_t row);         /* documents, spans, missing, pages */
+struct key key_harvest(uint32_t collection, uint64_t harvest); /* receipts */
+struct bytes key_bytes(const struct key *key);
+
+/* --- reading and writing (tables.c) --- */
+
+/* Aborts unless a transaction is open (and writes): calling without one is a bug. Returns the error that
+ * poisoned the transaction. */
+int store_reading(struct store *store, struct error *e);
+int store_gathering(struct store *store, struct error *e);
+
+/* Note that the transaction can only be aborted; returns `r`. */
+int store_poison(struct store *store, int r, struct error *e);
+
+int table_get(struct store *store, enum table table, struct bytes key, struct bytes *value, struct error *e);
+int table_put(struct store *store, enum table table, struct bytes key, struct bytes value, unsigned flags,
+              struct error *e);
+int table_delete(struct store *store, enum table table, struct bytes key, struct error *e); /* absent is fine */
+int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e);
+
+typedef int table_visit(void *context, struct bytes key, struct bytes value);
+
+/* Visit what begins with `prefix`, from key `from` on (empty: from the first). Stops at a non-zero return
+ * and gives it back. `visit` must not write. */
+int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from, table_visit *visit,
+               void *context, struct error *e);
+
+/* Long names. `key` holds a prefix, to which a digest of `name` and a counter are added. `is_it` tells
+ * whether a value is that name's, in full: 1, 0, or minus an error. Finds its key and value, or
+ * ERR_NOT_FOUND and the first key that is free. */
+int table_find_long(struct store *store, enum table table, struct key *key, struct bytes name,
+                    int (*is_it)(struct store *store, void *context, struct bytes value, struct error *e),
+                    void *context, struct bytes *value, struct error *e);
+
+/* --- parts of the store --- */
+
+/* handles.c: one handle a file in a process. */
+int handle_claim(struct store *store, bool *empty, struct error *e);
+void handle_release(struct store *store);
+
+/* fault.c: what LMDB said, as an error of ours. Returns its code. */
+int store_fault(const struct store *store, int lmdb, const char *doing, struct error *e);
+
+/* meta.c */
+int meta_create(struct store *store, struct error *e);
+int meta_load(struct store *store, struct error *e);
+int meta_load_state(struct store *store, struct error *e);
+int meta_save_state(struct store *store, struct error *e);
+
+/* ids.c: resources' ids -> rows. */
+int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e);
+int ids_put(struct store *store, uint32_t collection, struct bytes id, uint32_t row, struct error *e);
+int ids_delete(struct store *store, uint32_t collection, struct bytes id, struct error *e);
+
+/* resources.c */
+int document_read(struct bytes value, uint32_t row, struct document *out, struct error *e);
+int document_write(struct store *store, uint32_t collection, const struct document *document, struct error *e);
+
+/* apply.c: drop the page records that name rows which this transaction deleted. */
+int gone_flush(struct store *store, struct error *e);
+void gone_forget(struct store *store);
+
+/* changes.c: append the change that `change` is now, as seq head + 1. */
+int change_append(struct store *store, const struct change *change, struct error *e);
+
+/* collections.c: a collection's key as bytes, for the lookup. */
+void collection_key_bytes(const struct collection_key *key, struct buffer *out);
+int collection_lookup(struct store *store, const struct collection_key *key, uint32_t *id, struct error *e);
+
+#endif
