@@ -1,4 +1,4 @@
-/* The configuration (CONTRACTS, section 2): what to harvest, with which credentials, and where to keep it.
+/* The configuration (docs/configuration.md): what to harvest, with which credentials, and where to keep it.
  *
  * Plain structs in an arena; read once, completely checked, then only read. */
 #ifndef GARNER_COMMON_CONFIG_H
@@ -17,12 +17,15 @@ struct credential {
     const yaml_node *place;
 };
 
+enum { CONFIG_NAME_BYTES_MAX = 128 }; /* of an account's id, a provider's name, a region, a type */
+
 struct config_account {
     const char *id;
     const char *provider;
     const char *const *regions; /* ended by null; null when the key isn't there */
     uint32_t splits;            /* 1 to LIMIT_SPLITS */
     struct value keys;          /* the other keys, an object of strings: {account.KEY} */
+    struct value vars;          /* overrides of {vars.NAME}, an object of strings */
     const struct credential *credentials;
     uint32_t credential_count;
     const yaml_node *place;
@@ -51,6 +54,11 @@ struct config {
  * made of it. With errors in the report the result must not be run. config_close(NULL) is fine. */
 struct config *config_open(const char *path, struct yaml_report *report);
 void config_close(struct config *config);
+
+/* Say of each credential that can't be resolved as things are now: a variable that isn't set, a file that
+ * can't be read, a command that isn't there (none is run). Warnings, since such a credential fails its
+ * account only. */
+void config_check_credentials(const struct config *config, struct yaml_report *report);
 
 /* Resolve a credential into `out` (replaced): environment, file (without one trailing newline), command
  * (standard output without one trailing newline; blocks up to LIMIT_COMMAND_MS), or plain text.

@@ -41,6 +41,11 @@ void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_nod
     __attribute__((format(printf, 4, 5)));
 void yaml_warning(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Without the source line, which may hold a secret. */
+void yaml_error_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void yaml_warning_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 unsigned yaml_line(const yaml_node *node);   /* from 1 */
 unsigned yaml_column(const yaml_node *node); /* from 1 */
 
@@ -64,6 +69,15 @@ bool yaml_read_u64(struct yaml_report *r, const struct yaml_file *f, const yaml_
 bool yaml_read_bool(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, bool *out); /* true, false only */
 bool yaml_read_size(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, uint64_t *bytes);
 bool yaml_read_duration(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, int64_t *ms);
+
+/* One of `words` (ended by null), as its index. */
+bool yaml_read_word(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, const char *const *words, int *index);
+
+/* A list of texts, none of them empty, none twice; ended by null, its length in `*count` (may be null). */
+bool yaml_read_texts(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, struct arena *a, const char *const **out, uint32_t *count);
+
+/* True if the node is of that kind, else a message: "expected WHAT, not a text". */
+bool yaml_expect(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, enum yaml_kind kind, const char *what);
 
 /* Any YAML as a value: plain scalars by YAML's JSON schema (null, true, false, numbers), quoted ones
  * strings. For request bodies. */

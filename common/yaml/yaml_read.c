@@ -1,8 +1,10 @@
 /* Typed reading: what a scalar means is decided here and nowhere else, and strictly: `010`, `0x10` and
  * `yes` are mistakes, not 8, 16 and true. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/check.h"
 #include "common/nearest.h"
 #include "common/units.h"
 #include "common/yaml/yaml_node.h"
@@ -36,14 +38,26 @@ static bool unexpected(struct yaml_report *r, const struct yaml_file *f, const y
     return false;
 }
 
+bool yaml_expect(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, enum yaml_kind kind,
+                 const char *what)
+{
+    return n->kind == kind || unexpected(r, f, n, what);
+}
+
+static size_t count_words(const char *const *words)
+{
+    size_t count = 0;
+    while (words[count])
+        count++;
+    return count;
+}
+
 bool yaml_check_keys(struct yaml_report *r, const struct yaml_file *f, const yaml_node *map,
                      const char *const *known)
 {
     if (map->kind != YAML_MAP)
         return unexpected(r, f, map, "a map of keys and values");
-    size_t count = 0;
-    while (known[count])
-        count++;
+    size_t count = count_words(known);
     for (uint32_t i = 0; i < map->count; i++) {
         const yaml_node *key = yaml_key(map, i);
         size_t k = 0;
@@ -112,6 +126,74 @@ bool yaml_read_duration(struct yaml_report *r, const struct yaml_file *f, const 
 {
     if (n->kind != YAML_SCALAR || !units_duration(n->text, ms))
         return unexpected(r, f, n, "a duration such as 30s, 5m, 1h or 7d");
+    return true;
+}
+
+bool yaml_read_word(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n,
+                    const char *const *words, int *index)
+{
+    size_t count = count_words(words);
+    struct buffer all = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (n->kind == YAML_SCALAR && bytes_is(n->text, words[i])) {
+            *index = (int)i;
+            buffer_close(&all);
+            return true;
+        }
+        buffer_printf(&all, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
+    }
+    const char *nearest = n->kind == YAML_SCALAR ? nearest_word(n->text, words, count) : NULL;
+    if (nearest)
+        yaml_error(r, f, n, "expected %s, not '%.*s': did you mean '%s'?", buffer_text(&all),
+                   BYTES_ARG(shown(n->text)), nearest);
+    else
+        unexpected(r, f, n, buffer_text(&all));
+    buffer_close(&all);
+    return false;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The first text that stands twice, or null. */
+static const char *find_twice(const char *const *texts, uint32_t count)
+{
+    const char *twice = NULL;
+    const char **sorted = mem_alloc((count + (size_t)1) * sizeof *sorted);
+    memcpy(sorted, texts, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_texts);
+    for (uint32_t i = 1; i < count && !twice; i++)
+        if (strcmp(sorted[i - 1], sorted[i]) == 0)
+            twice = sorted[i];
+    free(sorted);
+    return twice;
+}
+
+bool yaml_read_texts(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, struct arena *a,
+                     const char *const **out, uint32_t *count)
+{
+    if (!yaml_expect(r, f, n, YAML_LIST, "a list of texts"))
+        return false;
+    bool good = true;
+    const char **texts = arena_zalloc(a, (n->count + (size_t)1) * sizeof *texts);
+    for (uint32_t i = 0; i < n->count; i++) {
+        if (!yaml_read_text(r, f, n->items[i], a, &texts[i]))
+            good = false;
+        else if (!*texts[i])
+            good = (yaml_error(r, f, n->items[i], "a text in this list must not be empty"), false);
+    }
+    if (!good)
+        return false;
+    const char *twice = find_twice(texts, n->count);
+    if (twice) {
+        yaml_error(r, f, n, "'%s' stands twice in this list", twice);
+        return false;
+    }
+    *out = texts;
+    if (count)
+        *count = n->count;
     return true;
 }
 

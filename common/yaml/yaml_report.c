@@ -86,6 +86,7 @@ static void add_source(struct buffer *out, struct bytes text, struct yaml_place 
     buffer_add_text(out, "^\n");
 }
 
+/* `text` is the source; empty: the source line is not to be shown. */
 static void add_message(struct yaml_report *r, const char *severity, const char *name, struct bytes text,
                         struct yaml_place place, const char *format, va_list args)
 {
@@ -107,7 +108,7 @@ static void add_message(struct yaml_report *r, const char *severity, const char 
     if (place.line)
         buffer_printf(&r->text, ":%u:%u", place.line, place.column);
     buffer_printf(&r->text, ": %s: %s\n", severity, clean.text);
-    if (place.line)
+    if (place.line && text.len)
         add_source(&r->text, text, place);
 }
 
@@ -120,20 +121,34 @@ void yaml_report_error(struct yaml_report *r, const char *name, struct bytes tex
     va_end(args);
 }
 
+#define REPORT(severity, source)                                                                             \
+    do {                                                                                                     \
+        va_list args;                                                                                        \
+        va_start(args, format);                                                                              \
+        add_message(r, severity, f->name, source, at ? at->place : (struct yaml_place){0}, format, args);    \
+        va_end(args);                                                                                        \
+    } while (0)
+
 void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,
                 ...)
 {
-    va_list args;
-    va_start(args, format);
-    add_message(r, "error", f->name, f->text, at ? at->place : (struct yaml_place){0}, format, args);
-    va_end(args);
+    REPORT("error", f->text);
 }
 
 void yaml_warning(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,
                   ...)
 {
-    va_list args;
-    va_start(args, format);
-    add_message(r, "warning", f->name, f->text, at ? at->place : (struct yaml_place){0}, format, args);
-    va_end(args);
+    REPORT("warning", f->text);
+}
+
+void yaml_error_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at,
+                       const char *format, ...)
+{
+    REPORT("error", BYTES(""));
+}
+
+void yaml_warning_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at,
+                         const char *format, ...)
+{
+    REPORT("warning", BYTES(""));
 }

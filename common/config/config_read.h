@@ -1,0 +1,19 @@
+/* Reading a configuration: what config.c and accounts.c share. */
+#ifndef GARNER_COMMON_CONFIG_READ_H
+#define GARNER_COMMON_CONFIG_READ_H
+
+#include "common/config/config.h"
+
+struct config_reader {
+    struct config *config;
+    struct yaml_report *report;
+    const char *folder; /* absolute, of the configuration file: for what is resolved later */
+};
+
+/* Read `accounts`, a list. */
+void config_read_accounts(struct config_reader *c, const yaml_node *node);
+
+/* A name that becomes part of keys: not empty, not too long, no control characters. */
+bool config_read_name(struct config_reader *c, const yaml_node *node, const char **out);
+
+#endif

@@ -1,0 +1,144 @@
+/* Credentials: from a reference to the secret. Nothing here prints or keeps one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/config/command.h"
+#include "common/config/config.h"
+#include "common/limits.h"
+
+static int read_env(const struct credential *c, struct buffer *out, struct error *e)
+{
+    const char *value = getenv(c->text);
+    if (!value)
+        return error_set(e, ERR_CREDENTIALS, "environment variable %s is not set", c->text);
+    buffer_add_text(out, value);
+    return 0;
+}
+
+/* Open a credential's file for reading. A descriptor, or -1 with the error set. Anything but a regular
+ * file could block for ever, or give something else each time. */
+static int open_file(const char *path, struct error *e)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        error_set(e, ERR_CREDENTIALS, "file %s can't be opened: %s", path, strerror(errno));
+        return -1;
+    }
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
+        return fd;
+    error_set(e, ERR_CREDENTIALS, "%s is not a regular file", path);
+    close(fd);
+    return -1;
+}
+
+static int read_file(const struct credential *c, struct buffer *out, struct error *e)
+{
+    int fd = open_file(c->text, e), code = 0;
+    if (fd < 0)
+        return ERR_CREDENTIALS;
+    buffer_reserve(out, 4096);
+    for (;;) {
+        if (out->cap - out->len < 1024)
+            buffer_reserve(out, out->cap);
+        ssize_t got = read(fd, out->data + out->len, out->cap - out->len - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            code = error_set(e, ERR_CREDENTIALS, "file %s can't be read: %s", c->text, strerror(errno));
+        if (got <= 0)
+            break;
+        out->len += (size_t)got;
+        if (out->len > LIMIT_COMMAND_BYTES) {
+            code = error_set(e, ERR_CREDENTIALS, "file %s is larger than %d MiB", c->text,
+                             LIMIT_COMMAND_BYTES >> 20);
+            break;
+        }
+    }
+    close(fd);
+    return code;
+}
+
+/* Files and commands end in a newline that isn't part of the secret. */
+static void drop_newline(struct buffer *out)
+{
+    if (out->len && out->data[out->len - 1] == '\n')
+        out->len--;
+    if (out->data)
+        out->data[out->len] = 0;
+}
+
+static int resolve(const struct credential *c, struct buffer *out, struct error *e)
+{
+    int code = 0;
+    switch (c->kind) {
+    case CREDENTIAL_ENV:
+        code = read_env(c, out, e);
+        break;
+    case CREDENTIAL_FILE:
+        code = read_file(c, out, e);
+        drop_newline(out);
+        break;
+    case CREDENTIAL_EXEC:
+        code = command_run(c->command, out, e);
+        drop_newline(out);
+        break;
+    case CREDENTIAL_PLAIN:
+        buffer_add_text(out, c->text);
+        return 0;
+    }
+    if (!code && !out->len)
+        code = error_set(e, ERR_CREDENTIALS, "%s %s gave an empty text",
+                         c->kind == CREDENTIAL_ENV    ? "environment variable"
+                         : c->kind == CREDENTIAL_FILE ? "file"
+                                                      : "command",
+                         c->kind == CREDENTIAL_EXEC ? c->command[0] : c->text);
+    return code;
+}
+
+static void wipe(struct buffer *out)
+{
+    if (out->data)
+        explicit_bzero(out->data, out->cap);
+    buffer_reset(out);
+}
+
+int credential_resolve(const struct credential *credential, struct buffer *out, struct error *e)
+{
+    wipe(out);
+    int code = resolve(credential, out, e);
+    if (!code)
+        return 0;
+    wipe(out);
+    return error_at(e, "credential '%s'", credential->name);
+}
+
+static void check_credential(const struct config *config, const struct credential *c,
+                             struct yaml_report *report)
+{
+    struct error e = {0};
+    if (c->kind == CREDENTIAL_ENV && !getenv(c->text))
+        error_set(&e, ERR_CREDENTIALS, "environment variable %s is not set", c->text);
+    if (c->kind == CREDENTIAL_EXEC && !command_exists(c->command[0]))
+        error_set(&e, ERR_CREDENTIALS, "program %s is not there or can't be run", c->command[0]);
+    if (c->kind == CREDENTIAL_FILE) {
+        int fd = open_file(c->text, &e);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (e.code)
+        yaml_warning_secret(report, config->file, c->place, "credential '%s': %s", c->name, e.text);
+}
+
+void config_check_credentials(const struct config *config, struct yaml_report *report)
+{
+    for (uint32_t i = 0; i < config->account_count; i++) {
+        const struct config_account *account = &config->accounts[i];
+        for (uint32_t k = 0; k < account->credential_count; k++)
+            check_credential(config, &account->credentials[k], report);
+    }
+}
