@@ -10,12 +10,13 @@
 #include "common/value/pointer.h"
 #include "common/value/trail.h"
 
-enum { VALUES_MAX = 4 * LIMIT_DOCUMENT_BYTES }; /* a value takes a byte at the least */
+/* As many as fit into a document, if one takes four bytes. */
+enum { VALUES_MOVED_MAX = LIMIT_DOCUMENT_BYTES / 4 };
 
 struct patching {
     struct arena *arena;
     struct value root;
-    size_t values_left;
+    size_t values_left;              /* to copy and to move */
     uint32_t guess[LIMIT_DEPTH + 1]; /* where the next key of each depth may be */
     const char *cause;               /* why the last operation failed */
 };
@@ -61,24 +62,32 @@ static struct value *inside(struct value *container, uint32_t i)
     return container->type == VALUE_ARRAY ? &container->items[i] : &container->members[i].value;
 }
 
-/* Give all arrays and objects in a value their own rooms. Refuses what would be too deep at `depth`, or too
- * much. With `in_place` nothing is copied, only counted. */
-static int own(struct patching *p, struct value *value, unsigned depth, bool in_place)
+/* Fails if a value is too deep for a place at `depth`, or has more values in it than are `left` (null:
+ * it is as small as the document or the patch that it comes from). */
+static int check_fits(struct patching *p, struct value *value, unsigned depth, size_t *left)
 {
-    if (p->values_left-- == 0) {
-        p->values_left = 0;
+    if (left && *left == 0)
         return fail(p, "copies and moves too much");
-    }
+    if (left)
+        --*left;
     if (value->type != VALUE_ARRAY && value->type != VALUE_OBJECT)
         return 0;
     if (depth >= LIMIT_DEPTH)
         return fail(p, "makes the document too deep");
-    if (!in_place)
-        give_room(p, value, value->count);
     int rc = 0;
     for (uint32_t i = 0; i < value->count && rc == 0; i++)
-        rc = own(p, inside(value, i), depth + 1, in_place);
+        rc = check_fits(p, inside(value, i), depth + 1, left);
     return rc;
+}
+
+/* Give all arrays and objects in a value rooms of their own. */
+static void own(struct patching *p, struct value *value)
+{
+    if (value->type != VALUE_ARRAY && value->type != VALUE_OBJECT)
+        return;
+    give_room(p, value, value->count);
+    for (uint32_t i = 0; i < value->count; i++)
+        own(p, inside(value, i));
 }
 
 /* The place of a key, or `count`. Operations mostly go through an object in order, so looking goes on
@@ -183,7 +192,7 @@ static int move(struct patching *p, const struct pointer *from, const struct poi
     if (is_below)
         return fail(p, "nothing can be moved into itself");
     int rc;
-    if ((rc = drop(p, from, &moved)) || (rc = own(p, &moved, path->count, true)))
+    if ((rc = drop(p, from, &moved)) || (rc = check_fits(p, &moved, path->count, &p->values_left)))
         return rc;
     return add(p, path, moved);
 }
@@ -220,7 +229,11 @@ static int apply_with_from(struct patching *p, struct bytes op, const struct val
     if (!found)
         return fail(p, "there is nothing at \"from\"");
     struct value copy = *found;
-    return (rc = own(p, &copy, path->count, false)) ? rc : add(p, path, copy);
+    rc = check_fits(p, &copy, path->count, &p->values_left);
+    if (rc)
+        return rc;
+    own(p, &copy);
+    return add(p, path, copy);
 }
 
 static int apply_with_value(struct patching *p, struct bytes op, const struct value *operation,
@@ -234,9 +247,10 @@ static int apply_with_value(struct patching *p, struct bytes op, const struct va
         return found && value_equal(found, value) ? 0 : fail(p, "the document has another value");
     }
     struct value copy = *value;
-    int rc = own(p, &copy, path->count, false);
+    int rc = check_fits(p, &copy, path->count, NULL);
     if (rc)
         return rc;
+    own(p, &copy);
     return bytes_is(op, "add") ? add(p, path, copy) : replace(p, path, copy);
 }
 
@@ -262,12 +276,13 @@ static int apply(struct patching *p, const struct value *operation, struct bytes
 int patch_apply(struct arena *arena, const struct value *document, const struct value *patch,
                 struct value *out, struct error *e)
 {
-    struct patching p = {.arena = arena, .root = *document, .values_left = VALUES_MAX};
+    struct patching p = {.arena = arena, .root = *document, .values_left = VALUES_MOVED_MAX};
     if (patch->type != VALUE_ARRAY)
         return error_set(e, ERR_BODY, "a patch is an array of operations, not %s",
                          value_type_name(patch->type));
-    if (own(&p, &p.root, 0, false))
-        return error_set(e, ERR_BODY, "patch: the document is too big or too deep");
+    if (check_fits(&p, &p.root, 0, NULL))
+        return error_set(e, ERR_BODY, "patch: the document is too deep");
+    own(&p, &p.root);
     for (uint32_t i = 0; i < patch->count; i++) {
         struct bytes op = BYTES("");
         struct pointer path = {.text = BYTES("")};
