@@ -1,7 +1,23 @@
 /* Paging: what to ask for next, and when a listing has ended (CONTRACTS, section 1, Paging). Pure.
  *
  * One `struct paging` lives as long as a listing. Tokens that were seen are kept as 64-bit hashes of
- * 128-bit digests, so a listing of a million pages takes some megabytes. */
+ * 128-bit digests, so a listing of a million pages takes some megabytes.
+ *
+ * What the contract leaves open:
+ * - "Shorter than asked" without `size` is shorter than the first page.
+ * - `more` decides where it is there: true overrules a short page and `last`; true on an empty page of
+ *   offset, number or marker is an error, as it could go on for ever. "true" and "false" as text count
+ *   (XML); anything else there is an error. Null is as good as absent.
+ * - A part of a token that isn't there, while another is, is left out: what the definition itself says
+ *   in its place stays.
+ * - A declared `total` that no page has, or that is no number, makes the listing unsound, as does an
+ *   empty page before `last`.
+ * - A marker that the last item lacks, a Link header that can't be read and a link that is no link are
+ *   errors, not the end.
+ * - `from: header:NAME` other than Link is the URL itself, unless it begins with "<". In bodies `rel` may
+ *   be several words or a list of them; `@rel` and `@href` (XML) count too; an object that stands alone
+ *   without `rel` counts by its href.
+ * - A page size in the query is not put into a next link, which has its own. */
 #ifndef GARNER_PAGING_H
 #define GARNER_PAGING_H
 
@@ -26,16 +42,18 @@ struct paging *paging_open(const struct collection_def *def, struct bytes origin
 void paging_close(struct paging *paging);
 
 /* Put the current position and page size into the next request's parts. For links: the URL (query is
- * not added again, method, headers and auth are). 0 or an error of request_set. */
+ * not added again, method, headers and auth are) and link_origin. To be called before auth_apply.
+ * 0 or an error of request_set. */
 int paging_apply(const struct paging *paging, struct request_parts *parts, struct error *e);
 
 /* Take in an answer whose page was read; `body` is its decoded document. On success `*verdict` is set,
  * and `*sound` is cleared when the listing can't be sound any more (a total that differs, a short
- * repeating page of offset or number; `*why` then says it, a static or arena text).
+ * repeating page of offset or number, an empty page before `last`; `*why` then says it: a text that
+ * lives as long as the paging).
  * Errors: ERR_LOOP (token, link or page seen before), ERR_PAGING (more is true and nothing to go on
  * with; a token that is no scalar and can't go where it should; a last page that is no number),
  * ERR_REDIRECT (a link to another origin that isn't allowed), ERR_LIMIT (pages_max, token too long).
- * After an error the listing is over. */
+ * After an error, or PAGING_END, the listing is over: calling again is a bug. */
 int paging_next(struct paging *paging, const struct answer *answer, const struct value *body,
                 const struct page_seen *seen, enum paging_verdict *verdict, bool *sound, const char **why,
                 struct error *e);

@@ -101,7 +101,7 @@ static int expand_body(struct arena *arena, const struct value *from, const stru
     int err = 0;
     *out = *from;
     if (from->type == VALUE_STRING) {
-        if (memchr(from->text.data, 0, from->text.len))
+        if (from->text.len && memchr(from->text.data, 0, from->text.len))
             return error_set(e, ERR_CONFIG, "a text with NUL can't be a template");
         const char *text = arena_strdup(arena, from->text);
         return expand(arena, text, values, TEMPLATE_PLAIN, &out->text, e);
