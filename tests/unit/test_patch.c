@@ -274,6 +274,76 @@ static void big_changes_stay_cheap(void **state)
     (void)state;
 }
 
+/* Lists with many edits, too long to compare all with all, and with items that repeat, are patched
+ * rightly too. */
+static void long_lists_apply(void **state)
+{
+    struct arena arena = {0};
+    struct random r;
+    random_seed(&r, 9);
+    for (uint32_t round = 0; round < 60; round++) {
+        uint32_t count = 1500 + (uint32_t)random_below(&r, 3000), len = 0;
+        uint64_t kinds = round % 3 ? 1000000 : 500, edits = 2 + random_below(&r, 400);
+        struct value before = value_array(&arena, count), after = value_array(&arena, 2 * count);
+        for (uint32_t i = 0; i < count; i++)
+            before.items[i] = value_u64(&arena, random_below(&r, kinds));
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t edit = random_below(&r, edits);
+            if (edit < 2) /* another one, or one more */
+                after.items[len++] = value_u64(&arena, random_below(&r, kinds));
+            if (edit > 1 || edit == 0)
+                after.items[len++] = before.items[edit == 2 ? random_below(&r, count) : i];
+        }
+        after.count = len;
+        uint32_t operations = patched(&arena, &before, &after);
+        assert_true(operations <= len + count);
+        if (kinds > count && edits > 20)
+            assert_true(operations < count / 2);
+        arena_reset(&arena);
+    }
+    arena_close(&arena);
+    (void)state;
+}
+
+/* A patch made at random is applied or refused; the document stays, and the result is sound enough to be
+ * copied and printed. */
+static void random_patches_do_no_harm(void **state)
+{
+    static const char *const ops[] = {"add", "remove", "replace", "move", "copy", "test", "what"};
+    static const char *const paths[] = {"",   "/a", "/a/0", "/a/-", "/b",   "/b/a", "/a/1/b", "/",
+                                        "/0", "/-", "/*",   "/b/b", "/a/a", "a",    "/~",     "/b/0"};
+    struct arena arena = {0};
+    struct random r;
+    random_seed(&r, 10);
+    unsigned applied = 0;
+    for (int i = 0; i < 20000; i++) {
+        struct value document = maker_value(&r, &arena, 4), result, patch;
+        struct value was = value_copy(&arena, &document);
+        patch = value_array(&arena, (uint32_t)random_below(&r, 6));
+        for (uint32_t k = 0; k < patch.count; k++) {
+            struct value *operation = &patch.items[k];
+            *operation = value_object(&arena, 4);
+            value_put(operation, BYTES("op"), value_string(bytes_of(ops[random_below(&r, k ? 7 : 1)])));
+            value_put(operation, BYTES("path"), value_string(bytes_of(paths[random_below(&r, 16)])));
+            value_put(operation, BYTES("from"), value_string(bytes_of(paths[random_below(&r, 16)])));
+            if (random_below(&r, 10))
+                value_put(operation, BYTES("value"), maker_value(&r, &arena, 2));
+        }
+        int rc = patch_apply(&arena, &document, &patch, &result, NULL);
+        assert_true(rc == 0 || rc == ERR_BODY);
+        assert_true(value_equal(&document, &was));
+        if (rc == 0) {
+            struct value copy = value_copy(&arena, &result);
+            assert_true(value_equal(&copy, &result));
+            applied++;
+        }
+        arena_reset(&arena);
+    }
+    assert_in_range(applied, 3000, 19000);
+    arena_close(&arena);
+    (void)state;
+}
+
 /* Long keys above many changes don't multiply: the whole is replaced before the paths outgrow it. */
 static void long_paths_are_given_up(void **state)
 {
@@ -299,6 +369,8 @@ int main(void)
         cmocka_unit_test(differences_apply),
         cmocka_unit_test(big_lists_have_small_differences),
         cmocka_unit_test(big_changes_stay_cheap),
+        cmocka_unit_test(long_lists_apply),
+        cmocka_unit_test(random_patches_do_no_harm),
         cmocka_unit_test(long_paths_are_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

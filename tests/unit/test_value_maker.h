@@ -92,9 +92,9 @@ static inline struct value maker_value(struct random *r, struct arena *arena, un
     return made;
 }
 
-/* Change a random place of an array: drop, insert, exchange, or a change further in. */
 static inline void maker_edit(struct random *r, struct arena *arena, struct value *value, unsigned depth);
 
+/* Insert or drop an item, exchange two, or change one. */
 static inline void maker_edit_array(struct random *r, struct arena *arena, struct value *value,
                                     unsigned depth)
 {
