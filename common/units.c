@@ -115,6 +115,70 @@ bool units_http_date(struct bytes text, int64_t *time_ms)
     return true;
 }
 
+/* Take a number of exactly `digits` digits, from min to max, off the text, then `stop` (0: none). */
+static bool take_number(struct bytes *text, size_t digits, int min, int max, char stop, int *out)
+{
+    uint64_t number;
+    if (text->len < digits + (stop != 0) || (stop && text->data[digits] != stop) ||
+        !bytes_to_u64((struct bytes){text->data, digits}, &number))
+        return false;
+    *out = (int)number;
+    *text = bytes_from(*text, digits + (stop != 0));
+    return *out >= min && *out <= max;
+}
+
+/* ".5" -> 500; anything beyond milliseconds is dropped. */
+static bool take_fraction(struct bytes *text, int *ms)
+{
+    size_t i = 1;
+    *ms = 0;
+    if (!bytes_starts(*text, "."))
+        return true;
+    for (int weight = 100; i < text->len && text->data[i] >= '0' && text->data[i] <= '9'; i++, weight /= 10)
+        *ms += (text->data[i] - '0') * weight;
+    *text = bytes_from(*text, i);
+    return i > 1;
+}
+
+static bool take_zone(struct bytes text, int *offset_minutes)
+{
+    int hours, minutes;
+    *offset_minutes = 0;
+    if (bytes_is_nocase(text, "Z"))
+        return true;
+    if (!bytes_starts(text, "+") && !bytes_starts(text, "-"))
+        return false;
+    int sign = text.data[0] == '-' ? -1 : 1;
+    text = bytes_from(text, 1);
+    if (!take_number(&text, 2, 0, 23, ':', &hours) || !take_number(&text, 2, 0, 59, 0, &minutes))
+        return false;
+    *offset_minutes = sign * (hours * 60 + minutes);
+    return text.len == 0;
+}
+
+bool units_rfc3339(struct bytes text, int64_t *time_ms)
+{
+    struct tm parts = {0};
+    int ms, offset, day;
+    if (!take_number(&text, 4, 0, 9999, '-', &parts.tm_year) ||
+        !take_number(&text, 2, 1, 12, '-', &parts.tm_mon) ||
+        !take_number(&text, 2, 1, 31, 0, &parts.tm_mday) || !text.len || !strchr("Tt ", text.data[0]))
+        return false;
+    text = bytes_from(text, 1);
+    if (!take_number(&text, 2, 0, 23, ':', &parts.tm_hour) ||
+        !take_number(&text, 2, 0, 59, ':', &parts.tm_min) ||
+        !take_number(&text, 2, 0, 60, 0, &parts.tm_sec) || !take_fraction(&text, &ms) ||
+        !take_zone(text, &offset))
+        return false;
+    parts.tm_year -= 1900;
+    parts.tm_mon--;
+    day = parts.tm_mday;
+    bool leap = parts.tm_sec == 60; /* counts as the second before it */
+    parts.tm_sec -= leap;
+    *time_ms = (int64_t)timegm(&parts) * 1000 + ms - (int64_t)offset * 60000;
+    return parts.tm_mday == day; /* else the month has no such day */
+}
+
 char *units_count(uint64_t n, char out[UNITS_TEXT_BYTES])
 {
     char digits[24];

@@ -24,6 +24,10 @@ char *units_time(int64_t time_ms, char out[UNITS_TIME_BYTES]);
 /* An HTTP date (RFC 9110, 5.6.7, the preferred form) -> milliseconds since 1970. */
 bool units_http_date(struct bytes text, int64_t *time_ms);
 
+/* A time of RFC 3339 ("2026-11-22T10:00:00Z", "…10:00:00.5+01:00"; the zone is needed) -> milliseconds
+ * since 1970. False if it is anything else. */
+bool units_rfc3339(struct bytes text, int64_t *time_ms);
+
 /* "1,234,567". Returns `out`. */
 char *units_count(uint64_t n, char out[UNITS_TEXT_BYTES]);
 

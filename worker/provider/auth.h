@@ -1,4 +1,4 @@
-/* Auth: what makes a request be somebody's, as plain decisions.
+/* Auth: what makes a request be somebody's, as plain decisions. Pure; no sentence holds a secret.
  *
  * Kinds none, basic, bearer and header need only credentials. login and exec need a session: a token
  * that was fetched and may expire. One session serves all collections of an account that share an auth.
@@ -12,10 +12,13 @@
 #include "worker/provider/request.h"
 
 struct auth_session {
-    int state; /* enum auth_state, auth.c */
+    int state; /* enum auth_state, auth_session.c */
     struct buffer token;
     uint64_t generation; /* grows with each token: tells a 401 of an old token from one of the new */
     int64_t expires_ms;  /* INT64_MAX: not known */
+    int64_t renew_ms;    /* from when on a renewal is due */
+    int64_t wall_ahead_ms; /* the wall clock less the clock of now_ms, for `expires_at`; whoever renews sets
+                              it before auth_renewed; 0 if now_ms is the wall clock's */
     struct error error;  /* why the last renewal failed */
     int64_t failed_ms;
 };
@@ -24,7 +27,10 @@ enum auth_need { AUTH_GO, AUTH_RENEW, AUTH_WAIT, AUTH_FAIL };
 
 /* May a request go out now? AUTH_RENEW: the caller must renew (this call moves the session to
  * RENEWING, so exactly one caller is told); AUTH_WAIT: somebody else is renewing; AUTH_FAIL: a renewal
- * failed (session->error says why). Renews 30 s before expiry, at once when shorter-lived. */
+ * failed (session->error says why), for 30 s from then. Renews 30 s before expiry, or at half of the
+ * token's life if that is later, so that after a renewal there is always AUTH_GO for a while. `session`
+ * may be null for kinds without one. Whoever was told AUTH_RENEW ends it by auth_renewed or auth_failed,
+ * even when stopped: else the others wait for ever. */
 enum auth_need auth_need(struct auth_session *session, const struct auth_def *def, int64_t now_ms);
 
 /* A 401 came to a request that was sent with that generation's token. True: renew once and ask the same
@@ -37,7 +43,8 @@ int auth_renewed(struct auth_session *session, const struct auth_def *def, const
                  const struct value *body, int64_t now_ms, struct error *e);
 void auth_failed(struct auth_session *session, const struct error *e, int64_t now_ms);
 
-/* Add what the kind needs to a request's parts. 0, ERR_PLACEHOLDER or ERR_CREDENTIALS. */
+/* Add what the kind needs to a request's parts, after paging_apply. 0; ERR_PLACEHOLDER; ERR_CREDENTIALS: no
+ * token, a user with ':', or a URL whose origin is neither the definition's nor an allowed link's. */
 int auth_apply(const struct auth_def *def, const struct auth_session *session,
                const struct placeholders *values, struct request_parts *parts, struct error *e);
 
