@@ -1,0 +1,138 @@
+/* An account: its resolved credentials, its regions, and which of its collections comes next: children of
+ * what was listed first (they hold memory), then roots by priority. */
+#include "worker/run/internal.h"
+
+#include <stdlib.h>
+
+#include "common/check.h"
+
+static const struct provider *provider_of(const struct run *run, const char *name)
+{
+    for (uint32_t i = 0; i < run->set->provider_count; i++)
+        if (bytes_is(bytes_of(name), run->set->providers[i]->name))
+            return run->set->providers[i];
+    return NULL;
+}
+
+static void resolve_credentials(struct account *a)
+{
+    const struct config_account *config = a->config;
+    struct buffer secret = {0};
+    struct error e;
+    a->credentials = value_object(&a->arena, config->credential_count);
+    for (uint32_t i = 0; i < config->credential_count; i++) {
+        const struct credential *credential = &config->credentials[i];
+        if (credential_resolve(credential, &secret, &e)) {
+            a->error = e;
+            error_at(&a->error, "credentials.%s", credential->name);
+            break;
+        }
+        value_put(&a->credentials, bytes_of(credential->name), value_string(arena_copy(&a->arena, buffer_bytes(&secret))));
+    }
+    buffer_close(&secret);
+}
+
+/* The provider's defaults, with the account's own in their place. */
+static void merge_vars(struct account *a)
+{
+    const struct value *defaults = &a->provider->vars, *own = &a->config->vars;
+    a->vars = value_object(&a->arena, defaults->count);
+    for (uint32_t i = 0; i < defaults->count; i++) {
+        struct bytes name = defaults->members[i].key;
+        const struct value *mine = value_get(own, name);
+        value_put(&a->vars, name, mine ? *mine : defaults->members[i].value);
+    }
+}
+
+void account_open(struct account *a, struct run *run, const struct config_account *config)
+{
+    *a = (struct account){.run = run, .config = config, .provider = provider_of(run, config->provider)};
+    CHECK(a->provider); /* the configuration was checked */
+    resolve_credentials(a);
+    merge_vars(a);
+    a->values = (struct placeholders){
+        .account_id = bytes_of(config->id),
+        .account_keys = &config->keys,
+        .credentials = &a->credentials,
+        .vars = &a->vars,
+    };
+    a->sessions = mem_zalloc((a->provider->auth_count + 1) * sizeof *a->sessions);
+    for (uint32_t i = 0; i < a->provider->auth_count; i++)
+        a->sessions[i].account = a;
+    if (config->regions)
+        account_set_regions(a, config->regions, true);
+    else if (a->provider->regions.names)
+        account_set_regions(a, a->provider->regions.names, true);
+    else if (a->error.code)
+        account_set_regions(a, watch_regions(a), false);
+    if (a->error.code) {
+        report_account(a, &a->error, NULL);
+        run->totals.accounts_failed++;
+    }
+    run_queue(a);
+}
+
+void account_close(struct account *a)
+{
+    for (uint32_t i = 0; a->sessions && i < a->provider->auth_count; i++)
+        session_close(&a->sessions[i]);
+    free(a->sessions);
+    brood_close_all(a);
+    for (uint32_t i = 0; i < a->credentials.count; i++) /* no secret outlives its use */
+        explicit_bzero((char *)(uintptr_t)a->credentials.members[i].value.text.data,
+                       a->credentials.members[i].value.text.len);
+    arena_close(&a->arena);
+}
+
+void account_set_regions(struct account *a, const char *const *names, bool certain)
+{
+    a->regions = names;
+    a->regions_asked = true;
+    a->regions_certain = certain;
+    run_queue(a);
+}
+
+/* The next root collection and its region; null at the end, or (`*wait`) until the regions are known. */
+static const struct collection_def *next_root(struct account *a, const char **region, bool *wait)
+{
+    const struct provider *p = a->provider;
+    *wait = false;
+    *region = NULL;
+    for (; a->priority <= PRIORITY_LOW; a->priority++, a->def_index = 0)
+        for (; a->def_index < p->collection_count; a->def_index++, a->region_index = 0) {
+            const struct collection_def *def = &p->collections[a->def_index];
+            if ((int)def->priority != a->priority || def->scope == SCOPE_PARENT)
+                continue;
+            if (def->scope == SCOPE_ACCOUNT) {
+                a->def_index++;
+                return def;
+            }
+            if (!a->regions) {
+                *wait = true;
+                return NULL;
+            }
+            *region = a->regions[a->region_index];
+            if (*region) {
+                a->region_index++;
+                return def;
+            }
+        }
+    return NULL;
+}
+
+bool account_start_next(struct account *a)
+{
+    const char *region;
+    bool wait;
+    if (brood_start_next(a))
+        return true;
+    const struct collection_def *def = next_root(a, &region, &wait);
+    if (wait && !a->regions_asked) {
+        discovery_begin(a);
+        return true;
+    }
+    if (!def)
+        return false;
+    task_start_collection(a, def, region ? bytes_of(region) : (struct bytes){0}, NULL, NULL);
+    return true;
+}

@@ -1,0 +1,181 @@
+/* The children of what was listed: one collection for each live resource of the parent, started a few at a
+ * time straight from the store, so that a million parents need no memory. */
+#include "worker/run/internal.h"
+
+#include <stdlib.h>
+
+#include "common/check.h"
+
+void lineage_release(struct lineage *lineage)
+{
+    while (lineage && --lineage->references == 0) {
+        struct lineage *above = lineage->above;
+        arena_close(&lineage->arena);
+        free(lineage);
+        lineage = above;
+    }
+}
+
+static void add_encoded(struct buffer *path, struct bytes id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.data[i] == '/')
+            buffer_add_text(path, "%2F");
+        else if (id.data[i] == '%')
+            buffer_add_text(path, "%25");
+        else
+            buffer_add_char(path, id.data[i]);
+    }
+}
+
+static void add_chain(const struct lineage *lineage, struct buffer *path)
+{
+    if (lineage->above) {
+        add_chain(lineage->above, path);
+        buffer_add_char(path, '/');
+    }
+    add_encoded(path, lineage->view.id);
+}
+
+void lineage_path(const struct lineage *lineage, struct buffer *path)
+{
+    if (lineage && !lineage->above)
+        buffer_add_bytes(path, lineage->view.id);
+    else if (lineage)
+        add_chain(lineage, path);
+}
+
+/* The next collection that has `parent` as its parent, from `*index` on; null when there is none. */
+static const struct collection_def *next_child(const struct collection_def *parent, uint32_t *index)
+{
+    const struct provider *p = parent->provider;
+    for (; *index < p->collection_count; ++*index)
+        if (p->collections[*index].scope == SCOPE_PARENT && p->collections[*index].parent == parent)
+            return &p->collections[*index];
+    return NULL;
+}
+
+bool brood_has(const struct task *task)
+{
+    uint32_t index = 0;
+    return next_child(task->def, &index) != NULL;
+}
+
+void brood_begin(struct task *task)
+{
+    const struct listing *l = &task->job.listing;
+    struct account *a = task->account;
+    if (!brood_has(task) || a->error.code || a->run->stopping)
+        return;
+    struct brood *brood = mem_zalloc(sizeof *brood);
+    *brood = (struct brood){
+        .next = a->broods,
+        .parent_def = task->def,
+        .shard = task->shard,
+        .collection = l->record.id,
+        .receipt = l->receipt.sound ? l->receipt.id : (struct receipt_id){0},
+        .region = task->values.region ? mem_strdup(task->values.region) : NULL,
+        .above = task->lineage,
+    };
+    if (brood->above)
+        brood->above->references++;
+    a->broods = brood;
+    run_queue(a);
+}
+
+static void brood_close(struct account *a)
+{
+    struct brood *brood = a->broods;
+    a->broods = brood->next;
+    lineage_release(brood->above);
+    free(brood->region);
+    free(brood);
+}
+
+void brood_close_all(struct account *a)
+{
+    while (a->broods)
+        brood_close(a);
+}
+
+/* Take the first document that comes, then stop. */
+struct first {
+    struct lineage *lineage;
+    uint32_t row;
+    bool found;
+    int code;
+    struct error error;
+};
+
+static int take_first(void *context, const struct document *document)
+{
+    struct first *first = context;
+    struct lineage *lineage = first->lineage;
+    first->found = true;
+    first->row = document->row;
+    lineage->view.id = arena_copy(&lineage->arena, document->id);
+    lineage->view.document = &lineage->document;
+    first->code = value_from_msgpack(&lineage->arena, arena_copy(&lineage->arena, document->packed),
+                                     &lineage->document, &first->error);
+    return 1;
+}
+
+static struct lineage *lineage_new(struct lineage *above)
+{
+    struct lineage *lineage = mem_zalloc(sizeof *lineage);
+    lineage->references = 1;
+    lineage->above = above;
+    if (above) {
+        above->references++;
+        lineage->view.parent = &above->view;
+    }
+    return lineage;
+}
+
+/* The parent resource of the brood's next child: null when that def has no more, or on an error. */
+static struct lineage *next_parent(struct brood *brood, struct listing_parent *parent, struct error *e)
+{
+    struct first first = {.lineage = lineage_new(brood->above)};
+    struct store *store = brood->shard->store;
+    e->code = ERR_OK;
+    int code = store_read(store, e);
+    if (!code) {
+        code = store_documents_each(store, brood->collection, brood->next_row, take_first, &first, e);
+        store_done(store);
+    }
+    if (first.found && first.code)
+        *e = first.error;
+    if (!first.found || first.code) {
+        lineage_release(first.lineage);
+        return NULL;
+    }
+    e->code = ERR_OK;
+    brood->next_row = first.row + 1;
+    *parent = (struct listing_parent){brood->collection, first.row, brood->receipt};
+    return first.lineage;
+}
+
+bool brood_start_next(struct account *a)
+{
+    while (a->broods) {
+        struct brood *brood = a->broods;
+        const struct collection_def *def = next_child(brood->parent_def, &brood->def_index);
+        struct listing_parent parent;
+        struct error e;
+        if (!def || a->run->stopping) {
+            brood_close(a);
+            continue;
+        }
+        struct lineage *lineage = next_parent(brood, &parent, &e);
+        if (lineage) {
+            struct bytes region = brood->region ? bytes_of(brood->region) : (struct bytes){0};
+            task_start_collection(a, def, region, lineage, &parent);
+            return true;
+        }
+        if (e.code)
+            report_account(a, &e, "reading the parents of its collections");
+        brood->def_index++;
+        brood->next_row = 0;
+    }
+    return false;
+}

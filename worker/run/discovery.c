@@ -1,0 +1,102 @@
+/* Which regions an account has, where its provider must be asked. Fails soft: without an answer the last
+ * known regions go on, and the run is incomplete. */
+#include "worker/run/internal.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+
+static bool is_known(const struct discovery *d, struct bytes name)
+{
+    for (uint32_t i = 0; i < d->count; i++)
+        if (bytes_is(name, d->names[i]))
+            return true;
+    return false;
+}
+
+static int take(struct task *task, struct error *e)
+{
+    struct discovery *d = &task->discovery;
+    struct harvest *h = &d->harvest;
+    const char **names = arena_alloc(&task->arena, (d->count + h->item_count) * sizeof *names);
+    if (d->count)
+        memcpy(names, d->names, d->count * sizeof *names);
+    d->names = names;
+    for (uint64_t i = 0; i < h->item_count; i++) {
+        struct winnow_item item;
+        int code = winnow_read(&d->winnow, &d->arena, h->items[i], &item, e);
+        if (code)
+            return code;
+        if (!is_known(d, item.id))
+            d->names[d->count++] = arena_strdup(&task->arena, item.id);
+    }
+    return 0;
+}
+
+enum job_want discovery_follow(struct task *task, enum harvest_want want)
+{
+    struct discovery *d = &task->discovery;
+    struct harvest *h = &d->harvest;
+    struct error e;
+    while (want == HARVEST_PAGE) {
+        struct page_seen seen = {.items = h->item_count};
+        uint32_t before = d->count;
+        arena_reset(&d->arena);
+        if (take(task, &e)) {
+            want = harvest_refused(h, &e);
+            break;
+        }
+        seen.repeats = h->item_count && d->count == before;
+        seen.last_item = h->item_count ? h->items[h->item_count - 1] : NULL;
+        seen.last_id = d->count ? bytes_of(d->names[d->count - 1]) : BYTES("");
+        want = harvest_taken(h, &seen, clock_steady_ms());
+    }
+    switch (want) {
+    case HARVEST_SEND:
+        return JOB_SEND;
+    case HARVEST_WAIT:
+        return JOB_WAIT;
+    case HARVEST_RENEW:
+        return JOB_RENEW;
+    case HARVEST_WAIT_SESSION:
+        return JOB_WAIT_SESSION;
+    default:
+        break;
+    }
+    if (want == HARVEST_FAILED)
+        d->error = h->error;
+    else if (!d->count)
+        error_set(&d->error, ERR_ITEMS, "the provider named no region: check `regions` in %s",
+                  task->account->provider->path);
+    return JOB_DONE;
+}
+
+void discovery_begin(struct account *a)
+{
+    struct task *task = task_new(a, TASK_REGIONS, &a->provider->regions.discovery);
+    struct discovery *d = &task->discovery;
+    a->regions_asked = true;
+    a->discovery = task;
+    winnow_open(&d->winnow, task->def, &task->values, NULL, &d->arena, NULL);
+    harvest_open(&d->harvest, task->def, &task->values, &a->sessions[task->def->auth.index].session,
+                 &a->run->random);
+    task_follow(task, discovery_follow(task, harvest_start(&d->harvest, clock_steady_ms())));
+}
+
+void discovery_ended(struct task *task)
+{
+    struct account *a = task->account;
+    struct discovery *d = &task->discovery;
+    a->discovery = NULL;
+    if (d->error.code) {
+        report_account(a, &d->error, "finding its regions");
+        a->run->totals.incomplete++;
+        account_set_regions(a, watch_regions(a), false);
+    } else {
+        const char **names = arena_zalloc(&a->arena, (d->count + 1) * sizeof *names);
+        for (uint32_t i = 0; i < d->count; i++)
+            names[i] = arena_strdup(&a->arena, bytes_of(d->names[i]));
+        account_set_regions(a, names, true);
+    }
+    task_end(task);
+}

@@ -1,0 +1,202 @@
+/* What the files of worker/run share: the run, its accounts, shards and tasks. Not for others.
+ *
+ *   account --has--> regions, sessions, broods --make--> tasks --write to--> shards --commit
+ *
+ * A task is one job (a collection's harvest) or one region discovery under way. It belongs to a shard until what
+ * it wrote is committed. Tasks are freed by run_bury only, between two turns of the loop, so that
+ * whoever holds one in a callback may go on holding it. */
+#ifndef GARNER_RUN_INTERNAL_H
+#define GARNER_RUN_INTERNAL_H
+
+#include "worker/fetch/fetch.h"
+#include "worker/fetch/limiter.h"
+#include "worker/harvest/job.h"
+#include "worker/run/run.h"
+
+struct run;
+struct account;
+
+/* One that waits in some list. */
+struct task_list {
+    struct task *first, *last;
+};
+
+struct shard {
+    struct run *run;
+    uint32_t number;
+    struct store *store;
+    struct task_list tasks;      /* under way, or done and not committed yet */
+    uint64_t told;               /* the last seq that was given to `committed` */
+    struct fetch_timer *timer;   /* of the next commit */
+    bool failing;                /* inside shard_fail */
+    uint32_t done;               /* of its tasks, those that wait for a commit */
+};
+
+/* A chain of parents, as placeholders need it; in an arena of its own, shared by reference count. */
+struct lineage {
+    unsigned references;
+    struct arena arena;
+    struct lineage *above;
+    struct resource_view view;
+    struct value document;
+};
+
+/* The children to be harvested of one listed collection. */
+struct brood {
+    struct brood *next;
+    const struct collection_def *parent_def;
+    uint32_t def_index;  /* of the next child collection_def to look at, in the provider */
+    uint32_t next_row;   /* of the parent's rows, for that def */
+    struct shard *shard;
+    uint32_t collection; /* the parent's */
+    struct receipt_id receipt;
+    char *region; /* owned; null in account scope */
+    struct lineage *above;
+};
+
+enum session_state { SESSION_IDLE, SESSION_RENEWING };
+
+struct session {
+    struct account *account;
+    const struct auth_def *def; /* the first one seen of its index */
+    struct auth_session session;
+    enum session_state state;
+    struct exchange exchange; /* of the login */
+    struct collection_def login_def;
+    struct fetch_timer *timer;
+    struct task_list waiting;
+};
+
+struct account {
+    struct run *run;
+    const struct config_account *config;
+    const struct provider *provider;
+    struct arena arena;
+    struct value credentials, vars;
+    struct placeholders values; /* without region and parent */
+    struct session *sessions;   /* provider->auth_count */
+    struct error error;         /* it can't be harvested at all; code ERR_OK when it can */
+    const char *const *regions; /* ended by null; null while they are being asked for */
+    bool regions_asked;
+    struct task *discovery; /* under way */
+    bool regions_certain; /* not the last known ones after a failed discovery */
+    struct brood *broods;
+    /* Where the iteration over root collections stands. */
+    int priority;
+    uint32_t def_index, region_index;
+    uint32_t active;        /* its tasks */
+    struct account *next_queued;
+    bool queued;
+};
+
+enum task_kind { TASK_COLLECTION, TASK_REGIONS };
+enum task_state { TASK_NEW, TASK_LIMITED, TASK_SENT, TASK_TIMER, TASK_SESSION, TASK_DONE, TASK_DEAD };
+
+struct discovery {
+    struct harvest harvest;
+    struct winnow winnow;
+    struct arena arena;
+    const char **names;
+    uint32_t count;
+    struct error error;
+};
+
+struct task {
+    struct task *next, *previous;           /* in its shard's tasks */
+    struct task *next_waiting;              /* in a session's waiting */
+    struct run *run;
+    struct account *account;
+    struct shard *shard; /* null for a discovery */
+    enum task_kind kind;
+    enum task_state state;
+    const struct collection_def *def;
+    struct arena arena;
+    struct placeholders values;
+    struct lineage *lineage;
+    struct listing_parent parent;
+    union {
+        struct job job;
+        struct discovery discovery;
+    };
+    struct limiter_ticket ticket;
+    struct session *session; /* it waits for */
+    struct fetch_timer *timer;
+    bool in_flight; /* a request of it is under way: don't free it */
+};
+
+struct run {
+    const struct run_setting *set;
+    struct fetch *fetch;
+    struct limiter *limiter;
+    struct fetch_timer *limiter_timer;
+    struct random random;
+    struct account *accounts;
+    uint32_t account_count;
+    struct account *queue, *queue_last; /* those that may have something to start */
+    struct shard *shards;  /* set->folder->shards */
+    uint64_t active;       /* tasks not dead */
+    uint64_t done;         /* of these, done and not committed yet */
+    struct task *dead;     /* to be buried; linked by next_waiting */
+    bool stopping;
+    struct fetch_timer *progress_timer;
+    struct run_totals totals;
+};
+
+/* run.c */
+void run_queue(struct account *a); /* it may have something to start */
+
+/* account.c */
+void account_open(struct account *a, struct run *run, const struct config_account *config);
+void account_close(struct account *a);
+bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
+void account_set_regions(struct account *a, const char *const *names, bool certain);
+
+/* session.c */
+void session_renew(struct session *s);                    /* begin; tasks wait with session_wait */
+void session_wait(struct session *s, struct task *task);
+void session_forget(struct session *s, struct task *task); /* it waits no more */
+void session_close(struct session *s);
+
+/* discovery.c */
+void discovery_begin(struct account *a);
+enum job_want discovery_follow(struct task *task, enum harvest_want want);
+void discovery_ended(struct task *task);
+
+/* task.c */
+struct task *task_new(struct account *a, enum task_kind kind, const struct collection_def *def);
+void task_start_collection(struct account *a, const struct collection_def *def, struct bytes region,
+                           struct lineage *lineage, const struct listing_parent *parent); /* takes the lineage */
+void task_follow(struct task *task, enum job_want want);
+void task_due(struct task *task);
+void task_end(struct task *task); /* it is over: dead, to be buried */
+void task_stop(struct task *task, const struct error *why);
+void task_pump(struct run *run); /* send what the limits let go */
+void task_free(struct task *task);
+
+/* brood.c */
+bool brood_has(const struct task *task); /* does anything have its collection as parent? */
+void brood_begin(struct task *task);
+bool brood_start_next(struct account *a);
+void brood_close_all(struct account *a);
+void lineage_release(struct lineage *lineage);                        /* null is fine */
+void lineage_path(const struct lineage *lineage, struct buffer *path); /* the `parent` of a collection_key */
+
+/* shard.c */
+int shard_open(struct run *run, uint32_t number, struct shard **out, struct error *e);
+void shard_add(struct shard *shard, struct task *task);
+void shard_after_write(struct shard *shard, bool soon); /* commit when enough has gathered, or soon */
+void shard_commit(struct shard *shard);
+void shard_fail(struct shard *shard, const struct error *error);
+
+/* watch.c */
+int watch_check(struct run *run, struct error *e); /* at the start: `splits` is what it was */
+int watch_mark(struct run *run, struct error *e);  /* at the end: what isn't watched any more */
+const char *const *watch_regions(struct account *a); /* the last known ones, in a's arena */
+
+/* report.c */
+void report_outcome(struct task *task, const struct job_outcome *outcome);
+void report_account(struct account *a, const struct error *error, const char *what);
+void report_shard(struct shard *shard, const struct error *error);
+void report_failure(struct account *a, const struct collection_key *key, const struct error *error);
+
+#endif

@@ -1,0 +1,116 @@
+/* What is incomplete, failed or held back, a line each: account, region, type, page, cause, and what
+ * became of the collection. */
+#include "worker/run/internal.h"
+
+#include <inttypes.h>
+
+#include "common/units.h"
+
+static void say(struct run *run, struct buffer *line)
+{
+    run->set->trouble(run->set->context, buffer_text(line));
+    buffer_close(line);
+}
+
+static void add_place(struct buffer *line, const struct collection_key *key, uint64_t page)
+{
+    buffer_printf(line, "%.*s %.*s", BYTES_ARG(key->provider), BYTES_ARG(key->account));
+    if (key->region.data)
+        buffer_printf(line, " %.*s", BYTES_ARG(key->region));
+    buffer_printf(line, " %.*s", BYTES_ARG(key->type));
+    if (key->parent.data)
+        buffer_printf(line, " of %.*s", BYTES_ARG(key->parent));
+    if (page)
+        buffer_printf(line, " page %" PRIu64, page);
+    buffer_add_text(line, ": ");
+}
+
+static void add_kept(struct buffer *line, const struct job_outcome *o)
+{
+    char text[UNITS_TEXT_BYTES];
+    buffer_printf(line, "; %s kept, ", units_count(o->kept, text));
+    if (o->deleted)
+        buffer_printf(line, "%s deleted", units_count(o->deleted, text));
+    else
+        buffer_add_text(line, "nothing deleted");
+}
+
+static void count(struct run *run, const struct job_outcome *o, bool wrong)
+{
+    struct run_totals *totals = &run->totals;
+    totals->collections++;
+    totals->incomplete += wrong;
+    totals->held += o->held != 0;
+    totals->created += o->created;
+    totals->updated += o->updated;
+    totals->deleted += o->deleted;
+    totals->unchanged += o->unchanged;
+    totals->items += o->created + o->updated + o->unchanged;
+}
+
+static void report_held(struct task *task, const struct job_outcome *o)
+{
+    const struct collection_key *key = &task->job.listing.record.key;
+    struct buffer line = {0};
+    char held[UNITS_TEXT_BYTES], kept[UNITS_TEXT_BYTES];
+    add_place(&line, key, 0);
+    buffer_printf(&line, "the guard holds back %s deletions, %s kept: if they are right, 'garner confirm %.*s/%.*s %.*s",
+                  units_count(o->held, held), units_count(o->kept, kept), BYTES_ARG(key->provider),
+                  BYTES_ARG(key->account), BYTES_ARG(key->type));
+    if (key->region.data)
+        buffer_printf(&line, " --region %.*s", BYTES_ARG(key->region));
+    buffer_add_text(&line, "' lets the next sound listing delete them");
+    say(task->run, &line);
+}
+
+void report_outcome(struct task *task, const struct job_outcome *o)
+{
+    const struct collection_key *key = &task->job.listing.record.key;
+    bool wrong = !o->complete || o->faults || o->unsound;
+    count(task->run, o, wrong);
+    if (o->held)
+        report_held(task, o);
+    if (!wrong || task->account->error.code) /* an account that failed is told of once */
+        return;
+    struct buffer line = {0};
+    add_place(&line, key, o->complete ? 0 : o->page);
+    if (!o->complete)
+        buffer_add_text(&line, o->error.text);
+    else if (o->faults)
+        buffer_add_text(&line, o->fault.text);
+    else
+        buffer_printf(&line, "the listing is not sound: %s", o->unsound);
+    if (o->faults > 1)
+        buffer_printf(&line, " (and %" PRIu64 " more such)", o->faults - 1);
+    add_kept(&line, o);
+    say(task->run, &line);
+}
+
+void report_failure(struct account *a, const struct collection_key *key, const struct error *error)
+{
+    struct buffer line = {0};
+    add_place(&line, key, 0);
+    buffer_printf(&line, "%s; what was committed is kept, nothing deleted", error->text);
+    a->run->totals.collections++;
+    a->run->totals.incomplete++;
+    say(a->run, &line);
+}
+
+void report_shard(struct shard *shard, const struct error *error)
+{
+    struct buffer line = {0};
+    buffer_printf(&line, "shard %u: %s", shard->number, error->text);
+    shard->run->totals.incomplete++;
+    say(shard->run, &line);
+}
+
+void report_account(struct account *a, const struct error *error, const char *what)
+{
+    struct buffer line = {0};
+    buffer_printf(&line, "%s %s: ", a->config->provider, a->config->id);
+    if (what)
+        buffer_printf(&line, "%s: ", what);
+    buffer_printf(&line, "%s", error->text);
+    buffer_add_text(&line, what ? "; the last known ones go on" : "; nothing of this account was harvested");
+    say(a->run, &line);
+}

@@ -1,0 +1,39 @@
+/* Run: harvest the accounts of a configuration into a data folder, each collection once.
+ *
+ * The driver: one thread, one loop. It sends what jobs want sent, as limits allow, renews sessions,
+ * gathers commits, and starts the children of what was listed. Blocks until all is done or stopped. */
+#ifndef GARNER_RUN_H
+#define GARNER_RUN_H
+
+#include "common/config/config.h"
+#include "worker/provider/provider.h"
+#include "worker/store/folder.h"
+
+struct run_totals {
+    uint64_t collections, incomplete, held; /* harvested; of these failed or faulty; holding back deletes */
+    uint64_t accounts_failed;
+    uint64_t items, created, updated, deleted, unchanged;
+    uint64_t requests, bytes;
+    bool stopped;
+};
+
+struct run_setting {
+    const struct config *config;
+    struct provider *const *providers;
+    uint32_t provider_count;
+    struct folder *folder; /* open for writing */
+    void *context;
+    /* Changes `first` to `last` of a store are committed; called in their order. May be null. */
+    void (*committed)(void *context, struct store *store, uint64_t first, uint64_t last);
+    /* Something is incomplete, failed or held back: a line that names place, cause and what to do. */
+    void (*trouble)(void *context, const char *line);
+    /* Now and then while it runs; may be null. */
+    void (*progress)(void *context, const struct run_totals *totals, uint64_t under_way);
+    int stop_fd; /* readable when it is to stop: a signalfd; -1: none */
+};
+
+/* 0 when it ran, whatever became of its collections (`totals`); else it could not begin: ERR_CONFIG (a changed
+ * `splits`), or the loop's or store's error. */
+int run_once(const struct run_setting *setting, struct run_totals *totals, struct error *e);
+
+#endif
