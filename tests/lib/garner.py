@@ -228,9 +228,8 @@ class Lab:
 
     def start(self, *args, **popen):
         """Starts garner and doesn't wait."""
-        popen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **popen}
-        return subprocess.Popen([*self.prefix, str(binary()), *map(str, args)], cwd=self.folder, env=self.environment(),
-                                **popen)
+        popen = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "cwd": self.folder, **popen}
+        return subprocess.Popen([*self.prefix, str(binary()), *map(str, args)], env=self.environment(), **popen)
 
     def garner(self, *args, expect=0, timeout=TIMEOUT_S, **popen):
         """Runs garner and asserts its exit code (None: any)."""
