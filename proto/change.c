@@ -18,9 +18,8 @@ const char *change_op_name(enum change_op op)
 const char *status_kind_name(enum status_kind kind)
 {
     static const char *const names[] = {
-        [STATUS_LISTED] = "listed",       [STATUS_UNREACHABLE] = "unreachable",
-        [STATUS_RECOVERED] = "recovered", [STATUS_HELD] = "held",
-        [STATUS_UNWATCHED] = "unwatched", [STATUS_DEFINITION] = "definition",
+        [STATUS_LISTED] = "listed", [STATUS_UNREACHABLE] = "unreachable", [STATUS_RECOVERED] = "recovered",
+        [STATUS_HELD] = "held",     [STATUS_UNWATCHED] = "unwatched",     [STATUS_DEFINITION] = "definition",
     };
     return kind >= STATUS_LISTED && kind <= STATUS_DEFINITION ? names[kind] : "unknown";
 }
@@ -89,7 +88,8 @@ void change_pack(const struct change *change, struct buffer *out)
 
 static bool status_from_wire(struct arena *arena, const Garner__Status *from, struct change *to)
 {
-    if ((int)from->kind < STATUS_LISTED || (int)from->kind > STATUS_DEFINITION || !wire_is_time(from->since_ms))
+    if ((int)from->kind < STATUS_LISTED || (int)from->kind > STATUS_DEFINITION ||
+        !wire_is_time(from->since_ms))
         return false;
     to->status.kind = (enum status_kind)from->kind;
     to->status.since_ms = from->since_ms;

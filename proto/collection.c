@@ -132,10 +132,11 @@ static bool is_sound(const struct collection_record *record)
            wire_is_time(record->held_since_ms) && wire_is_time(record->confirmed_ms);
 }
 
-int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out, struct error *e)
+int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out,
+                      struct error *e)
 {
-    Garner__CollectionRecord *from =
-        wire_unpack(&garner__collection_record__descriptor, arena, packed, COLLECTION_BYTES_MAX);
+    Garner__CollectionRecord *from = wire_unpack(&garner__collection_record__descriptor, arena, packed,
+                                                 COLLECTION_BYTES_MAX);
     if (!from || !wire_is_digest(from->definition) || !wire_is_digest(from->id_rule))
         goto corrupt;
     fields_from_wire(from, out);

@@ -109,10 +109,11 @@ done:
     buffer_close(&packed);
     if (sound)
         return 0;
-    return error_set(e, ERR_USAGE,
-                     "this is no cursor, or a part of one (%zu characters): give the whole text of a bookmark's "
-                     "\"cursor\", or `now` or `oldest`",
-                     text.len);
+    return error_set(
+        e, ERR_USAGE,
+        "this is no cursor, or a part of one (%zu characters): give the whole text of a bookmark's "
+        "\"cursor\", or `now` or `oldest`",
+        text.len);
 }
 
 void bookmark_to_json(const struct cursor *cursor, int64_t time_ms, struct buffer *out)

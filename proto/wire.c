@@ -77,7 +77,8 @@ char *wire_text(struct arena *arena, const char *text)
     if (!text || bytes_is_utf8(span, NULL))
         return (char *)(uintptr_t)text;
     char *clean = arena_strdup(arena, span);
-    for (size_t done = 0; !bytes_is_utf8(bytes_from((struct bytes){clean, span.len}, done), &bad); done += bad + 1)
+    for (size_t done = 0; !bytes_is_utf8(bytes_from((struct bytes){clean, span.len}, done), &bad);
+         done += bad + 1)
         clean[done + bad] = '?';
     return clean;
 }

@@ -18,7 +18,7 @@ void *wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct arena *ar
 
 /* Spans to and from `bytes` fields. A span whose data is null is an absent field. */
 ProtobufCBinaryData wire_bytes(struct bytes span);
-struct bytes wire_span(ProtobufCBinaryData field);                   /* never null data */
+struct bytes wire_span(ProtobufCBinaryData field); /* never null data */
 struct bytes wire_optional(protobuf_c_boolean has, ProtobufCBinaryData field);
 
 /* A text for a `string` field: null stays null; bytes that are no UTF-8 become "?" (a server's words may
@@ -26,9 +26,9 @@ struct bytes wire_optional(protobuf_c_boolean has, ProtobufCBinaryData field);
 char *wire_text(struct arena *arena, const char *text);
 
 /* Checks of what was unpacked. */
-bool wire_is_text(const char *text);       /* UTF-8, or null */
-bool wire_is_utf8(struct bytes span);      /* UTF-8, or absent */
-bool wire_is_time(int64_t time_ms);        /* a time that can be printed: years 1 to 9999 */
+bool wire_is_text(const char *text);  /* UTF-8, or null */
+bool wire_is_utf8(struct bytes span); /* UTF-8, or absent */
+bool wire_is_time(int64_t time_ms);   /* a time that can be printed: years 1 to 9999 */
 bool wire_is_digest(ProtobufCBinaryData field);
 bool wire_error_of(const char *name, enum err *out); /* null is ERR_OK; false when there is no such error */
 

@@ -32,26 +32,31 @@ int store_fault(const struct store *store, int lmdb, const char *doing, struct e
     switch (lmdb) {
     case MDB_MAP_FULL:
         return error_set(e, ERR_FULL,
-                         "shard %" PRIu32 "'s map of %s is full: set map_size larger in the configuration and "
+                         "shard %" PRIu32
+                         "'s map of %s is full: set map_size larger in the configuration and "
                          "start again",
                          shard, size_text(map_size(store), size));
     case ENOSPC:
     case EDQUOT:
-        return error_set(e, ERR_FULL, "shard %" PRIu32 ": the disk of %s is full: free some space and start again",
-                         shard, store->path);
+        return error_set(e, ERR_FULL,
+                         "shard %" PRIu32 ": the disk of %s is full: free some space and start again", shard,
+                         store->path);
     case EIO:
         return error_set(e, ERR_FULL,
-                         "shard %" PRIu32 ": the disk of %s is full or failing (%s): look at the disk, then start "
+                         "shard %" PRIu32
+                         ": the disk of %s is full or failing (%s): look at the disk, then start "
                          "again",
                          shard, store->path, strerror(EIO));
     case EROFS:
         return error_set(e, ERR_STORE,
-                         "shard %" PRIu32 ": %s is on a read-only file system: it can be read, not harvested into",
+                         "shard %" PRIu32
+                         ": %s is on a read-only file system: it can be read, not harvested into",
                          shard, store->path);
     case EACCES:
     case EPERM:
         return error_set(e, ERR_STORE,
-                         "shard %" PRIu32 ": no permission to open %s and its lock file (readers need to write "
+                         "shard %" PRIu32
+                         ": no permission to open %s and its lock file (readers need to write "
                          "the lock file too)",
                          shard, store->path);
     case MDB_INVALID:
@@ -61,7 +66,8 @@ int store_fault(const struct store *store, int lmdb, const char *doing, struct e
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
         return error_set(e, ERR_CORRUPT,
-                         "shard %" PRIu32 ": %s is no sound store (%s: %s): restore it, or remove it and harvest "
+                         "shard %" PRIu32
+                         ": %s is no sound store (%s: %s): restore it, or remove it and harvest "
                          "anew",
                          shard, store->path, doing, mdb_strerror(lmdb));
     case MDB_READERS_FULL:

@@ -15,7 +15,7 @@ struct folder {
     uint32_t shards;
     uint64_t map_size;
     bool writing;
-    int lock; /* file descriptor, -1: none */
+    int lock;              /* file descriptor, -1: none */
     struct store **stores; /* by shard; null when it isn't open */
 };
 

@@ -64,7 +64,8 @@ int handle_claim(struct store *store, bool *empty, struct error *e)
     if (r == ENOENT && !store->read_only)
         r = make_file(store->path, &st);
     if (r == ENOENT)
-        return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store at %s yet", store->shard, store->path);
+        return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store at %s yet", store->shard,
+                         store->path);
     if (r)
         return store_fault(store, r, "opening", e);
     if (!S_ISREG(st.st_mode))

@@ -9,7 +9,10 @@
  *
  * Errors everywhere: ERR_STORE, ERR_FULL (disk or map: the sentence says which and what to do),
  * ERR_CORRUPT. After a failed write the whole transaction must be aborted: store_commit does it by
- * itself and returns the error, and every write until then returns it again. */
+ * itself and returns the error, and every write until then returns it again. What is found wrong before the
+ * first write spoils nothing: ERR_LIMIT (a document, change or id beyond its limit), ERR_ID (an id that is
+ * no UTF-8), a resource that isn't there or is there already. After an abort, records that the caller
+ * holds (rows, next_row, ids of new collections) are stale: read them again. */
 #ifndef GARNER_STORE_H
 #define GARNER_STORE_H
 
@@ -28,7 +31,8 @@ struct store_options {
 };
 
 /* Open or create. ERR_CORRUPT: no store, a newer format, or another shard's; ERR_BUSY: this process has
- * it open already. */
+ * it open already; ERR_NOT_FOUND: `read_only`, and never made. A reader takes its map's size from the
+ * file, and follows a writer that makes it larger. */
 int store_open(const struct store_options *options, struct store **out, struct error *e);
 void store_close(struct store *store); /* aborts what is open; null is fine */
 
@@ -38,11 +42,11 @@ uint64_t store_epoch(const struct store *store);
 
 /* --- transactions --- */
 
-int store_read(struct store *store, struct error *e); /* nothing to do when a write transaction is open */
-void store_done(struct store *store);                 /* ends a read; leaves a write transaction open */
+int store_read(struct store *store, struct error *e);  /* nothing to do when a write transaction is open */
+void store_done(struct store *store);                  /* ends a read; leaves a write transaction open */
 int store_write(struct store *store, struct error *e); /* begin gathering, or go on with it */
 bool store_writing(const struct store *store);
-uint32_t store_gathered(const struct store *store); /* changes and documents since the last commit */
+uint32_t store_gathered(const struct store *store);     /* changes and documents since the last commit */
 int store_commit(struct store *store, struct error *e); /* synced to disk on return; 0 if nothing is open */
 void store_abort(struct store *store);
 
@@ -51,16 +55,19 @@ void store_abort(struct store *store);
 /* ERR_NOT_FOUND when it isn't there. Texts live in the arena. */
 int store_collection_find(struct store *store, const struct collection_key *key, struct arena *arena,
                           struct collection_record *out, struct error *e);
-int store_collection_by_id(struct store *store, uint32_t id, struct arena *arena, struct collection_record *out,
-                           struct error *e);
+int store_collection_by_id(struct store *store, uint32_t id, struct arena *arena,
+                           struct collection_record *out, struct error *e);
 /* Write a record; id 0 makes it new and sets the id. */
 int store_collection_put(struct store *store, struct collection_record *record, struct error *e);
 /* Forget a collection and all that is kept of it but its changes and receipts: for a child whose parent
- * is deleted, or with `keep_record` for one that starts anew. */
+ * is deleted, or with `keep_record` for one that starts anew: its stored record then counts no rows, the
+ * caller's is the caller's to set. The feed must hear of the rows too: by a delete each, or a status that
+ * says `void`. */
 int store_collection_drop(struct store *store, uint32_t id, bool keep_record, struct error *e);
 /* Call `visit` for each, by id; the record is valid during the call. `visit` must not write. */
-int store_collections_each(struct store *store, int (*visit)(void *context, const struct collection_record *record),
-                           void *context, struct error *e);
+int store_collections_each(struct store *store,
+                           int (*visit)(void *context, const struct collection_record *record), void *context,
+                           struct error *e);
 
 /* --- resources --- */
 
@@ -74,7 +81,8 @@ struct document {
 };
 
 int store_row_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e);
-int store_document(struct store *store, uint32_t collection, uint32_t row, struct document *out, struct error *e);
+int store_document(struct store *store, uint32_t collection, uint32_t row, struct document *out,
+                   struct error *e);
 /* By row, from `from` on; `visit` must not write; stops at a non-zero return and gives it back. */
 int store_documents_each(struct store *store, uint32_t collection, uint32_t from,
                          int (*visit)(void *context, const struct document *document), void *context,
@@ -85,8 +93,8 @@ int store_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows,
 /* Write one change of a resource, and the state that it is about. Fills in shard, epoch, seq, previous,
  * and `before` of updated and deleted ones, from what is stored. `record` (its rows and next_row) is
  * updated here and must be put by the caller before the commit. `row`: set for created, given otherwise.
- * `digest` is the canonical digest of `after`. A deleted row loses its id, span, missing entry and every
- * page record that names it. */
+ * `digest` is the canonical digest of `after`. A deleted row loses its id, span, missing entry and, at the
+ * commit, every page record that names it. `change->before` is valid until the next write. */
 int store_apply(struct store *store, struct collection_record *record, struct change *change,
                 const struct digest *digest, uint32_t *row, struct error *e);
 
@@ -101,11 +109,13 @@ int store_status(struct store *store, const struct collection_record *record, st
 
 /* --- missing rows --- */
 
-int store_missing_get(struct store *store, uint32_t collection, uint32_t row, struct missing *out, struct error *e);
+int store_missing_get(struct store *store, uint32_t collection, uint32_t row, struct missing *out,
+                      struct error *e);
 int store_missing_put(struct store *store, uint32_t collection, uint32_t row, const struct missing *missing,
                       struct error *e);
 /* Forget those of the rows that are in `seen` (null: all). Writes only if there are any. */
-int store_missing_forget(struct store *store, uint32_t collection, const roaring_bitmap_t *seen, struct error *e);
+int store_missing_forget(struct store *store, uint32_t collection, const roaring_bitmap_t *seen,
+                         struct error *e);
 int store_missing_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows, struct error *e);
 
 /* --- receipts --- */
@@ -135,8 +145,10 @@ int store_changes_each(struct store *store, uint64_t seq,
 
 /* Check every invariant of DESIGN, section 5: documents have ids and ids documents, digests fit, rows
  * agree, spans, pages and missing entries name live rows, seqs have no holes, chains of `previous` are
- * right, the changes replayed give the documents, deletes cite receipts that are there. Calls `fault`
- * with a sentence for each. Returns 0 or an error when it can't go on. */
+ * right, the changes replayed give the documents (by the `ignore` and `unordered` of the collection's
+ * record), deletes cite receipts that are there, a sound one among them. Calls `fault` with a sentence
+ * for each. Works in the current transaction, or in one of its own. Returns 0 or an error when it can't
+ * go on. */
 int store_verify(struct store *store, void (*fault)(void *context, const char *sentence), void *context,
                  struct error *e);
 

@@ -141,8 +141,8 @@ int table_drop_prefix(struct store *store, enum table table, struct bytes prefix
     return 0;
 }
 
-int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from, table_visit *visit,
-               void *context, struct error *e)
+int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from,
+               table_visit *visit, void *context, struct error *e)
 {
     MDB_cursor *cursor;
     int r = store_reading(store, e);
@@ -165,32 +165,48 @@ int table_each(struct store *store, enum table table, struct bytes prefix, struc
     return r;
 }
 
+struct long_search {
+    struct store *store;
+    long_match *is_it;
+    void *context;
+    struct error *e;
+    struct bytes value;
+    uint8_t found;               /* counter of the one found */
+    uint8_t used[UINT8_MAX + 1]; /* by counter */
+};
+
+enum { LONG_FOUND = -1 };
+
+static int visit_long(void *context, struct bytes key, struct bytes value)
+{
+    struct long_search *search = context;
+    uint8_t counter = (uint8_t)key.data[key.len - 1];
+    search->used[counter] = 1;
+    search->value = value;
+    search->found = counter;
+    int is = search->is_it(search->store, search->context, value, search->e);
+    return is > 0 ? LONG_FOUND : -is;
+}
+
 /* The counter only sets apart names whose keyed digests are the same, which nobody can make happen. A
  * name that goes leaves a hole among them, so all are looked at. */
 int table_find_long(struct store *store, enum table table, struct key *key, struct bytes name,
-                    int (*is_it)(struct store *store, void *context, struct bytes value, struct error *e),
-                    void *context, struct bytes *value, struct error *e)
+                    long_match *is_it, void *context, struct bytes *value, struct error *e)
 {
     struct digest digest = store->hash(name, &store->secret);
+    struct long_search search = {.store = store, .is_it = is_it, .context = context, .e = e};
     CHECK(key->len + sizeof digest.bytes < sizeof key->bytes);
     memcpy(key->bytes + key->len, digest.bytes, sizeof digest.bytes);
-    key->len += sizeof digest.bytes + 1;
-    int free_counter = -1;
-    for (int counter = 0; counter <= UINT8_MAX; counter++) {
-        key->bytes[key->len - 1] = (uint8_t)counter;
-        int r = table_get(store, table, key_bytes(key), value, e);
-        if (r == ERR_NOT_FOUND && free_counter < 0)
-            free_counter = counter;
-        if (r == ERR_NOT_FOUND && counter > free_counter + 1)
-            break;
-        if (r && r != ERR_NOT_FOUND)
-            return r;
-        int is = r ? 0 : is_it(store, context, *value, e);
-        if (is)
-            return is < 0 ? -is : 0;
-    }
-    if (free_counter < 0)
+    key->len += sizeof digest.bytes;
+    int r = table_each(store, table, key_bytes(key), (struct bytes){0}, visit_long, &search, e);
+    if (r && r != LONG_FOUND)
+        return r;
+    size_t counter = 0;
+    while (!r && counter <= UINT8_MAX && search.used[counter])
+        counter++;
+    if (counter > UINT8_MAX)
         return error_set(e, ERR_STORE, "shard %" PRIu32 ": 256 long names with one digest", store->shard);
-    key->bytes[key->len - 1] = (uint8_t)free_counter;
-    return ERR_NOT_FOUND;
+    key->bytes[key->len++] = r ? search.found : (uint8_t)counter;
+    *value = search.value;
+    return r ? 0 : ERR_NOT_FOUND;
 }

@@ -67,11 +67,12 @@ struct store {
     uint64_t epoch;
     struct store_state state, committed;
     uint32_t gathered;
-    struct error failed; /* of the first write that failed in this transaction */
-    uint32_t gone_collection;     /* rows deleted in this transaction whose … */
-    roaring_bitmap_t *gone;       /* … page records are not dropped yet; null: none */
+    struct error failed;              /* of the first write that failed in this transaction */
+    uint32_t gone_collection;         /* rows deleted in this transaction whose … */
+    roaring_bitmap_t *gone;           /* … page records are not dropped yet; null: none */
     struct buffer id, before, packed; /* copies that outlive the next write */
-    struct digest (*hash)(struct bytes span, const struct hash_secret *secret); /* of long keys; tests make them collide */
+    struct digest (*hash)(struct bytes span,
+                          const struct hash_secret *secret); /* of long keys; tests make them collide */
 };
 
 /* --- keys --- */
@@ -100,22 +101,23 @@ int store_poison(struct store *store, int r, struct error *e);
 int table_get(struct store *store, enum table table, struct bytes key, struct bytes *value, struct error *e);
 int table_put(struct store *store, enum table table, struct bytes key, struct bytes value, unsigned flags,
               struct error *e);
-int table_delete(struct store *store, enum table table, struct bytes key, struct error *e); /* absent is fine */
+int table_delete(struct store *store, enum table table, struct bytes key,
+                 struct error *e); /* absent is fine */
 int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e);
 
 typedef int table_visit(void *context, struct bytes key, struct bytes value);
 
 /* Visit what begins with `prefix`, from key `from` on (empty: from the first). Stops at a non-zero return
  * and gives it back. `visit` must not write. */
-int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from, table_visit *visit,
-               void *context, struct error *e);
+int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from,
+               table_visit *visit, void *context, struct error *e);
 
 /* Long names. `key` holds a prefix, to which a digest of `name` and a counter are added. `is_it` tells
  * whether a value is that name's, in full: 1, 0, or minus an error. Finds its key and value, or
  * ERR_NOT_FOUND and the first key that is free. */
+typedef int long_match(struct store *store, void *context, struct bytes value, struct error *e);
 int table_find_long(struct store *store, enum table table, struct key *key, struct bytes name,
-                    int (*is_it)(struct store *store, void *context, struct bytes value, struct error *e),
-                    void *context, struct bytes *value, struct error *e);
+                    long_match *is_it, void *context, struct bytes *value, struct error *e);
 
 /* --- parts of the store --- */
 
@@ -139,7 +141,8 @@ int ids_delete(struct store *store, uint32_t collection, struct bytes id, struct
 
 /* resources.c */
 int document_read(struct bytes value, uint32_t row, struct document *out, struct error *e);
-int document_write(struct store *store, uint32_t collection, const struct document *document, struct error *e);
+int document_write(struct store *store, uint32_t collection, const struct document *document,
+                   struct error *e);
 
 /* apply.c: drop the page records that name rows which this transaction deleted. */
 int gone_flush(struct store *store, struct error *e);

@@ -1,0 +1,246 @@
+/* Changing resources: a change and what it changes, in one transaction.
+ *
+ * Everything that can be wrong with what the caller gave is found before the first write, so that one
+ * document beyond a limit doesn't cost a whole transaction. What is stored is copied before it is written
+ * over: LMDB's memory doesn't outlive the next write.
+ *
+ * Page records that name a deleted row are dropped at the commit, all of a collection in one pass: looking
+ * for them row by row would read all pages of the collection for each. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/store/tables.h"
+
+/* --- page records of deleted rows --- */
+
+struct stale {
+    const roaring_bitmap_t *rows;
+    uint32_t *pages;
+    size_t count, cap;
+};
+
+static int visit_page(void *context, struct bytes key, struct bytes value)
+{
+    struct stale *stale = context;
+    bool is_stale = key.len != 8 || value.len < PAGE_HEAD_BYTES;
+    for (size_t at = PAGE_HEAD_BYTES; !is_stale && at + 4 <= value.len; at += 4)
+        is_stale = roaring_bitmap_contains(stale->rows, be32_get(value.data + at));
+    if (!is_stale || key.len != 8)
+        return 0;
+    if (stale->count == stale->cap) {
+        stale->cap = stale->cap ? stale->cap * 2 : 64;
+        stale->pages = mem_resize(stale->pages, stale->cap * sizeof *stale->pages);
+    }
+    stale->pages[stale->count++] = be32_get(key.data + 4);
+    return 0;
+}
+
+int gone_flush(struct store *store, struct error *e)
+{
+    if (!store->gone)
+        return 0;
+    struct stale stale = {.rows = store->gone};
+    struct key prefix = key_collection(store->gone_collection);
+    int r = table_each(store, TABLE_PAGES, key_bytes(&prefix), (struct bytes){0}, visit_page, &stale, e);
+    for (size_t i = 0; i < stale.count && !r; i++) {
+        struct key key = key_row(store->gone_collection, stale.pages[i]);
+        r = table_delete(store, TABLE_PAGES, key_bytes(&key), e);
+    }
+    free(stale.pages);
+    gone_forget(store);
+    return r;
+}
+
+void gone_forget(struct store *store)
+{
+    if (store->gone)
+        roaring_bitmap_free(store->gone);
+    store->gone = NULL;
+}
+
+static int gone_add(struct store *store, uint32_t collection, uint32_t row, struct error *e)
+{
+    int r = store->gone && store->gone_collection != collection ? gone_flush(store, e) : 0;
+    if (r)
+        return r;
+    if (!store->gone)
+        store->gone = roaring_bitmap_create();
+    CHECK(store->gone);
+    store->gone_collection = collection;
+    roaring_bitmap_add(store->gone, row);
+    return 0;
+}
+
+/* --- before the first write --- */
+
+static int place(const struct store *store, const struct collection_record *record, int r, struct error *e)
+{
+    struct buffer text = {0};
+    collection_key_text(&record->key, &text);
+    error_at(e, "shard %" PRIu32 ", %s", store->shard, buffer_text(&text));
+    buffer_close(&text);
+    return r;
+}
+
+static int check_document(struct bytes packed, struct error *e)
+{
+    if (packed.len > LIMIT_DOCUMENT_BYTES)
+        return error_set(e, ERR_LIMIT, "a document of %zu bytes: %d are allowed", packed.len,
+                         LIMIT_DOCUMENT_BYTES);
+    return 0;
+}
+
+static int prepare_created(struct store *store, const struct collection_record *record, struct change *change,
+                           struct document *document, struct error *e)
+{
+    uint32_t row;
+    size_t bad;
+    CHECK(change->id.data && !change->patch.data);
+    change->before = (struct bytes){0};
+    change->previous = 0;
+    if (change->id.len > LIMIT_ID_BYTES)
+        return error_set(e, ERR_LIMIT, "an id of %zu bytes: %d are allowed", change->id.len, LIMIT_ID_BYTES);
+    if (!bytes_is_utf8(change->id, &bad))
+        return error_set(e, ERR_ID, "an id is no UTF-8 at its byte %zu", bad);
+    if (record->next_row >= LIMIT_ROWS)
+        return error_set(e, ERR_LIMIT, "it had %d resources since it began, and no more fit: start it anew",
+                         LIMIT_ROWS);
+    int r = ids_find(store, record->id, change->id, &row, e);
+    if (!r)
+        return error_set(e, ERR_STORE, "\"%.*s\" is there already, as row %" PRIu32, BYTES_ARG(change->id),
+                         row);
+    if (r != ERR_NOT_FOUND)
+        return r;
+    *document =
+        (struct document){.row = record->next_row, .id = change->id, .first_seen_ms = change->time_ms};
+    return 0;
+}
+
+static int prepare_known(struct store *store, const struct collection_record *record, struct change *change,
+                         uint32_t row, struct document *document, struct error *e)
+{
+    int r = store_document(store, record->id, row, document, e);
+    if (r == ERR_NOT_FOUND)
+        return error_set(e, ERR_STORE, "row %" PRIu32 " is %s and not there", row,
+                         change_op_name(change->op));
+    if (r)
+        return r;
+    if (change->id.data && !bytes_equal(change->id, document->id))
+        return error_set(e, ERR_STORE, "row %" PRIu32 " is \"%.*s\", not \"%.*s\"", row,
+                         BYTES_ARG(document->id), BYTES_ARG(change->id));
+    if (change->op == CHANGE_DELETED && record->rows == 0)
+        return error_set(e, ERR_CORRUPT, "row %" PRIu32 " is there, and its collection counts none", row);
+    buffer_reset(&store->id);
+    buffer_add_bytes(&store->id, document->id);
+    buffer_reset(&store->before);
+    buffer_add_bytes(&store->before, document->packed);
+    document->id = change->id = buffer_bytes(&store->id);
+    change->before = buffer_bytes(&store->before);
+    change->previous = document->last_seq;
+    return 0;
+}
+
+static int prepare(struct store *store, const struct collection_record *record, struct change *change,
+                   const uint32_t *row, struct document *document, struct error *e)
+{
+    CHECK(change->op == CHANGE_CREATED || change->op == CHANGE_UPDATED || change->op == CHANGE_DELETED);
+    CHECK((change->op == CHANGE_DELETED) == !change->after.data);
+    CHECK(change->op != CHANGE_DELETED || !change->patch.data);
+    int r = check_document(change->after, e);
+    if (r)
+        return r;
+    return change->op == CHANGE_CREATED ? prepare_created(store, record, change, document, e)
+                                        : prepare_known(store, record, change, *row, document, e);
+}
+
+/* --- writing --- */
+
+static int write_document(struct store *store, const struct collection_record *record,
+                          const struct change *change, const struct digest *digest, struct document *document,
+                          struct error *e)
+{
+    document->digest = *digest;
+    document->packed = change->after;
+    document->last_seq = change->seq;
+    int r = document_write(store, record->id, document, e);
+    if (!r && change->op == CHANGE_CREATED)
+        r = ids_put(store, record->id, document->id, document->row, e);
+    return r;
+}
+
+/* The id first: a long one is compared with its document. */
+static int delete_row(struct store *store, const struct collection_record *record,
+                      const struct document *document, struct error *e)
+{
+    struct key key = key_row(record->id, document->row);
+    int r = ids_delete(store, record->id, document->id, e);
+    if (!r)
+        r = table_delete(store, TABLE_DOCUMENTS, key_bytes(&key), e);
+    if (!r)
+        r = table_delete(store, TABLE_SPANS, key_bytes(&key), e);
+    if (!r)
+        r = table_delete(store, TABLE_MISSING, key_bytes(&key), e);
+    return r ? r : gone_add(store, record->id, document->row, e);
+}
+
+int store_apply(struct store *store, struct collection_record *record, struct change *change,
+                const struct digest *digest, uint32_t *row, struct error *e)
+{
+    struct document document;
+    struct error local;
+    e = e ? e : &local;
+    int r = store_gathering(store, e);
+    if (r)
+        return r;
+    CHECK(record->id);
+    r = prepare(store, record, change, row, &document, e);
+    if (r)
+        return place(store, record, r, e);
+    change->shard = store->shard;
+    change->epoch = store->epoch;
+    change->seq = store->state.head + 1;
+    change->collection = record->id;
+    change->key = record->key;
+    r = change_append(store, change, e);
+    if (r)
+        return r;
+    r = change->op == CHANGE_DELETED ? delete_row(store, record, &document, e)
+                                     : write_document(store, record, change, digest, &document, e);
+    if (r)
+        return store_poison(store, r, e);
+    if (change->op == CHANGE_CREATED) {
+        *row = record->next_row++;
+        record->rows++;
+    } else if (change->op == CHANGE_DELETED) {
+        record->rows--;
+    }
+    store->gathered++;
+    return 0;
+}
+
+int store_document_put(struct store *store, uint32_t collection, uint32_t row, struct bytes packed,
+                       const struct digest *digest, struct error *e)
+{
+    struct document document;
+    int r = store_gathering(store, e);
+    if (!r)
+        r = check_document(packed, e);
+    if (!r)
+        r = store_document(store, collection, row, &document, e);
+    if (r == ERR_NOT_FOUND)
+        return error_set(e, ERR_STORE,
+                         "shard %" PRIu32 ", collection %" PRIu32 ": row %" PRIu32 " is not there",
+                         store->shard, collection, row);
+    if (r)
+        return r;
+    buffer_reset(&store->id);
+    buffer_add_bytes(&store->id, document.id);
+    document.id = buffer_bytes(&store->id);
+    document.digest = *digest;
+    document.packed = packed;
+    r = document_write(store, collection, &document, e);
+    if (!r)
+        store->gathered++;
+    return r;
+}

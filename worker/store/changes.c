@@ -1,0 +1,94 @@
+/* The change log: appended to in order of seq, read in order of seq. A change is encoded once. */
+#include <inttypes.h>
+
+#include "worker/store/tables.h"
+
+int change_append(struct store *store, const struct change *change, struct error *e)
+{
+    struct key key = key_u64(change->seq);
+    CHECK(change->seq == store->state.head + 1);
+    buffer_reset(&store->packed);
+    change_pack(change, &store->packed);
+    if (store->packed.len > LIMIT_RECORD_BYTES)
+        return error_set(e, ERR_LIMIT, "shard %" PRIu32 ": a change of %zu bytes: %d are allowed",
+                         store->shard, store->packed.len, LIMIT_RECORD_BYTES);
+    int r = table_put(store, TABLE_CHANGES, key_bytes(&key), buffer_bytes(&store->packed), MDB_APPEND, e);
+    if (!r)
+        store->state.head = change->seq;
+    return r;
+}
+
+int store_status(struct store *store, const struct collection_record *record, struct change *change,
+                 struct error *e)
+{
+    int r = store_gathering(store, e);
+    if (r)
+        return r;
+    CHECK(record->id && !change->before.data && !change->after.data && !change->patch.data);
+    change->op = CHANGE_STATUS;
+    change->shard = store->shard;
+    change->epoch = store->epoch;
+    change->seq = store->state.head + 1;
+    change->collection = record->id;
+    change->key = record->key;
+    change->id = (struct bytes){0};
+    change->previous = 0;
+    r = change_append(store, change, e);
+    if (!r)
+        store->gathered++;
+    return r;
+}
+
+/* A reader's position is as old as its last transaction, so without one it takes a look. When that fails,
+ * what it saw last still holds, and the call that wants more says why. */
+static void look(struct store *store)
+{
+    CHECK_MAGIC(store, STORE_MAGIC);
+    if (store->read_only && !store->txn && store_read(store, NULL) == 0)
+        store_done(store);
+}
+
+uint64_t store_head(struct store *store)
+{
+    look(store);
+    return store->state.head;
+}
+
+uint64_t store_oldest(struct store *store)
+{
+    look(store);
+    return store->state.oldest;
+}
+
+int store_change(struct store *store, uint64_t seq, struct bytes *packed, struct error *e)
+{
+    struct key key = key_u64(seq);
+    int r = table_get(store, TABLE_CHANGES, key_bytes(&key), packed, e);
+    if (r == ERR_NOT_FOUND)
+        error_set(e, r, "shard %" PRIu32 " has no change %" PRIu64 ": it keeps %" PRIu64 " to %" PRIu64,
+                  store->shard, seq, store->state.oldest, store->state.head);
+    return r;
+}
+
+struct each {
+    int (*visit)(void *context, uint64_t seq, struct bytes packed);
+    void *context;
+    struct error *e;
+};
+
+static int visit_change(void *context, struct bytes key, struct bytes value)
+{
+    const struct each *each = context;
+    if (key.len != 8)
+        return error_set(each->e, ERR_CORRUPT, "a change's key has %zu bytes", key.len);
+    return each->visit(each->context, be64_get(key.data), value);
+}
+
+int store_changes_each(struct store *store, uint64_t seq,
+                       int (*visit)(void *context, uint64_t seq, struct bytes packed), void *context,
+                       struct error *e)
+{
+    struct each each = {visit, context, e};
+    struct key from = key_u64(seq);
+    return table_each(store, TABLE_CHANGES, (struct bytes){0}, key_bytes(&from), visit_change, &each, e);
+}

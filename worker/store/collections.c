@@ -1,0 +1,225 @@
+/* Collections: 'i' and the id -> record; 'k', a tag and the key -> id. Keys that LMDB's 511 bytes don't
+ * hold stand under their keyed digest, and are compared in full with the record. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "worker/store/tables.h"
+
+enum { KEY_BYTES_SHORT = LIMIT_KEY_BYTES - 2 };
+
+static void add_part(struct bytes part, struct buffer *out)
+{
+    char len[4];
+    be32_put(len, part.data ? (uint32_t)part.len : UINT32_MAX);
+    buffer_add(out, len, sizeof len);
+    if (part.data)
+        buffer_add_bytes(out, part);
+}
+
+/* Lengths before texts, so that no two keys are the same bytes; account first, so that an account's
+ * collections stand together. */
+void collection_key_bytes(const struct collection_key *key, struct buffer *out)
+{
+    add_part(key->provider, out);
+    add_part(key->account, out);
+    add_part(key->region, out);
+    add_part(key->parent, out);
+    add_part(key->type, out);
+}
+
+static struct key id_key(uint32_t id)
+{
+    struct key key = {.bytes = {COLLECTION_BY_ID}, .len = 5};
+    be32_put(key.bytes + 1, id);
+    return key;
+}
+
+static int id_of(struct bytes value, uint32_t *id, struct error *e)
+{
+    if (value.len != 4)
+        return error_set(e, ERR_CORRUPT, "a collection's id has %zu bytes", value.len);
+    *id = be32_get(value.data);
+    return 0;
+}
+
+static int is_collections_id(struct store *store, void *context, struct bytes value, struct error *e)
+{
+    const struct bytes *wanted = context;
+    struct arena arena = {0};
+    struct buffer key = {0};
+    struct collection_record record;
+    uint32_t id;
+    int r = id_of(value, &id, e);
+    if (!r)
+        r = store_collection_by_id(store, id, &arena, &record, e);
+    if (r == ERR_NOT_FOUND)
+        r = error_set(e, ERR_CORRUPT, "a key leads to collection %" PRIu32 ", which is not there", id);
+    if (!r)
+        collection_key_bytes(&record.key, &key);
+    int is = r ? -r : bytes_equal(buffer_bytes(&key), *wanted);
+    buffer_close(&key);
+    arena_close(&arena);
+    return is;
+}
+
+/* The lookup's key; for a collection that isn't there, the one to write it under. */
+static int find(struct store *store, const struct collection_key *key, struct key *lookup, uint32_t *id,
+                struct error *e)
+{
+    struct buffer name = {0};
+    struct bytes value;
+    int r;
+    collection_key_bytes(key, &name);
+    struct bytes wanted = buffer_bytes(&name);
+    *lookup = (struct key){.bytes = {COLLECTION_BY_KEY}, .len = 2};
+    if (wanted.len <= KEY_BYTES_SHORT) {
+        lookup->bytes[1] = TAG_SHORT;
+        memcpy(lookup->bytes + 2, wanted.data, wanted.len);
+        lookup->len += wanted.len;
+        r = table_get(store, TABLE_COLLECTIONS, key_bytes(lookup), &value, e);
+    } else {
+        lookup->bytes[1] = TAG_LONG;
+        r = table_find_long(store, TABLE_COLLECTIONS, lookup, wanted, is_collections_id, &wanted, &value, e);
+    }
+    buffer_close(&name);
+    return r ? r : id_of(value, id, e);
+}
+
+int collection_lookup(struct store *store, const struct collection_key *key, uint32_t *id, struct error *e)
+{
+    struct key lookup;
+    return find(store, key, &lookup, id, e);
+}
+
+int store_collection_find(struct store *store, const struct collection_key *key, struct arena *arena,
+                          struct collection_record *out, struct error *e)
+{
+    uint32_t id;
+    int r = collection_lookup(store, key, &id, e);
+    return r ? r : store_collection_by_id(store, id, arena, out, e);
+}
+
+static int unpack(const struct store *store, uint32_t id, struct bytes value, struct arena *arena,
+                  struct collection_record *out, struct error *e)
+{
+    int r = collection_unpack(arena, value, out, e);
+    if (!r && out->id != id)
+        r = error_set(e, ERR_CORRUPT, "it stands under another id than its own, %" PRIu32, out->id);
+    if (r)
+        error_at(e, "shard %" PRIu32 ", collection %" PRIu32, store->shard, id);
+    return r;
+}
+
+int store_collection_by_id(struct store *store, uint32_t id, struct arena *arena,
+                           struct collection_record *out, struct error *e)
+{
+    struct key key = id_key(id);
+    struct bytes value;
+    int r = table_get(store, TABLE_COLLECTIONS, key_bytes(&key), &value, e);
+    return r ? r : unpack(store, id, value, arena, out, e);
+}
+
+static int put_record(struct store *store, const struct collection_record *record, struct error *e)
+{
+    struct key key = id_key(record->id);
+    struct buffer packed = {0};
+    collection_pack(record, &packed);
+    int r = table_put(store, TABLE_COLLECTIONS, key_bytes(&key), buffer_bytes(&packed), 0, e);
+    buffer_close(&packed);
+    return r;
+}
+
+int store_collection_put(struct store *store, struct collection_record *record, struct error *e)
+{
+    struct key lookup;
+    uint32_t id;
+    char packed[4];
+    int r = store_gathering(store, e);
+    if (r || record->id)
+        return r ? r : put_record(store, record, e);
+    r = find(store, &record->key, &lookup, &id, e);
+    if (!r)
+        return error_set(e, ERR_STORE, "shard %" PRIu32 ": a new collection is there already, as %" PRIu32,
+                         store->shard, id);
+    if (r != ERR_NOT_FOUND)
+        return r;
+    if (store->state.next_collection == UINT32_MAX)
+        return error_set(e, ERR_LIMIT, "shard %" PRIu32 " had 4 billion collections", store->shard);
+    record->id = store->state.next_collection;
+    be32_put(packed, record->id);
+    r = table_put(store, TABLE_COLLECTIONS, key_bytes(&lookup), (struct bytes){packed, sizeof packed}, 0, e);
+    if (!r)
+        r = put_record(store, record, e);
+    if (!r)
+        store->state.next_collection++;
+    else
+        record->id = 0;
+    return store_poison(store, r, e);
+}
+
+/* The record and the lookup, or the record as one without rows. */
+static int drop_record(struct store *store, struct collection_record *record, bool keep, struct error *e)
+{
+    struct key key = id_key(record->id), lookup;
+    uint32_t id;
+    record->rows = 0;
+    if (keep)
+        return put_record(store, record, e);
+    int r = find(store, &record->key, &lookup, &id, e);
+    if (!r)
+        r = table_delete(store, TABLE_COLLECTIONS, key_bytes(&lookup), e);
+    if (!r || r == ERR_NOT_FOUND)
+        r = table_delete(store, TABLE_COLLECTIONS, key_bytes(&key), e);
+    return r;
+}
+
+int store_collection_drop(struct store *store, uint32_t id, bool keep_record, struct error *e)
+{
+    static const enum table tables[] = {TABLE_IDS,       TABLE_SPANS,   TABLE_PAGES,
+                                        TABLE_DOCUMENTS, TABLE_MISSING, TABLE_QUARANTINE};
+    struct arena arena = {0};
+    struct collection_record record;
+    struct key prefix = key_collection(id);
+    int r = store_gathering(store, e);
+    if (r)
+        return r;
+    r = store_collection_by_id(store, id, &arena, &record, e);
+    if (!r)
+        r = store_poison(store, drop_record(store, &record, keep_record, e), e);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && !r; i++)
+        r = table_drop_prefix(store, tables[i], key_bytes(&prefix), e);
+    arena_close(&arena);
+    return r;
+}
+
+struct each {
+    struct store *store;
+    int (*visit)(void *context, const struct collection_record *record);
+    void *context;
+    struct arena arena;
+    struct error *e;
+};
+
+static int visit_record(void *context, struct bytes key, struct bytes value)
+{
+    struct each *each = context;
+    struct collection_record record;
+    if (key.len != 5)
+        return error_set(each->e, ERR_CORRUPT, "shard %" PRIu32 ": a collection's key has %zu bytes",
+                         each->store->shard, key.len);
+    arena_reset(&each->arena);
+    int r = unpack(each->store, be32_get(key.data + 1), value, &each->arena, &record, each->e);
+    return r ? r : each->visit(each->context, &record);
+}
+
+int store_collections_each(struct store *store,
+                           int (*visit)(void *context, const struct collection_record *record), void *context,
+                           struct error *e)
+{
+    static const char prefix[] = {COLLECTION_BY_ID};
+    struct each each = {.store = store, .visit = visit, .context = context, .e = e};
+    int r = table_each(store, TABLE_COLLECTIONS, (struct bytes){prefix, 1}, (struct bytes){0}, visit_record,
+                       &each, e);
+    arena_close(&each.arena);
+    return r;
+}

@@ -1,0 +1,79 @@
+/* Resources' ids -> rows. A key holds the id itself while LMDB's 511 bytes suffice, else its keyed digest,
+ * and is then compared in full with the document's own id. */
+#include <string.h>
+
+#include "worker/store/tables.h"
+
+enum { ID_BYTES_SHORT = LIMIT_KEY_BYTES - 5 };
+
+static int row_of(struct bytes value, uint32_t *row, struct error *e)
+{
+    if (value.len != 4)
+        return error_set(e, ERR_CORRUPT, "an id's row has %zu bytes", value.len);
+    *row = be32_get(value.data);
+    return 0;
+}
+
+struct wanted {
+    uint32_t collection;
+    struct bytes id;
+};
+
+static int is_ids_row(struct store *store, void *context, struct bytes value, struct error *e)
+{
+    const struct wanted *wanted = context;
+    struct document document;
+    uint32_t row;
+    int r = row_of(value, &row, e);
+    if (!r)
+        r = store_document(store, wanted->collection, row, &document, e);
+    if (r == ERR_NOT_FOUND)
+        r = error_set(e, ERR_CORRUPT, "an id leads to row %u, which is not there", row);
+    return r ? -r : bytes_equal(document.id, wanted->id);
+}
+
+/* The id's key; for one that isn't there, the key to write it under. */
+static int find(struct store *store, uint32_t collection, struct bytes id, struct key *key,
+                struct bytes *value, struct error *e)
+{
+    struct wanted wanted = {collection, id};
+    *key = key_collection(collection);
+    bool is_short = id.len <= ID_BYTES_SHORT;
+    key->bytes[key->len++] = is_short ? TAG_SHORT : TAG_LONG;
+    if (!is_short)
+        return table_find_long(store, TABLE_IDS, key, id, is_ids_row, &wanted, value, e);
+    if (id.len)
+        memcpy(key->bytes + key->len, id.data, id.len);
+    key->len += id.len;
+    return table_get(store, TABLE_IDS, key_bytes(key), value, e);
+}
+
+int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e)
+{
+    struct key key;
+    struct bytes value;
+    int r = find(store, collection, id, &key, &value, e);
+    return r ? r : row_of(value, row, e);
+}
+
+int ids_put(struct store *store, uint32_t collection, struct bytes id, uint32_t row, struct error *e)
+{
+    struct key key;
+    struct bytes value;
+    char packed[4];
+    int r = find(store, collection, id, &key, &value, e);
+    if (r && r != ERR_NOT_FOUND)
+        return r;
+    be32_put(packed, row);
+    return table_put(store, TABLE_IDS, key_bytes(&key), (struct bytes){packed, sizeof packed}, 0, e);
+}
+
+int ids_delete(struct store *store, uint32_t collection, struct bytes id, struct error *e)
+{
+    struct key key;
+    struct bytes value;
+    int r = find(store, collection, id, &key, &value, e);
+    if (r)
+        return r == ERR_NOT_FOUND ? 0 : r;
+    return table_delete(store, TABLE_IDS, key_bytes(&key), e);
+}

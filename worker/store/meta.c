@@ -1,0 +1,142 @@
+/* The shard's own record: by name, what it is and how far it has come. A store is made in one transaction,
+ * so `format` is there if and only if all the rest is. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "worker/store/tables.h"
+
+#define META_FORMAT          BYTES("format")
+#define META_SHARD           BYTES("shard")
+#define META_SECRET          BYTES("secret")
+#define META_HEAD            BYTES("head")
+#define META_OLDEST          BYTES("oldest")
+#define META_NEXT_COLLECTION BYTES("next_collection")
+
+static int corrupt(const struct store *store, const char *what, struct error *e)
+{
+    return error_set(e, ERR_CORRUPT, "shard %" PRIu32 ": %s is no sound store: its %s is missing or wrong",
+                     store->shard, store->path, what);
+}
+
+static int put_u32(struct store *store, struct bytes name, uint32_t number, struct error *e)
+{
+    char value[4];
+    be32_put(value, number);
+    return table_put(store, TABLE_META, name, (struct bytes){value, sizeof value}, 0, e);
+}
+
+static int put_u64(struct store *store, struct bytes name, uint64_t number, struct error *e)
+{
+    char value[8];
+    be64_put(value, number);
+    return table_put(store, TABLE_META, name, (struct bytes){value, sizeof value}, 0, e);
+}
+
+static int get(struct store *store, struct bytes name, size_t len, struct bytes *value, struct error *e)
+{
+    int r = table_get(store, TABLE_META, name, value, e);
+    if (r == ERR_NOT_FOUND || (!r && value->len != len))
+        return corrupt(store, name.data, e);
+    return r;
+}
+
+static int get_u32(struct store *store, struct bytes name, uint32_t *number, struct error *e)
+{
+    struct bytes value;
+    int r = get(store, name, 4, &value, e);
+    if (!r)
+        *number = be32_get(value.data);
+    return r;
+}
+
+static int get_u64(struct store *store, struct bytes name, uint64_t *number, struct error *e)
+{
+    struct bytes value;
+    int r = get(store, name, 8, &value, e);
+    if (!r)
+        *number = be64_get(value.data);
+    return r;
+}
+
+int meta_create(struct store *store, struct error *e)
+{
+    char first_seq[8];
+    struct key epoch = key_u64(1);
+    be64_put(first_seq, 1);
+    if (getrandom(store->secret.bytes, sizeof store->secret.bytes, 0) != (ssize_t)sizeof store->secret.bytes)
+        return error_set(e, ERR_IO, "shard %" PRIu32 ": no random bytes: %s", store->shard, strerror(errno));
+    struct bytes secret = {(const char *)store->secret.bytes, sizeof store->secret.bytes};
+    store->state = (struct store_state){.head = 0, .oldest = 1, .next_collection = 1};
+    int r = put_u32(store, META_FORMAT, STORE_FORMAT, e);
+    if (!r)
+        r = put_u32(store, META_SHARD, store->shard, e);
+    if (!r)
+        r = table_put(store, TABLE_META, META_SECRET, secret, 0, e);
+    if (!r)
+        r = table_put(store, TABLE_EPOCHS, key_bytes(&epoch), (struct bytes){first_seq, sizeof first_seq}, 0,
+                      e);
+    return r ? r : meta_save_state(store, e);
+}
+
+int meta_save_state(struct store *store, struct error *e)
+{
+    int r = put_u64(store, META_HEAD, store->state.head, e);
+    if (!r)
+        r = put_u64(store, META_OLDEST, store->state.oldest, e);
+    return r ? r : put_u32(store, META_NEXT_COLLECTION, store->state.next_collection, e);
+}
+
+int meta_load_state(struct store *store, struct error *e)
+{
+    struct store_state state;
+    int r = get_u64(store, META_HEAD, &state.head, e);
+    if (!r)
+        r = get_u64(store, META_OLDEST, &state.oldest, e);
+    if (!r)
+        r = get_u32(store, META_NEXT_COLLECTION, &state.next_collection, e);
+    if (!r && (state.oldest == 0 || state.oldest - 1 > state.head || state.head == UINT64_MAX ||
+               state.next_collection == 0))
+        return corrupt(store, "head or oldest seq", e);
+    if (!r)
+        store->state = store->committed = state;
+    return r;
+}
+
+static int visit_epoch(void *context, struct bytes key, struct bytes value)
+{
+    uint64_t *last = context;
+    if (key.len != 8 || value.len != 8)
+        return ERR_CORRUPT;
+    *last = be64_get(key.data);
+    return 0;
+}
+
+int meta_load(struct store *store, struct error *e)
+{
+    uint32_t format, shard;
+    struct bytes secret;
+    int r = get_u32(store, META_FORMAT, &format, e);
+    if (r)
+        return r;
+    if (format != STORE_FORMAT)
+        return error_set(e, ERR_CORRUPT,
+                         "shard %" PRIu32 ": %s has format %" PRIu32
+                         ", this Garner knows format %d: use the one "
+                         "that wrote it, or a newer one",
+                         store->shard, store->path, format, STORE_FORMAT);
+    r = get_u32(store, META_SHARD, &shard, e);
+    if (!r && shard != store->shard)
+        return error_set(e, ERR_CORRUPT, "%s is the store of shard %" PRIu32 ", not of shard %" PRIu32,
+                         store->path, shard, store->shard);
+    if (!r)
+        r = get(store, META_SECRET, sizeof store->secret.bytes, &secret, e);
+    if (r)
+        return r;
+    memcpy(store->secret.bytes, secret.data, sizeof store->secret.bytes);
+    r = table_each(store, TABLE_EPOCHS, (struct bytes){0}, (struct bytes){0}, visit_epoch, &store->epoch, e);
+    if (r == ERR_CORRUPT || (!r && store->epoch == 0))
+        return corrupt(store, "table of epochs", e);
+    return r ? r : meta_load_state(store, e);
+}
