@@ -11,6 +11,7 @@
 static void a_life_is_a_chain(void **state)
 {
     struct lab *lab = *state;
+    assert_int_equal(store_shard(lab->store), 12);
     lab_collection(lab, "aws.ec2.snapshot");
     uint32_t a = lab_create(lab, "snap-a", "{\"size\":1}");
     uint32_t b = lab_create(lab, "snap-b", "{\"size\":2}");

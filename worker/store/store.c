@@ -244,6 +244,11 @@ void store_close(struct store *store)
     free(store);
 }
 
+uint32_t store_shard(const struct store *store)
+{
+    return store->shard;
+}
+
 const struct hash_secret *store_secret(const struct store *store)
 {
     return &store->secret;
