@@ -59,6 +59,7 @@ struct transfer {
     const char *host; /* as written, IPv6 in brackets */
     const char *place; /* host:port, for messages */
     unsigned port;
+    bool tls;
     unsigned hops;
 
     /* While it is under way. */

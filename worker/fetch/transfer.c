@@ -209,7 +209,9 @@ static void set_connection(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L); /* rather share a connection than open another */
+    /* Rather share a connection than open another. Not without TLS, where only the first answer's end would
+     * tell libcurl that the others need connections of their own: one slow answer would hold up all. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)t->tls);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->options.connect_ms);
@@ -280,10 +282,10 @@ static int read_place(struct transfer *t, bool *proxied)
     uint64_t port;
     if (url_parse(bytes_of(t->request.url), &url, &t->error))
         return ERR_HTTP;
-    bool tls = bytes_is_nocase(url.scheme, "https");
-    *proxied = tls ? t->fetch->proxy_https : t->fetch->proxy_http;
+    t->tls = bytes_is_nocase(url.scheme, "https");
+    *proxied = t->tls ? t->fetch->proxy_https : t->fetch->proxy_http;
     t->host = arena_strdup(&t->arena, url.host);
-    t->port = bytes_to_u64(url.port, &port) ? (unsigned)port : tls ? 443 : 80;
+    t->port = bytes_to_u64(url.port, &port) ? (unsigned)port : t->tls ? 443 : 80;
     t->place = arena_printf(&t->arena, "%s:%u", t->host, t->port);
     return 0;
 }
