@@ -387,9 +387,9 @@ def test_a_following_feed_tells_what_comes(filled, server):
 def running(filled, server):
     """A run that waits for its server."""
     server.on("/others", Answer({"items": [{"id": "o"}]}, delay=60))
+    server.forget()
     process = filled.start("run", "-c", str(filled.config), "--once")
     deadline = time.monotonic() + 30
-    server.forget()
     while not server.asked("/others") and time.monotonic() < deadline:
         time.sleep(0.02)
     assert server.asked("/others"), process.poll()
