@@ -56,21 +56,34 @@ static int judge_missing(struct listing *l, int64_t wall_ms, struct error *e)
 /* What this listing saw is not missing any more, whatever else came of it. */
 static int forget_seen(struct listing *l, struct error *e)
 {
+    roaring_bitmap_t *missing = roaring_bitmap_create();
+    CHECK(missing);
+    int code = store_missing_rows(l->store, l->record.id, missing, e);
+    if (!code && roaring_bitmap_intersect(missing, l->winnow.seen)) {
+        code = listing_ensure(l, e);
+        if (!code)
+            code = store_missing_forget(l->store, l->record.id, l->winnow.seen, e);
+    }
+    roaring_bitmap_free(missing);
+    return code;
+}
+
+/* Rows that this listing didn't see, for the receipt. */
+static void count_missing(struct listing *l)
+{
     uint64_t seen = roaring_bitmap_get_cardinality(l->winnow.seen);
     CHECK(seen <= l->record.rows);
     l->receipt.missing = l->record.rows - seen;
-    l->receipt.unsound = l->unsound[0] ? l->unsound : NULL;
-    return l->record.id ? store_missing_forget(l->store, l->record.id, l->winnow.seen, e) : 0;
 }
 
 int listing_settle(struct listing *l, int64_t wall_ms, struct error *e)
 {
-    if (l->void_first) /* an empty listing: no page had items to begin with */
-        CHECK(l->receipt.pages > 0);
     int code = store_read(l->store, e);
     if (code)
         return code;
-    code = forget_seen(l, e);
+    count_missing(l);
+    if (l->record.id)
+        code = forget_seen(l, e);
     if (!code && !l->unsound[0] && l->receipt.missing)
         code = judge_missing(l, wall_ms, e);
     store_done(l->store);
@@ -254,6 +267,7 @@ int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, 
         code = forget_seen(l, e);
     if (code)
         return code;
+    count_missing(l);
     l->receipt.ended_ms = wall_ms;
     l->receipt.error = cause->code;
     l->receipt.cause = cause->text;

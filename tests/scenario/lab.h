@@ -1,0 +1,50 @@
+/* Lab: one worker's harvest without sockets or clocks. The real deciders and the real store; the provider is
+ * a list of answers, time passes when the lab says so. What happens goes into a diary:
+ *
+ *     [    0] asks /items
+ *     [    0] created a
+ *     [    0] complete, sound: 1 item on 1 page
+ */
+#ifndef GARNER_LAB_H
+#define GARNER_LAB_H
+
+#include "worker/harvest/job.h"
+
+struct lab;
+
+/* `yaml` is the text of a provider file named "lab"; all collections of it can be harvested. */
+struct lab *lab_open(const char *yaml);
+void lab_close(struct lab *lab);
+
+/* Go on with an edited provider file. */
+void lab_edit(struct lab *lab, const char *yaml);
+
+/* The next answers, in order. `headers` may be null: "Name: value\nName: value". */
+void lab_answers(struct lab *lab, int status, const char *headers, const char *body);
+void lab_answers_bytes(struct lab *lab, int status, struct bytes body);
+void lab_breaks(struct lab *lab, enum err code, const char *text); /* no answer but this error */
+
+/* 200 and {"items":[…],"next":NEXT} of items {"id":"a","v":1}: ids are words ("a b c"), a word "a=2" sets v. */
+void lab_page(struct lab *lab, const char *words, const char *next);
+
+/* Harvest a collection once, with the answers given. Commits. Answers left over are forgotten. */
+void lab_harvest(struct lab *lab, const char *type);
+
+/* Harvest a child of the resource `id` of `parent`, whose last listing counts. */
+void lab_harvest_child(struct lab *lab, const char *type, const char *parent, const char *id);
+
+void lab_pass(struct lab *lab, int64_t ms);
+void lab_confirm(struct lab *lab, const char *type); /* as `garner confirm` does */
+void lab_reopen(struct lab *lab);                    /* close and open the store, as a restart does */
+
+/* Hold the diary since the last call against this text. */
+void lab_expect(struct lab *lab, const char *diary);
+void lab_forget(struct lab *lab); /* the diary since the last call */
+
+/* Hold what the store has of a collection against this: "a=1 b=2", by id. Also verifies the store. */
+void lab_expect_store(struct lab *lab, const char *type, const char *words);
+
+const struct job_outcome *lab_outcome(const struct lab *lab); /* of the last harvest */
+struct store *lab_store(struct lab *lab);
+
+#endif
