@@ -38,9 +38,11 @@ static bool read_command(struct config_reader *c, const yaml_node *node, const c
 
 static bool read_reference(struct config_reader *c, const yaml_node *node, struct credential *out)
 {
-    static const char *const kinds[] = {
-        [CREDENTIAL_ENV] = "env", [CREDENTIAL_FILE] = "file", [CREDENTIAL_EXEC] = "exec",
-        [CREDENTIAL_PLAIN] = "plain", NULL};
+    static const char *const kinds[] = {[CREDENTIAL_ENV] = "env",
+                                        [CREDENTIAL_FILE] = "file",
+                                        [CREDENTIAL_EXEC] = "exec",
+                                        [CREDENTIAL_PLAIN] = "plain",
+                                        NULL};
     struct config *config = c->config;
     uint32_t kind = 0;
     if (yaml_kind(node) == YAML_SCALAR && !yaml_is_null(node)) {
@@ -65,8 +67,8 @@ static bool read_reference(struct config_reader *c, const yaml_node *node, struc
         return read_command(c, value, &out->command);
     if (yaml_kind(value) != YAML_SCALAR || yaml_is_null(value) ||
         (kind != CREDENTIAL_PLAIN && !yaml_text(value).len)) {
-        yaml_error_secret(c->report, config->file, value, "'%s' of credential '%s' needs a text",
-                          kinds[kind], out->name);
+        yaml_error_secret(c->report, config->file, value, "'%s' of credential '%s' needs a text", kinds[kind],
+                          out->name);
         return false;
     }
     if (!yaml_read_text(c->report, config->file, value, &config->arena, &out->text))

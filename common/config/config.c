@@ -12,8 +12,8 @@
 
 enum { FOLLOWERS_MAX = 16 };
 
-static const char *const known_keys[] = {"data",   "providers", "accounts",  "http",  "listen",  "retention",
-                                         "shards", "followers", "lease", "map_size", NULL};
+static const char *const known_keys[] = {"data",   "providers", "accounts", "http",     "listen", "retention",
+                                         "shards", "followers", "lease",    "map_size", NULL};
 
 static const int64_t lease_ms_min = 1000, lease_ms_max = 3600 * 1000;
 
@@ -94,8 +94,7 @@ static bool is_address(const char *text, const char *prefix)
     return bytes_to_u64(bytes_of(colon + 1), &port) && port <= 65535;
 }
 
-static void read_address(struct config_reader *c, const yaml_node *node, const char *prefix,
-                         const char **out)
+static void read_address(struct config_reader *c, const yaml_node *node, const char *prefix, const char **out)
 {
     const char *text;
     if (!yaml_read_text(c->report, c->config->file, node, &c->config->arena, &text))
@@ -147,14 +146,12 @@ static void read_numbers(struct config_reader *c, const yaml_node *root)
     struct config *config = c->config;
     const yaml_node *n;
     uint64_t number;
-    if ((n = yaml_get(root, "shards")) &&
-        yaml_read_u64(c->report, config->file, n, 1, LIMIT_SHARDS, &number))
+    if ((n = yaml_get(root, "shards")) && yaml_read_u64(c->report, config->file, n, 1, LIMIT_SHARDS, &number))
         config->shards = (uint32_t)number;
     if ((n = yaml_get(root, "followers")) &&
         yaml_read_u64(c->report, config->file, n, 0, FOLLOWERS_MAX, &number))
         config->followers = (uint32_t)number;
-    if ((n = yaml_get(root, "lease")) &&
-        yaml_read_duration(c->report, config->file, n, &config->lease_ms) &&
+    if ((n = yaml_get(root, "lease")) && yaml_read_duration(c->report, config->file, n, &config->lease_ms) &&
         (config->lease_ms < lease_ms_min || config->lease_ms > lease_ms_max))
         yaml_error(c->report, config->file, n, "a lease is from 1s to 1h");
     read_map_size(c, root);

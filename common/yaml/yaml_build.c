@@ -90,8 +90,7 @@ static struct bytes token_text(struct fy_token *token)
 }
 
 /* Tags are refused, anchors remembered. */
-static bool take_properties(struct builder *b, yaml_node *node, struct fy_token *tag,
-                            struct fy_token *anchor)
+static bool take_properties(struct builder *b, yaml_node *node, struct fy_token *tag, struct fy_token *anchor)
 {
     if (tag)
         return FAIL(b, node->place, "tags such as '!!str' are not supported");
@@ -99,8 +98,7 @@ static bool take_properties(struct builder *b, yaml_node *node, struct fy_token 
         return true;
     if (b->anchor_count == ANCHORS_MAX)
         return FAIL(b, node->place, "more than %d anchors", ANCHORS_MAX);
-    b->anchors[b->anchor_count++] =
-        (struct anchor){arena_copy(&b->file->arena, token_text(anchor)), node};
+    b->anchors[b->anchor_count++] = (struct anchor){arena_copy(&b->file->arena, token_text(anchor)), node};
     return true;
 }
 

@@ -28,8 +28,7 @@ static struct bytes shown(struct bytes text)
 }
 
 /* "expected WHAT, not 'TEXT'". Always false. */
-static bool unexpected(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n,
-                       const char *what)
+static bool unexpected(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, const char *what)
 {
     if (n->kind == YAML_SCALAR && !yaml_is_null(n))
         yaml_error(r, f, n, "expected %s, not '%.*s'", what, BYTES_ARG(shown(n->text)));

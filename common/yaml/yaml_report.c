@@ -100,7 +100,7 @@ static void add_message(struct yaml_report *r, const char *severity, const char 
     if (before >= YAML_MESSAGES_MAX)
         return;
 
-    char sentence[ERROR_TEXT_MAX];
+    char sentence[2 * ERROR_TEXT_MAX]; /* error_set cuts it between characters */
     struct error clean;
     vsnprintf(sentence, sizeof sentence, format, args);
     error_set(&clean, ERR_CONFIG, "%s", sentence);

@@ -48,10 +48,11 @@ static void report_unknown_provider(const struct checker *c, const struct config
     }
     const char *nearest = nearest_word(bytes_of(account->provider), names, count);
     if (nearest)
-        yaml_error(c->report, c->config->file, at, "no file of 'providers' is provider '%s': did you mean '%s'?",
-                   account->provider, nearest);
+        yaml_error(c->report, c->config->file, at,
+                   "no file of 'providers' is provider '%s': did you mean '%s'?", account->provider, nearest);
     else if (!unread) /* else it may well be the file that couldn't be read: that was told */
-        yaml_error(c->report, c->config->file, at, "no file of 'providers' is provider '%s'", account->provider);
+        yaml_error(c->report, c->config->file, at, "no file of 'providers' is provider '%s'",
+                   account->provider);
     free(names);
 }
 

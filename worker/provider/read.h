@@ -28,7 +28,7 @@ struct reader {
 };
 
 enum { /* of requests and auth, anywhere */
-    ALLOW_REQUEST = ALLOW_ACCOUNT | ALLOW_CREDENTIALS | ALLOW_VARS,
+       ALLOW_REQUEST = ALLOW_ACCOUNT | ALLOW_CREDENTIALS | ALLOW_VARS,
 };
 
 /* One collection of the list, before its parts are read. */

@@ -5,8 +5,8 @@
 
 enum { KIND_LATER = -1 };
 
-static const char *const kind_names[] = {"none",  "basic", "bearer",    "header",
-                                         "login", "exec",  "aws_sigv4", "azure_shared_key", NULL};
+static const char *const kind_names[] = {"none", "basic",     "bearer",           "header", "login",
+                                         "exec", "aws_sigv4", "azure_shared_key", NULL};
 static const int kinds[] = {AUTH_NONE,  AUTH_BASIC, AUTH_BEARER, AUTH_HEADER,
                             AUTH_LOGIN, AUTH_EXEC,  KIND_LATER,  KIND_LATER};
 

@@ -3,14 +3,15 @@
 #include <string.h>
 
 #include "common/config/config.h"
+#include "common/limits.h"
 #include "worker/provider/read.h"
 
 static const char *const collection_keys[] = {
-    "type",   "auth",    "errors",    "scope", "request", "format",   "items",      "items_optional",
-    "id",     "page",    "get",       "absent", "require", "ignore",   "unordered",  "order",
-    "every",  "priority", "full_every", "delete", "limits", NULL};
+    "type",  "auth",     "errors",     "scope",  "request", "format", "items",     "items_optional",
+    "id",    "page",     "get",        "absent", "require", "ignore", "unordered", "order",
+    "every", "priority", "full_every", "delete", "limits",  NULL};
 
-static const char *const discovery_keys[] = {"request", "items", "items_optional", "id",  "page",
+static const char *const discovery_keys[] = {"request", "items",  "items_optional", "id", "page",
                                              "format",  "errors", "auth",           NULL};
 
 static const char *const format_names[] = {"json", "xml", "jsonl", NULL};
@@ -28,14 +29,16 @@ static void read_items(struct reader *r, const yaml_node *map, struct collection
         return;
     }
     if (!n) {
-        yaml_error(r->report, r->file, map, "the key 'items' is missing: where in the answer the list of items is");
+        yaml_error(r->report, r->file, map,
+                   "the key 'items' is missing: where in the answer the list of items is");
         return;
     }
     if (!read_pointer(r, n, POINTER_WALKS | POINTER_WHOLE, &out->items))
         return;
     uint32_t count = out->items.count;
     if (count && !out->items.walks[count - 1])
-        yaml_error(r->report, r->file, n, "'items' must end in '*', which walks the list: did you mean '%.*s/*'?",
+        yaml_error(r->report, r->file, n,
+                   "'items' must end in '*', which walks the list: did you mean '%.*s/*'?",
                    BYTES_ARG(out->items.text));
 }
 
@@ -60,9 +63,10 @@ static void read_id_template(struct reader *r, const yaml_node *node, struct col
         if (uses_id(out->id_template))
             yaml_error(r->report, r->file, node, "{id} can't stand in 'id' itself: use {item:/POINTER}");
         else if (!strchr(out->id_template, '{') && out->items.count)
-            yaml_error(r->report, r->file, node,
-                       "all items would have the id '%s': a pointer begins with '/', a template has a placeholder",
-                       out->id_template);
+            yaml_error(
+                r->report, r->file, node,
+                "all items would have the id '%s': a pointer begins with '/', a template has a placeholder",
+                out->id_template);
     }
     r->allowed = before;
 }
@@ -111,7 +115,8 @@ static void read_absent(struct reader *r, const yaml_node *node, struct collecti
             list[i].status = (uint32_t)status;
         if ((n = yaml_get(item, "code")) && yaml_read_text(r->report, r->file, n, r->arena, &list[i].code) &&
             !out->errors.has_code_at)
-            yaml_error(r->report, r->file, n, "'code' needs 'errors' with 'code_at': where in the body a code is");
+            yaml_error(r->report, r->file, n,
+                       "'code' needs 'errors' with 'code_at': where in the body a code is");
     }
     out->absent = list;
     out->absent_count = count;
@@ -198,6 +203,11 @@ void read_collection(struct reader *r, const struct draft *draft, struct collect
         return;
     r->allowed = ALLOW_REQUEST | (draft->in_region ? ALLOW_REGION : 0) | (draft->parents ? ALLOW_PARENT : 0);
     r->parents = draft->parents;
+    if (draft->scope == SCOPE_PARENT &&
+        !draft->parents) { /* unknown, which was told: not its placeholders too */
+        r->allowed |= ALLOW_REGION | ALLOW_PARENT;
+        r->parents = LIMIT_PARENTS;
+    }
     r->used_vars = &vars;
     yaml_check_keys(r->report, r->file, draft->node, collection_keys);
     read_listing(r, draft->node, out);
@@ -228,17 +238,24 @@ void read_regions(struct reader *r, const yaml_node *node)
         return;
     }
     if (yaml_kind(node) != YAML_MAP) {
-        yaml_error(r->report, r->file, node,
-                   "expected a list of regions, or a map with 'request', 'items' and 'id' that discovers them");
+        yaml_error(
+            r->report, r->file, node,
+            "expected a list of regions, or a map with 'request', 'items' and 'id' that discovers them");
         return;
     }
     regions->discovered = true;
     struct draft draft = {.node = node, .type = "regions", .scope = SCOPE_ACCOUNT, .parent = -1};
     struct collection_def *out = &regions->discovery;
-    *out = (struct collection_def){
-        .provider = r->provider, .type = draft.type, .scope = SCOPE_ACCOUNT, .format = FORMAT_AUTO,
-        .auth = out->auth, .errors = out->errors, .every_ms = every_default_ms,
-        .full_every_ms = full_every_default_ms, .priority = PRIORITY_NORMAL, .place = node};
+    *out = (struct collection_def){.provider = r->provider,
+                                   .type = draft.type,
+                                   .scope = SCOPE_ACCOUNT,
+                                   .format = FORMAT_AUTO,
+                                   .auth = out->auth,
+                                   .errors = out->errors,
+                                   .every_ms = every_default_ms,
+                                   .full_every_ms = full_every_default_ms,
+                                   .priority = PRIORITY_NORMAL,
+                                   .place = node};
     r->allowed = ALLOW_REQUEST;
     r->parents = 0;
     yaml_check_keys(r->report, r->file, node, discovery_keys);

@@ -22,7 +22,8 @@ static bool read_share(struct reader *r, const yaml_node *node, uint32_t *out)
         return true;
     const char *text = "";
     if (yaml_read_text(r->report, r->file, node, r->arena, &text))
-        yaml_error(r->report, r->file, node, "expected a share from 0%% to 100%% such as 50%%, not '%s'", text);
+        yaml_error(r->report, r->file, node, "expected a share from 0%% to 100%% such as 50%%, not '%s'",
+                   text);
     return false;
 }
 
@@ -72,7 +73,8 @@ void read_delete(struct reader *r, const yaml_node *collection, struct collectio
             yaml_read_word(r->report, r->file, n, confirm_names, &confirm)) {
             out->delete_.confirm = (enum confirm_kind)confirm;
             if (confirm == CONFIRM_GET && !out->has_get)
-                yaml_error(r->report, r->file, n, "'confirm: get' needs the key 'get': a request for one resource");
+                yaml_error(r->report, r->file, n,
+                           "'confirm: get' needs the key 'get': a request for one resource");
         }
     }
     if (shifts && !n && !out->has_get)
@@ -81,6 +83,7 @@ void read_delete(struct reader *r, const yaml_node *collection, struct collectio
                      "listing (relist), best effort: add 'get', or 'order: stable' if that is so",
                      out->page.style == PAGE_OFFSET ? "offset" : "number");
     else if (shifts && out->delete_.confirm == CONFIRM_NONE)
-        yaml_warning(r->report, r->file, n,
-                     "'confirm: none' with this paging and without 'order: stable': what it skips is deleted");
+        yaml_warning(
+            r->report, r->file, n,
+            "'confirm: none' with this paging and without 'order: stable': what it skips is deleted");
 }

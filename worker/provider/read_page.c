@@ -11,12 +11,16 @@ enum {
 };
 
 static const char *const style_names[] = {
-    [PAGE_NONE] = "none",     [PAGE_TOKEN] = "token",   [PAGE_LINK] = "link",
-    [PAGE_OFFSET] = "offset", [PAGE_NUMBER] = "number", [PAGE_MARKER] = "marker",
+    [PAGE_NONE] = "none",
+    [PAGE_TOKEN] = "token",
+    [PAGE_LINK] = "link",
+    [PAGE_OFFSET] = "offset",
+    [PAGE_NUMBER] = "number",
+    [PAGE_MARKER] = "marker",
     NULL,
 };
 
-static const char *const all_keys[] = {"style", "from",  "to",   "parts", "total",     "end",
+static const char *const all_keys[] = {"style", "from", "to",   "parts", "total",     "end",
                                        "first", "last", "more", "size",  "pages_max", NULL};
 
 static const char *const style_keys[][10] = {

@@ -7,8 +7,9 @@
 #include "common/check.h"
 #include "worker/provider/read.h"
 
-static const char *const top_keys[] = {"provider",      "auth",           "limits", "regions",     "vars", "errors",
-                                       "allow_origins", "rewrite_origin", "xml",    "collections", NULL};
+static const char *const top_keys[] = {
+    "provider",      "auth",           "limits", "regions",     "vars", "errors",
+    "allow_origins", "rewrite_origin", "xml",    "collections", NULL};
 
 static bool is_identifier(struct bytes name)
 {
@@ -59,7 +60,8 @@ static void read_origins(struct reader *r, const yaml_node *root)
                        "an origin is http:// or https://, a host and perhaps a port, nothing behind it");
     if (rewrite && yaml_read_bool(r->report, r->file, rewrite, &provider->rewrite_origin) &&
         provider->rewrite_origin && list)
-        yaml_error(r->report, r->file, rewrite, "'rewrite_origin' stands instead of 'allow_origins', not beside it");
+        yaml_error(r->report, r->file, rewrite,
+                   "'rewrite_origin' stands instead of 'allow_origins', not beside it");
 }
 
 static void read_xml(struct reader *r, const yaml_node *node)

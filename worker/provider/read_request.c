@@ -70,7 +70,8 @@ static char find_bad_character(const char *url)
             c++;
         else if (*c == '{' || *c == '}')
             within = *c == '{';
-        else if (!within && ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f || strchr("<>\"\\^`|", *c)))
+        else if (!within &&
+                 ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f || strchr("<>\"\\^`|", *c)))
             return *c;
     }
     return 0;
@@ -89,8 +90,9 @@ static void read_url(struct reader *r, const yaml_node *node, struct request_def
         return;
     }
     if (find_bad_character(url)) {
-        yaml_error(r->report, r->file, node,
-                   "this can't stand in a url as it is: white space, non-ASCII and <>\"\\^`| are written %%XX");
+        yaml_error(
+            r->report, r->file, node,
+            "this can't stand in a url as it is: white space, non-ASCII and <>\"\\^`| are written %%XX");
         return;
     }
     out->url = url;

@@ -119,14 +119,14 @@ static void find_parents(struct scopes *s)
     }
 }
 
-/* Count parents and find the root's scope, going up no further than is allowed: a circle that starts
- * above is told by its own members. */
+/* Count parents and find the root's scope. Whoever is part of a circle is told so; those that only lead
+ * into one are not, it isn't their mistake. */
 static void climb(struct scopes *s, uint32_t index)
 {
     struct reader *r = s->reader;
     struct draft *draft = &s->drafts[index];
     int64_t at = index;
-    while (s->drafts[at].parent >= 0 && draft->parents <= LIMIT_PARENTS) {
+    while (s->drafts[at].parent >= 0 && draft->parents <= s->count) {
         at = s->drafts[at].parent;
         draft->parents++;
         if (at == index)
@@ -134,9 +134,10 @@ static void climb(struct scopes *s, uint32_t index)
     }
     draft->in_region = s->drafts[at].scope == SCOPE_REGION;
     if (at == index && draft->parents > 0)
-        yaml_error(r->report, r->file, draft->parent_node, "'%s' is its own parent, by way of %u collection%s",
-                   draft->type ? draft->type : "this", draft->parents, draft->parents == 1 ? "" : "s");
-    else if (draft->parents > LIMIT_PARENTS)
+        yaml_error(r->report, r->file, draft->parent_node,
+                   "'%s' is its own parent, by way of %u collection%s", draft->type ? draft->type : "this",
+                   draft->parents, draft->parents == 1 ? "" : "s");
+    else if (draft->parents > LIMIT_PARENTS && draft->parents <= s->count)
         yaml_error(r->report, r->file, draft->parent_node, "more than %d parents above each other",
                    LIMIT_PARENTS);
 }

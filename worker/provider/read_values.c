@@ -286,8 +286,7 @@ void read_limits(struct reader *r, const yaml_node *node, struct limits_def *out
         else if (read_decimal(r, n, &out->burst) && out->burst < 1)
             yaml_error(r->report, r->file, n, "a burst is at least 1");
     }
-    if ((n = yaml_get(node, "concurrency")) &&
-        yaml_read_u64(r->report, r->file, n, 1, 100000, &concurrency))
+    if ((n = yaml_get(node, "concurrency")) && yaml_read_u64(r->report, r->file, n, 1, 100000, &concurrency))
         out->concurrency = (uint32_t)concurrency;
     r->allowed &= ~(unsigned)(ALLOW_CREDENTIALS | ALLOW_PARENT | ALLOW_ITEM); /* keys show in metrics */
     if ((n = yaml_get(node, "key")))
