@@ -1,0 +1,80 @@
+/* A pointer on the first line, a template on the second, a document behind them: a pointer finds what it
+ * sets and nothing of what it prunes; a template that was checked expands, or names what has no value. */
+#include "common/value/pointer.h"
+#include "tests/fuzz/fuzz.h"
+#include "worker/provider/template.h"
+
+static int count_visit(void *context, const struct value *found)
+{
+    CHECK(found);
+    ++*(uint64_t *)context;
+    return 0;
+}
+
+static void use_pointer(struct arena *arena, const struct pointer *pointer, const struct value *document)
+{
+    struct error e;
+    uint64_t visits = 0, missed = 0;
+    CHECK(pointer_walk(pointer, document, false, &missed, count_visit, &visits) == 0);
+    struct value pruned = pointer_prune(arena, document, pointer, 1);
+    if (pointer->has_walk)
+        return;
+
+    const struct value *found = pointer_get(pointer, document);
+    CHECK(!found || visits + missed == 1);
+    CHECK(pointer->count == 0 || value_equal(&pruned, document) == !found);
+    struct value changed = *document, mark = value_string(BYTES("mark"));
+    if (pointer_set(arena, &changed, pointer, mark, &e) == 0) {
+        found = pointer_get(pointer, &changed);
+        CHECK(found && value_equal(found, &mark));
+    } else {
+        CHECK(e.code == ERR_CONFIG);
+        CHECK(value_equal(&changed, document));
+    }
+}
+
+static void use_template(const char *text, const struct value *document)
+{
+    const unsigned all = ALLOW_ACCOUNT | ALLOW_REGION | ALLOW_CREDENTIALS | ALLOW_VARS | ALLOW_PARENT | ALLOW_ITEM;
+    const struct resource_view item = {.id = BYTES("a/b%c"), .document = document};
+    const struct placeholders values = {
+        .account_id = BYTES("acct"),
+        .account_keys = document,
+        .credentials = document,
+        .vars = document,
+        .region = "north",
+        .parent = &item,
+        .item = &item,
+    };
+    struct error e;
+    struct buffer out = {0};
+    if (template_check(text, all, 1, NULL, NULL, &e) == 0) {
+        for (int encoding = TEMPLATE_PLAIN; encoding <= TEMPLATE_ID; encoding++) {
+            int code = template_expand(text, &values, (enum template_encoding)encoding, &out, &e);
+            CHECK(code == 0 || code == ERR_PLACEHOLDER);
+        }
+    } else {
+        CHECK(e.code == ERR_CONFIG);
+    }
+    buffer_close(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct arena arena = {0};
+    struct bytes rest = {(const char *)data, size};
+    struct bytes path = fuzz_line(&rest), text = fuzz_line(&rest);
+    struct value document;
+    struct pointer pointer;
+    struct error e;
+    if (value_from_json(&arena, rest, &document, NULL, &e))
+        document = value_object(&arena, 0);
+    if (pointer_parse(&arena, path, &pointer, &e) == 0)
+        use_pointer(&arena, &pointer, &document);
+    else
+        CHECK(e.code == ERR_CONFIG);
+    if (!text.len || !memchr(text.data, '\0', text.len))
+        use_template(arena_strdup(&arena, text), &document);
+    arena_close(&arena);
+    return 0;
+}
