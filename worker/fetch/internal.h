@@ -69,7 +69,7 @@ struct transfer {
     struct fetch_timer *timer;
     bool sent;                    /* this hop's request went out, at: */
     int64_t sent_ms, heard_ms;    /* and when something last came or went */
-    uint64_t uploaded;            /* what had gone by the last look */
+    uint64_t moved;               /* how much that was by the last look */
     char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
 
     /* What came back. */
@@ -98,6 +98,7 @@ void transfer_set_callbacks(struct transfer *t);
 
 /* outcome.c: what a transfer came to: 0, or the code, with t->error set */
 int outcome_of(struct transfer *t, CURLcode result);
+uint64_t outcome_moved(const struct transfer *t); /* bytes of bodies over the wire, both ways */
 int outcome_silent(struct transfer *t, int64_t silence_ms);
 int outcome_too_slow(struct transfer *t, int64_t transfer_ms);
 

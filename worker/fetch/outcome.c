@@ -62,9 +62,10 @@ static bool lengths_differ(const struct transfer *t)
 
 static int timed_out(struct transfer *t)
 {
-    curl_off_t connected_us = info_of(t, CURLINFO_CONNECT_TIME_T);
+    long port = 0; /* our end's: there is one once TCP is connected */
+    curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
     double limit_s = seconds(t->fetch->options.connect_ms);
-    if (connected_us > 0)
+    if (port > 0)
         return error_set(&t->error, ERR_CONNECT,
                          "%s: connected, but the TLS handshake wasn't through in %g s: is it a TLS port?", t->place,
                          limit_s);
@@ -163,10 +164,19 @@ int outcome_of(struct transfer *t, CURLcode result)
         return t->code; /* a limit, met in a callback */
     if (result != CURLE_OK && !t->cut)
         return classify(t, result);
+    if (!t->headers_done) /* libcurl takes the end of the connection for the end of the headers */
+        return error_set(&t->error, ERR_TRANSFER, "%s: broken off within the headers: the server closed the connection",
+                         t->place);
     t->delimited = is_delimited(t);
     if (lengths_differ(t))
         return error_set(&t->error, ERR_TRANSFER, "%s: the answer has two Content-Length headers that differ", t->place);
     return 0;
+}
+
+uint64_t outcome_moved(const struct transfer *t)
+{
+    curl_off_t sent = info_of(t, CURLINFO_SIZE_UPLOAD_T), came = info_of(t, CURLINFO_SIZE_DOWNLOAD_T);
+    return (uint64_t)(sent > 0 ? sent : 0) + (uint64_t)(came > 0 ? came : 0);
 }
 
 static unsigned long long heard_of(const struct transfer *t)

@@ -116,10 +116,8 @@ static void on_timer(void *context)
         t->timer = loop_timer(&t->fetch->loop, now_ms + options->connect_ms, t, on_timer);
         return;
     }
-    curl_off_t uploaded = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-    if ((uint64_t)uploaded != t->uploaded) {
-        t->uploaded = (uint64_t)uploaded;
+    if (outcome_moved(t) != t->moved) { /* what was sent, or is still in the decompressor */
+        t->moved = outcome_moved(t);
         t->heard_ms = now_ms;
     }
     if (now_ms - t->sent_ms >= options->transfer_ms) {
@@ -238,7 +236,7 @@ static void ask(struct transfer *t, const char *addresses)
     }
     t->sent = t->headers_done = t->cut = false;
     t->status = 0;
-    t->uploaded = 0;
+    t->moved = 0;
     t->header_bytes = 0;
     t->answer_headers.count = 0;
     t->detail[0] = 0;
