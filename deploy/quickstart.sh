@@ -91,19 +91,20 @@ step "5/6 Change the registry, and harvest it again"
 step "6/6 What changed, from the feed"
 "$garner" feed --data "$folder/data" --from "$cursor" --no-follow --format table
 
+kept=$(printf %q "$folder")
 cat <<NEXT
 
 Done. The registry is stopped; what was harvested is kept in $folder. Try next:
 
-  alias garner=$garner
-  garner list docker.tag --data $folder/data                              # all tags
-  garner history docker.manifest stable --data $folder/data               # the moved tag, before and after
-  garner get docker.repository team/shop --data $folder/data
-  garner receipts --data $folder/data                                     # how each harvest ended
-  garner feed --data $folder/data --from oldest --no-follow --type docker.tag
+  alias garner=$(printf %q "$garner")
+  garner list docker.tag --data $kept/data                              # all tags
+  garner history docker.manifest stable --data $kept/data               # the moved tag, before and after
+  garner get docker.repository team/shop --data $kept/data
+  garner receipts --data $kept/data                                     # how each harvest ended
+  garner feed --data $kept/data --from oldest --no-follow --type docker.tag
   garner --help
 
-Harvest your own registry: add an account with its address to $folder/garner.yaml, then
-  garner validate -c $folder/garner.yaml && garner run -c $folder/garner.yaml --once --print-feed
-Throw it all away: rm -r $folder
+Harvest your own registry: add an account with its address to $kept/garner.yaml, then
+  garner validate -c $kept/garner.yaml && garner run -c $kept/garner.yaml --once --print-feed
+Throw it all away: rm -r $kept
 NEXT

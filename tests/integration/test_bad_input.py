@@ -2,7 +2,8 @@
 collections done; what was fetched kept; nothing deleted; a store that opens and that `verify` is content with.
 
 `bad.gets(…)` says all of that once. The collection p.bad has no guard, so nothing but its soundness is between
-an item that its server doesn't show any more and a delete. (kill -9 at any moment: test_kill.py.)
+an item that its server doesn't show any more and a delete. (A full disk and a full map: test_full.py; kill -9 at any
+moment: test_kill.py.)
 """
 
 import errno
@@ -10,11 +11,10 @@ import gzip
 import json
 import signal
 import socket
-import subprocess
 import time
 
 import pytest
-from garner import ACCOUNT, collection
+from garner import collection
 from server import Answer, Listing, Server, error, gzip_bomb, make_certificate, sequence
 
 TOKEN = {"style": "token", "from": "body:/next", "to": "query:token"}
@@ -409,72 +409,6 @@ def test_empty_pages_without_an_end(lab, server):
     server.on("/bad", lambda request: {"items": [], "next": f"t{next(count)}"})
     lab.has(collection(BAD, "/bad", page={**TOKEN, "pages_max": 50}))
     lab.run(expect=1).blames("pages_max|50", type=BAD, page=None)
-
-
-# --- a full disk and a full map ---
-
-def full(lab, server, big):
-    server.on("/good", Listing([{"id": "g"}]))
-    server.on("/bad", lambda request: {"items": big[0]})
-    server.on("/bad/*", Listing([{"id": "x"}]))
-    lab.has(collection("p.good", "/good"), collection(BAD, "/bad", delete={"guard": "none"}))
-
-
-def test_a_full_disk(lab, server, tmp_path):
-    """On a file system of 3 MiB where root may mount one, else under a limit on the size of files."""
-    mount, root = tmp_path / "small", False
-    mount.mkdir()
-    root = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "garner-test", str(mount)], capture_output=True).returncode == 0
-    try:
-        lab.data = mount / "data"
-        big = [[{"id": f"i{n}", "t": "a" * 1000} for n in range(10)]]
-        full(lab, server, big)
-        lab.has_config(data=str(lab.data))
-        lab.run()
-        big[0] = [{"id": f"i{n}", "t": "b" * 100000} for n in range(5, 100)]
-        if not root:
-            lab.prefix = ["prlimit", "--fsize=3145728"]
-        run = lab.run(expect=1, restore_signals=root)  # without restoring them SIGXFSZ stays ignored
-        run.said(ACCOUNT, BAD, "full|space|too large|file size")
-        assert not [e for e in run.changes() if e["op"] == "deleted"]
-        lab.verify()
-        assert {f"i{n}" for n in range(10)} <= set(lab.ids(BAD)) and lab.ids("p.good") == ["g"]
-        told = lab.world()
-        lab.prefix = []
-        if root:
-            subprocess.run(["mount", "-o", "remount,size=200m", str(mount)], check=True)
-        lab.run()
-        assert {key[5] for key in lab.world() if key[3] == BAD} == {item["id"] for item in big[0]}
-        assert all(key in lab.world() or int(key[5][1:]) < 5 for key in told if key[3] == BAD)
-    finally:
-        if root:
-            subprocess.run(["umount", "-l", str(mount)], check=True)
-
-
-def test_a_full_map(lab, server):
-    big = [[{"id": f"i{n}", "t": "a" * 1000} for n in range(10)]]
-    full(lab, server, big)
-    accounts = [lab.account(id=f"acct-{n}") for n in (1, 2)]
-
-    def two(request):
-        return {"items": big[0] if small.get(request.header("X-Account")) is None else [{"id": "s", "v": small["acct-2"]}]}
-    small = {"acct-2": 1}
-    server.on("/bad", two)
-    lab.has(collection(BAD, request={"url": "{account.endpoint}/bad", "headers": {"X-Account": "{account.id}"}}), accounts=accounts,
-            config={"map_size": "1MiB", "shards": 64})
-    shards = {e["account"]: e["shard"] for e in lab.run().changes()}
-    assert len(set(shards.values())) == 2, "pick other account ids: the two must be in two shards"
-    big[0], small["acct-2"] = [{"id": f"i{n}", "t": "b" * 20000} for n in range(100)], 2
-    run = lab.run(expect=1)
-    run.said("acct-1", BAD, "map|full")
-    run.said("map_size")
-    assert [(e["account"], e["id"]) for e in run.changes() if e["account"] != "acct-1"] == [("acct-2", "s")]
-    lab.verify()
-    assert {f"i{n}" for n in range(10)} <= set(lab.ids(BAD, "--account", "acct-1"))
-    assert lab.world()
-    lab.has_config(accounts, map_size="256MiB", shards=64)
-    lab.run()
-    assert {key[5] for key in lab.world()} == {item["id"] for item in big[0]} | {"s"}
 
 
 def test_a_reader_of_the_feed_that_goes_away_is_no_crash(lab, server):
