@@ -7,8 +7,8 @@
 #   tests/run.sh -R REGEX    only the tests whose name matches, e.g. -R paging or -R '^asan: '
 #
 #   build     compiler, flags            tests run on it
-#   asan      gcc, ASan and UBSan        all
-#   release   gcc, optimised             scenarios, and the integration tests that kill or fill
+#   asan      gcc, ASan and UBSan        all but the quickstart
+#   release   gcc, optimised             scenarios, the quickstart, and the integration tests that kill or fill
 #   clang     clang, ASan and UBSan      unit, scenarios, fuzz
 #   tsan      gcc, ThreadSanitizer       unit
 #
@@ -134,8 +134,9 @@ take() { # take PRESET NAMES-REGEX folder…
 }
 any='[^]]*'
 take asan "$any" structure unit scenario integration
+sed -i /integration_quickstart/d "$every/asan/CTestTestfile.cmake"
 take release "$any" scenario
-take release "$any(kill|disk|full|heavy|memory)$any" integration
+take release "$any(kill|disk|full|heavy|memory|quickstart)$any" integration
 take clang "$any" unit scenario fuzz
 [ -z "$tsan" ] || take tsan "$any" unit
 for list in "$every"/*/CTestTestfile.cmake; do

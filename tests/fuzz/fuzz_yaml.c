@@ -2,6 +2,13 @@
 #include "tests/fuzz/fuzz.h"
 #include "worker/provider/request.h"
 
+/* libfyaml 0.7.12 loses a buffer when a long quoted text is broken off; ours are still looked for. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml.so";
+}
+
 static void ask(const struct provider *provider)
 {
     const struct value keys = {.type = VALUE_OBJECT};

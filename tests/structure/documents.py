@@ -90,6 +90,14 @@ def check_limits(root):
     return problems
 
 
+def check_limits_hold(root):
+    """Every limit is one that some code keeps to."""
+    texts = [without_comments((root / path).read_text()) for path in files(root, ".c", ".h")
+             if path != LIMITS and not path.startswith("tests/")]
+    used = set(re.findall(r"\bLIMIT_\w+", "\n".join(texts)))
+    return [f"{LIMITS}: {name} is used nowhere" for name in limits_in_code(root) if name not in used]
+
+
 # --- links ---
 
 def prose(text):
@@ -161,4 +169,4 @@ def check_verbs(root, program, pages=("README.md",)):
     return problems
 
 
-CHECKS = (check_limits, check_links, check_paths)
+CHECKS = (check_limits, check_limits_hold, check_links, check_paths)

@@ -178,6 +178,11 @@ def test_a_limit_that_is_told_wrongly_is_found(tree, old, new, problems):
     problems_of(documents.check_limits, root, *problems)
 
 
+def test_a_limit_that_nothing_keeps_to_is_found(tree):
+    root = tree({"common/limits.h": "enum { LIMIT_A = 1, LIMIT_B = 2 };\n", "common/a.c": "/* LIMIT_B */\nint a = LIMIT_A;\n"})
+    problems_of(documents.check_limits_hold, root, "LIMIT_B is used nowhere")
+
+
 @pytest.mark.parametrize("link, problem", [
     ("[x](docs/a.md)", None),
     ("[x](docs/a.md#two-words-here)", None),
