@@ -106,12 +106,343 @@ static void a_refusal_spoils_nothing(void **state)
     assert_string_equal(lab_verify(lab), "");
 }
 
+/* --- collections --- */
+
+static int count_record(void *context, const struct collection_record *record)
+{
+    uint32_t *count = context;
+    assert_int_equal(record->id, ++*count);
+    return 0;
+}
+
+static struct digest one_digest(struct bytes span, const struct hash_secret *secret)
+{
+    (void)span, (void)secret;
+    return (struct digest){{1, 2, 3}};
+}
+
+static struct bytes long_text(struct lab *lab, size_t len, char last)
+{
+    char *text = arena_alloc(&lab->arena, len);
+    memset(text, 'x', len);
+    text[len - 1] = last;
+    return (struct bytes){text, len};
+}
+
+/* Collections are told apart by every part of their key, however long, even where digests collide. */
+static void collections_are_told_apart(void **state)
+{
+    struct lab *lab = *state;
+    lab->store->hash = one_digest;
+    struct collection_record records[8];
+    for (int i = 0; i < 8; i++)
+        records[i] = lab_record(i < 2 ? "aws.ec2.snapshot" : "aws.s3.object");
+    records[1].key.region = (struct bytes){0};
+    records[2].key.region = BYTES("");
+    records[3].key.parent = BYTES("");
+    records[4].key.parent = long_text(lab, 508, 'a');
+    records[5].key.parent = long_text(lab, 508, 'b');
+    records[6].key.parent = long_text(lab, 40000, 'c');
+    records[7].key.account = BYTES("1");
+    LAB_OK(lab, store_write(lab->store, &lab->e));
+    for (uint32_t i = 0; i < 8; i++) {
+        LAB_OK(lab, store_collection_put(lab->store, &records[i], &lab->e));
+        assert_int_equal(records[i].id, i + 1);
+    }
+    struct collection_record again = records[5], found;
+    again.id = 0;
+    assert_int_equal(store_collection_put(lab->store, &again, &lab->e), ERR_STORE);
+    lab_commit(lab);
+
+    LAB_OK(lab, store_read(lab->store, &lab->e));
+    for (uint32_t i = 0; i < 8; i++) {
+        LAB_OK(lab, store_collection_find(lab->store, &records[i].key, &lab->arena, &found, &lab->e));
+        assert_int_equal(found.id, i + 1);
+        assert_true(bytes_equal(found.key.parent, records[i].key.parent));
+        assert_int_equal(found.key.region.data == NULL, i == 1);
+    }
+    again.key.parent = long_text(lab, 508, 'z');
+    assert_int_equal(store_collection_find(lab->store, &again.key, &lab->arena, &found, &lab->e),
+                     ERR_NOT_FOUND);
+    uint32_t count = 0;
+    LAB_OK(lab, store_collections_each(lab->store, count_record, &count, &lab->e));
+    assert_int_equal(count, 8);
+    store_done(lab->store);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+/* A dropped collection leaves its changes and receipts, and its neighbours, alone. */
+static void a_drop_takes_all_but_changes_and_receipts(void **state)
+{
+    struct lab *lab = *state;
+    struct collection_record found;
+    lab_collection(lab, "aws.ec2.snapshot");
+    struct collection_record neighbour = lab->record;
+    lab_create(lab, "n", "{}");
+    neighbour = lab->record;
+    lab_put(lab);
+    lab_collection(lab, "aws.ec2.volume");
+    uint32_t row = lab_create(lab, "v", "{}");
+    lab_receipt(lab, true);
+    LAB_OK(lab, store_missing_put(lab->store, lab->record.id, row,
+                                  &(struct missing){.since_ms = 5, .harvests = {1}, .count = 1}, &lab->e));
+    lab_delete(lab, row);
+    lab_create(lab, "w", "{}");
+    lab_put(lab);
+    lab_status(lab, STATUS_DEFINITION, true);
+    LAB_OK(lab, store_collection_drop(lab->store, lab->record.id, false, &lab->e));
+    assert_int_equal(store_collection_drop(lab->store, lab->record.id, false, &lab->e), ERR_NOT_FOUND);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+
+    LAB_OK(lab, store_read(lab->store, &lab->e));
+    assert_int_equal(store_collection_find(lab->store, &lab->record.key, &lab->arena, &found, &lab->e),
+                     ERR_NOT_FOUND);
+    assert_int_equal(store_row_find(lab->store, lab->record.id, BYTES("w"), &row, &lab->e), ERR_NOT_FOUND);
+    struct receipt receipt;
+    LAB_OK(lab, store_receipt_get(lab->store, (struct receipt_id){12, 2, 1}, &lab->arena, &receipt, &lab->e));
+    assert_string_equal(lab_change(lab, 3), "deleted v {} ->  after 2");
+    lab->record = neighbour;
+    assert_string_equal(lab_document(lab, 0), "{}");
+    store_done(lab->store);
+
+    lab_collection(lab, "aws.ec2.volume"); /* comes back as another one */
+    assert_int_equal(lab->record.id, 3);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+/* A collection that starts anew keeps its record, and never uses a row again. */
+static void a_collection_starts_anew(void **state)
+{
+    struct lab *lab = *state;
+    lab_collection(lab, "aws.ec2.snapshot");
+    lab_create(lab, "a", "{}");
+    lab_create(lab, "b", "{}");
+    lab_put(lab);
+    LAB_OK(lab, store_collection_drop(lab->store, lab->record.id, true, &lab->e));
+    LAB_OK(lab, store_collection_by_id(lab->store, 1, &lab->arena, &lab->record, &lab->e));
+    assert_int_equal(lab->record.rows, 0);
+    lab_status(lab, STATUS_DEFINITION, true);
+    assert_int_equal(lab_create(lab, "a", "{\"new\":true}"), 2);
+    lab_put(lab);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+/* --- ids --- */
+
+/* Long ids are told apart in full; one that goes takes none of the others with it. */
+static void long_ids_are_told_apart(void **state)
+{
+    struct lab *lab = *state;
+    uint32_t rows[6], row;
+    struct bytes ids[6];
+    lab->store->hash = one_digest;
+    lab_collection(lab, "aws.s3.object");
+    for (int i = 0; i < 6; i++) {
+        ids[i] = long_text(lab, i < 2 ? 506 : 4096 - (size_t)i % 2, (char)('a' + i));
+        LAB_OK(lab, lab_try(lab, CHANGE_CREATED, ids[i], "{}", &rows[i]));
+    }
+    lab_receipt(lab, true);
+    lab_delete(lab, rows[3]);
+    lab_delete(lab, rows[2]);
+    for (int i = 0; i < 6; i++) {
+        int r = store_row_find(lab->store, lab->record.id, ids[i], &row, &lab->e);
+        assert_int_equal(r, i == 2 || i == 3 ? ERR_NOT_FOUND : 0);
+        assert_true(r || row == rows[i]);
+    }
+    LAB_OK(lab, lab_try(lab, CHANGE_CREATED, ids[3], "{}", &row));
+    assert_int_equal(lab_try(lab, CHANGE_CREATED, ids[5], "{}", &row), ERR_STORE);
+    lab_put(lab);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+/* Digests that collide beyond what the counter tells apart are an error, not a lost id. */
+static void too_many_collisions_are_an_error(void **state)
+{
+    struct lab *lab = *state;
+    uint32_t row;
+    lab->store->hash = one_digest;
+    lab_collection(lab, "aws.s3.object");
+    char id[600];
+    memset(id, 'x', sizeof id);
+    for (int i = 0; i < 257; i++) {
+        memcpy(id, &(char[2]){(char)('a' + i % 26), (char)('A' + i / 26)}, 2);
+        int r = lab_try(lab, CHANGE_CREATED, (struct bytes){id, sizeof id}, "{}", &row);
+        assert_int_equal(r, i < 256 ? 0 : ERR_STORE);
+    }
+    lab_put(lab);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+/* --- documents --- */
+
+/* What the rules don't see is stored without a change, and keeps what is known of the resource. */
+static void an_unseen_difference_makes_no_change(void **state)
+{
+    struct lab *lab = *state;
+    struct bytes unordered = BYTES("/tags");
+    struct document document;
+    lab->record = lab_record("aws.ec2.snapshot");
+    lab->record.unordered = &unordered;
+    lab->record.unordered_count = 1;
+    LAB_OK(lab, store_write(lab->store, &lab->e));
+    lab_put(lab);
+    lab_create(lab, "a", "{\"tags\":[1,2]}");
+    lab_put(lab);
+    struct bytes packed = lab_packed(lab, "{\"tags\":[2,1]}");
+    struct digest digest = lab_digest(lab, packed, &lab->record);
+    LAB_OK(lab, store_document_put(lab->store, lab->record.id, 0, packed, &digest, &lab->e));
+    assert_int_equal(store_document_put(lab->store, lab->record.id, 1, packed, &digest, &lab->e), ERR_STORE);
+    assert_int_equal(store_head(lab->store), 1);
+    assert_string_equal(lab_document(lab, 0), "{\"tags\":[2,1]}");
+    LAB_OK(lab, store_document(lab->store, lab->record.id, 0, &document, &lab->e));
+    assert_true(bytes_is(document.id, "a") && document.last_seq == 1 && document.first_seen_ms > 0);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+struct seen {
+    uint32_t rows[8], count;
+};
+
+static int see_three(void *context, const struct document *document)
+{
+    struct seen *seen = context;
+    seen->rows[seen->count++] = document->row;
+    return seen->count == 3 ? 77 : 0;
+}
+
+/* Documents come by row, of one collection only, from where one asks, until one has enough. */
+static void documents_come_by_row(void **state)
+{
+    struct lab *lab = *state;
+    struct seen seen = {0};
+    char id[8];
+    for (int c = 0; c < 3; c++) {
+        lab_collection(lab, c == 0 ? "a" : c == 1 ? "b" : "c");
+        for (int i = 0; i < 6; i++) {
+            snprintf(id, sizeof id, "%d", 9 - i);
+            lab_create(lab, id, "{}");
+        }
+        lab_put(lab);
+    }
+    assert_int_equal(store_documents_each(lab->store, 2, 2, see_three, &seen, &lab->e), 77);
+    assert_int_equal(seen.rows[0], 2);
+    assert_int_equal(seen.rows[2], 4);
+    seen.count = 0;
+    LAB_OK(lab, store_documents_each(lab->store, 2, 4, see_three, &seen, &lab->e));
+    assert_int_equal(seen.count, 2);
+    roaring_bitmap_t *rows = roaring_bitmap_create();
+    LAB_OK(lab, store_rows(lab->store, 2, rows, &lab->e));
+    assert_int_equal(roaring_bitmap_get_cardinality(rows), 6);
+    assert_int_equal(roaring_bitmap_maximum(rows), 5);
+    roaring_bitmap_free(rows);
+}
+
+/* --- missing rows and receipts --- */
+
+/* A row that is seen again is missing no more; the others still are. */
+static void seen_rows_are_missing_no_more(void **state)
+{
+    struct lab *lab = *state;
+    struct missing missing = {.since_ms = 5, .harvests = {1, 4}, .count = 2}, back;
+    lab_collection(lab, "a");
+    char id[8];
+    for (uint32_t i = 0; i < 4; i++) {
+        snprintf(id, sizeof id, "%" PRIu32, i);
+        lab_create(lab, id, "{}");
+        LAB_OK(lab, store_missing_put(lab->store, 1, i, &missing, &lab->e));
+    }
+    lab->record.next_harvest = 5;
+    lab_put(lab);
+    LAB_OK(lab, store_missing_get(lab->store, 1, 3, &back, &lab->e));
+    assert_true(back.since_ms == 5 && back.count == 2 && back.harvests[1] == 4);
+    roaring_bitmap_t *seen = roaring_bitmap_of(2, 1, 3), *rows = roaring_bitmap_create();
+    LAB_OK(lab, store_missing_forget(lab->store, 1, seen, &lab->e));
+    LAB_OK(lab, store_missing_rows(lab->store, 1, rows, &lab->e));
+    roaring_bitmap_t *left = roaring_bitmap_of(2, 0, 2);
+    assert_true(roaring_bitmap_equals(rows, left));
+    assert_int_equal(store_missing_get(lab->store, 1, 3, &back, &lab->e), ERR_NOT_FOUND);
+    LAB_OK(lab, store_missing_forget(lab->store, 1, NULL, &lab->e));
+    assert_int_equal(store_missing_get(lab->store, 1, 0, &back, &lab->e), ERR_NOT_FOUND);
+    roaring_bitmap_free(seen);
+    roaring_bitmap_free(rows);
+    roaring_bitmap_free(left);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+static int list_receipt(void *context, const struct receipt *receipt)
+{
+    buffer_printf(context, " %" PRIu64, receipt->id.harvest);
+    return 0;
+}
+
+/* Of a collection the last receipts are kept, and those that something rests on. */
+static void old_receipts_go_but_for_pinned_ones(void **state)
+{
+    struct lab *lab = *state;
+    struct buffer list = {0};
+    struct receipt receipt;
+    lab_collection(lab, "other");
+    lab_receipt(lab, false);
+    lab_put(lab);
+    lab_collection(lab, "a");
+    for (int i = 1; i <= 40; i++) {
+        lab_receipt(lab, i == 3);
+        if (i == 10)
+            LAB_OK(lab, store_receipt_pin(lab->store, (struct receipt_id){12, 2, 7}, &lab->e));
+    }
+    lab_put(lab);
+    LAB_OK(lab, store_receipts_each(lab->store, 2, list_receipt, &list, &lab->e));
+    assert_string_equal(buffer_text(&list), " 3 7 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40");
+    buffer_reset(&list);
+    LAB_OK(lab, store_receipts_each(lab->store, 0, list_receipt, &list, &lab->e));
+    assert_true(bytes_starts(buffer_bytes(&list), " 1 3 7"));
+    buffer_close(&list);
+    assert_int_equal(
+        store_receipt_get(lab->store, (struct receipt_id){12, 2, 8}, &lab->arena, &receipt, &lab->e),
+        ERR_NOT_FOUND);
+    assert_string_equal(lab->e.text, "there is no receipt 12-2-8");
+    assert_int_equal(store_receipt_pin(lab->store, (struct receipt_id){12, 2, 8}, &lab->e), ERR_NOT_FOUND);
+    assert_int_equal(store_receipt_pin(lab->store, (struct receipt_id){1, 2, 7}, &lab->e), ERR_NOT_FOUND);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
+/* A receipt that was pinned stays so when it is written again. */
+static void a_pin_outlives_a_rewrite(void **state)
+{
+    struct lab *lab = *state;
+    struct receipt receipt;
+    lab_collection(lab, "a");
+    lab_receipt(lab, true);
+    lab->record.next_harvest = 1;
+    for (int i = 0; i < 30; i++)
+        lab_receipt(lab, false);
+    LAB_OK(lab, store_receipt_get(lab->store, (struct receipt_id){12, 1, 1}, &lab->arena, &receipt, &lab->e));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_life_is_a_chain, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(an_abort_leaves_nothing, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_refusal_spoils_nothing, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(collections_are_told_apart, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_drop_takes_all_but_changes_and_receipts, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_collection_starts_anew, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(long_ids_are_told_apart, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(too_many_collisions_are_an_error, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(an_unseen_difference_makes_no_change, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(documents_come_by_row, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(seen_rows_are_missing_no_more, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(old_receipts_go_but_for_pinned_ones, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_pin_outlives_a_rewrite, lab_setup, lab_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
