@@ -1,11 +1,43 @@
-/* Accounts: whose resources are harvested, and the references to their secrets. A message about a
- * credential never shows its source line, which may hold the secret that shouldn't have been there. */
+/* Accounts: whose resources are harvested, and the references to their secrets. What may be a secret is
+ * hidden from all messages before anything else is read. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/check.h"
 #include "common/config/config_read.h"
 #include "common/limits.h"
+#include "common/nearest.h"
+
+/* Everything but a well-formed reference may be, or hold, a secret. */
+static void hide_secret(struct yaml_file *file, const yaml_node *node)
+{
+    bool single = yaml_kind(node) == YAML_MAP && yaml_count(node) == 1;
+    if (!single) {
+        yaml_hide(file, node);
+        return;
+    }
+    struct bytes key = yaml_text(yaml_key(node, 0));
+    enum yaml_kind kind = yaml_kind(yaml_value(node, 0));
+    bool refers = ((bytes_is(key, "env") || bytes_is(key, "file")) && kind == YAML_SCALAR) ||
+                  (bytes_is(key, "exec") && kind == YAML_LIST);
+    if (!refers)
+        yaml_hide(file, yaml_value(node, 0));
+}
+
+void config_hide_secrets(struct yaml_file *file)
+{
+    const yaml_node *accounts = yaml_get(yaml_root(file), "accounts");
+    if (!accounts || yaml_kind(accounts) != YAML_LIST)
+        return;
+    for (uint32_t i = 0; i < yaml_count(accounts); i++) {
+        const yaml_node *credentials = yaml_get(yaml_item(accounts, i), "credentials");
+        if (credentials && yaml_kind(credentials) != YAML_MAP)
+            yaml_hide(file, credentials);
+        else if (credentials)
+            for (uint32_t k = 0; k < yaml_count(credentials); k++)
+                hide_secret(file, yaml_value(credentials, k));
+    }
+}
 
 static const char *absolute_path(struct config_reader *c, const char *path)
 {
@@ -17,8 +49,7 @@ static bool read_command(struct config_reader *c, const yaml_node *node, const c
 {
     struct config *config = c->config;
     if (yaml_kind(node) != YAML_LIST || !yaml_count(node)) {
-        yaml_error_secret(c->report, config->file, node,
-                          "'exec' needs a list: the program and its arguments");
+        yaml_error(c->report, config->file, node, "'exec' needs a list: the program and its arguments");
         return false;
     }
     uint32_t count = yaml_count(node);
@@ -27,7 +58,7 @@ static bool read_command(struct config_reader *c, const yaml_node *node, const c
         if (!yaml_read_text(c->report, config->file, yaml_item(node, i), &config->arena, &command[i]))
             return false;
     if (!*command[0]) {
-        yaml_error_secret(c->report, config->file, node, "the program's name is empty");
+        yaml_error(c->report, config->file, node, "the program's name is empty");
         return false;
     }
     if (strchr(command[0], '/'))
@@ -46,19 +77,25 @@ static bool read_reference(struct config_reader *c, const yaml_node *node, struc
     struct config *config = c->config;
     uint32_t kind = 0;
     if (yaml_kind(node) == YAML_SCALAR && !yaml_is_null(node)) {
-        yaml_error_secret(c->report, config->file, node,
-                          "credential '%s' is written out: refer to it with {env: NAME}, {file: PATH} or "
-                          "{exec: [PROGRAM, …]}, or say that it is meant with {plain: …}",
-                          out->name);
+        yaml_error(c->report, config->file, node,
+                   "credential '%s' is written out: refer to it with {env: NAME}, {file: PATH} or "
+                   "{exec: [PROGRAM, …]}, or say that it is meant with {plain: …}",
+                   out->name);
         return false;
     }
     bool single = yaml_kind(node) == YAML_MAP && yaml_count(node) == 1;
     while (single && kinds[kind] && !bytes_is(yaml_text(yaml_key(node, 0)), kinds[kind]))
         kind++;
-    if (!single || !kinds[kind]) {
-        yaml_error_secret(c->report, config->file, node,
-                          "credential '%s' must have exactly one of the keys env, file, exec and plain",
-                          out->name);
+    if (single && !kinds[kind]) {
+        struct bytes key = yaml_text(yaml_key(node, 0));
+        const char *nearest = nearest_word(key, kinds, CREDENTIAL_PLAIN + 1);
+        yaml_error(c->report, config->file, node, "unknown key '%.*s' of credential '%s': did you mean '%s'?",
+                   BYTES_ARG(key), out->name, nearest ? nearest : "env");
+        return false;
+    }
+    if (!single) {
+        yaml_error(c->report, config->file, node,
+                   "credential '%s' must have exactly one of the keys env, file, exec and plain", out->name);
         return false;
     }
     const yaml_node *value = yaml_value(node, 0);
@@ -67,8 +104,8 @@ static bool read_reference(struct config_reader *c, const yaml_node *node, struc
         return read_command(c, value, &out->command);
     if (yaml_kind(value) != YAML_SCALAR || yaml_is_null(value) ||
         (kind != CREDENTIAL_PLAIN && !yaml_text(value).len)) {
-        yaml_error_secret(c->report, config->file, value, "'%s' of credential '%s' needs a text", kinds[kind],
-                          out->name);
+        yaml_error(c->report, config->file, value, "'%s' of credential '%s' needs a text", kinds[kind],
+                   out->name);
         return false;
     }
     if (!yaml_read_text(c->report, config->file, value, &config->arena, &out->text))
@@ -82,7 +119,7 @@ static void read_credentials(struct config_reader *c, const yaml_node *node, str
 {
     struct config *config = c->config;
     if (yaml_kind(node) != YAML_MAP) {
-        yaml_error_secret(c->report, config->file, node, "'credentials' must be a map of names");
+        yaml_error(c->report, config->file, node, "'credentials' must be a map of names");
         return;
     }
     uint32_t count = yaml_count(node);
@@ -92,8 +129,8 @@ static void read_credentials(struct config_reader *c, const yaml_node *node, str
         struct credential *credential = &list[out->credential_count];
         *credential = (struct credential){.place = key};
         if (bytes_is(yaml_text(key), "aws"))
-            yaml_error_secret(c->report, config->file, key,
-                              "credentials 'aws' are not supported by this version yet");
+            yaml_error(c->report, config->file, key,
+                       "credentials 'aws' are not supported by this version yet");
         else if (config_read_name(c, key, &credential->name) &&
                  read_reference(c, yaml_value(node, i), credential))
             out->credential_count++;

@@ -42,7 +42,8 @@ bool config_read_name(struct config_reader *c, const yaml_node *node, const char
         clean = clean && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f;
     if (!clean || len > CONFIG_NAME_BYTES_MAX) {
         yaml_error(c->report, c->config->file, node,
-                   clean ? "this name is longer than %d bytes" : "a name of 1 to %d bytes is needed here",
+                   clean ? "this name is longer than %d bytes"
+                         : "a name of 1 to %d bytes without control characters is needed here",
                    CONFIG_NAME_BYTES_MAX);
         return false;
     }
@@ -185,6 +186,7 @@ struct config *config_open(const char *path, struct yaml_report *report)
     struct yaml_file *file = yaml_open(path, report);
     if (!file)
         return NULL;
+    config_hide_secrets(file);
     struct config *config = mem_zalloc(sizeof *config);
     *config = (struct config){
         .file = file,

@@ -10,6 +10,9 @@ struct config_reader {
     const char *folder; /* absolute, of the configuration file: for what is resolved later */
 };
 
+/* Hide all that may be a secret from messages; to be called first. */
+void config_hide_secrets(struct yaml_file *file);
+
 /* Read `accounts`, a list. */
 void config_read_accounts(struct config_reader *c, const yaml_node *node);
 

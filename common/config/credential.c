@@ -131,7 +131,7 @@ static void check_credential(const struct config *config, const struct credentia
             close(fd);
     }
     if (e.code)
-        yaml_warning_secret(report, config->file, c->place, "credential '%s': %s", c->name, e.text);
+        yaml_warning(report, config->file, c->place, "credential '%s': %s", c->name, e.text);
 }
 
 void config_check_credentials(const struct config *config, struct yaml_report *report)

@@ -118,6 +118,7 @@ void yaml_close(struct yaml_file *file)
 {
     if (!file)
         return;
+    free(file->hidden);
     arena_close(&file->arena);
     free(file);
 }

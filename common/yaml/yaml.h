@@ -41,11 +41,8 @@ void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_nod
     __attribute__((format(printf, 4, 5)));
 void yaml_warning(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* Without the source line, which may hold a secret. */
-void yaml_error_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-void yaml_warning_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* From now on messages show source lines only up to this node, "***" behind: it holds a secret. */
+void yaml_hide(struct yaml_file *file, const yaml_node *secret);
 unsigned yaml_line(const yaml_node *node);   /* from 1 */
 unsigned yaml_column(const yaml_node *node); /* from 1 */
 

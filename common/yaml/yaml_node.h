@@ -28,6 +28,8 @@ struct yaml_file {
     const char *name;
     struct bytes text;
     const yaml_node *root;
+    size_t *hidden; /* offsets of secrets, which messages don't show */
+    size_t hidden_count, hidden_cap;
 };
 
 /* Parse `file->text` into nodes. Null when it isn't YAML as we take it: then the report says why. */

@@ -1,10 +1,19 @@
 /* Messages: the sentence with its place, the source line, and a caret below it. A long line is cut
  * around the caret, and after YAML_MESSAGES_MAX messages the rest are only counted, so that a file can't
  * make a report much larger than itself. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/check.h"
 #include "common/yaml/yaml_node.h"
+
+struct yaml_source {
+    const char *name;
+    struct bytes text;
+    const size_t *hidden; /* offsets of secrets */
+    size_t hidden_count;
+};
 
 enum { SHOWN_BEFORE = 90, SHOWN_AFTER = 60 }; /* characters of a source line around the caret */
 
@@ -68,26 +77,36 @@ static size_t step(struct bytes text, size_t at, unsigned steps, bool forward)
     return at;
 }
 
-static void add_source(struct buffer *out, struct bytes text, struct yaml_place place)
+/* Where on this stretch of a line the first secret begins; `end` if there is none. */
+static size_t find_hidden(const struct yaml_source *source, size_t start, size_t end)
 {
+    for (size_t i = 0; i < source->hidden_count; i++)
+        if (source->hidden[i] >= start && source->hidden[i] < end)
+            end = source->hidden[i];
+    return end;
+}
+
+static void add_source(struct buffer *out, const struct yaml_source *source, struct yaml_place place)
+{
+    struct bytes text = source->text;
     size_t caret = place.offset < text.len ? place.offset : text.len;
     size_t start = step(text, caret, SHOWN_BEFORE, false);
     size_t end = step(text, caret, SHOWN_AFTER, true);
+    size_t shown = find_hidden(source, step(text, caret, UINT_MAX, false), end);
     bool cut_front = start > 0 && !is_break(text.data[start - 1]);
     bool cut_back = end < text.len && !is_break(text.data[end]);
 
     buffer_printf(out, "%5u | %s", place.line, cut_front ? "…" : "");
-    for (size_t i = start; i < end; i++) /* other control characters don't get past yaml_open_text */
+    for (size_t i = start; i < shown; i++) /* other control characters don't get past yaml_open_text */
         buffer_add_char(out, text.data[i]);
-    buffer_printf(out, "%s\n      | %s", cut_back ? "…" : "", cut_front ? " " : "");
+    buffer_printf(out, "%s\n      | %s", shown < end ? "***" : cut_back ? "…" : "", cut_front ? " " : "");
     for (size_t i = start; i < caret; i++)
         if (!is_continuation(text.data[i]))
             buffer_add_char(out, text.data[i] == '\t' ? '\t' : ' ');
     buffer_add_text(out, "^\n");
 }
 
-/* `text` is the source; empty: the source line is not to be shown. */
-static void add_message(struct yaml_report *r, const char *severity, const char *name, struct bytes text,
+static void add_message(struct yaml_report *r, const char *severity, const struct yaml_source *source,
                         struct yaml_place place, const char *format, va_list args)
 {
     unsigned before = r->errors + r->warnings;
@@ -104,12 +123,12 @@ static void add_message(struct yaml_report *r, const char *severity, const char 
     struct error clean;
     vsnprintf(sentence, sizeof sentence, format, args);
     error_set(&clean, ERR_CONFIG, "%s", sentence);
-    buffer_add_text(&r->text, name);
+    buffer_add_text(&r->text, source->name);
     if (place.line)
         buffer_printf(&r->text, ":%u:%u", place.line, place.column);
     buffer_printf(&r->text, ": %s: %s\n", severity, clean.text);
-    if (place.line && text.len)
-        add_source(&r->text, text, place);
+    if (place.line)
+        add_source(&r->text, source, place);
 }
 
 void yaml_report_error(struct yaml_report *r, const char *name, struct bytes text, struct yaml_place place,
@@ -117,38 +136,35 @@ void yaml_report_error(struct yaml_report *r, const char *name, struct bytes tex
 {
     va_list args;
     va_start(args, format);
-    add_message(r, "error", name, text, place, format, args);
+    add_message(r, "error", &(struct yaml_source){.name = name, .text = text}, place, format, args);
     va_end(args);
 }
-
-#define REPORT(severity, source)                                                                             \
-    do {                                                                                                     \
-        va_list args;                                                                                        \
-        va_start(args, format);                                                                              \
-        add_message(r, severity, f->name, source, at ? at->place : (struct yaml_place){0}, format, args);    \
-        va_end(args);                                                                                        \
-    } while (0)
 
 void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,
                 ...)
 {
-    REPORT("error", f->text);
+    va_list args;
+    va_start(args, format);
+    add_message(r, "error", &(struct yaml_source){f->name, f->text, f->hidden, f->hidden_count},
+                at ? at->place : (struct yaml_place){0}, format, args);
+    va_end(args);
 }
 
 void yaml_warning(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,
                   ...)
 {
-    REPORT("warning", f->text);
+    va_list args;
+    va_start(args, format);
+    add_message(r, "warning", &(struct yaml_source){f->name, f->text, f->hidden, f->hidden_count},
+                at ? at->place : (struct yaml_place){0}, format, args);
+    va_end(args);
 }
 
-void yaml_error_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at,
-                       const char *format, ...)
+void yaml_hide(struct yaml_file *file, const yaml_node *secret)
 {
-    REPORT("error", BYTES(""));
-}
-
-void yaml_warning_secret(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at,
-                         const char *format, ...)
-{
-    REPORT("warning", BYTES(""));
+    if (file->hidden_count == file->hidden_cap) {
+        file->hidden_cap = file->hidden_cap ? file->hidden_cap * 2 : 16;
+        file->hidden = mem_resize(file->hidden, file->hidden_cap * sizeof *file->hidden);
+    }
+    file->hidden[file->hidden_count++] = secret->place.offset;
 }

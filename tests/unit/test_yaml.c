@@ -75,7 +75,8 @@ static void a_message_shows_its_place(void **state)
     assert_true(yaml_check_keys(&lab.report, lab.file, yaml_root(lab.file), known));
     yaml_warning(&lab.report, lab.file, yaml_key(yaml_get(yaml_root(lab.file), "pages"), 0), "look\nhere");
     yaml_error(&lab.report, lab.file, NULL, "as a whole");
-    yaml_error_secret(&lab.report, lab.file, yaml_root(lab.file), "not shown");
+    yaml_hide(lab.file, yaml_get(yaml_get(yaml_root(lab.file), "pages"), "ü"));
+    yaml_error(&lab.report, lab.file, yaml_key(yaml_root(lab.file), 1), "secret");
     assert_string_equal(buffer_text(&lab.report.text),
                         "f.yaml:2:1: error: unknown key 'pages': did you mean 'page'?\n"
                         "    2 | pages:\t{ü: 1}\n"
@@ -84,7 +85,9 @@ static void a_message_shows_its_place(void **state)
                         "    2 | pages:\t{ü: 1}\n"
                         "      |       \t ^\n"
                         "f.yaml: error: as a whole\n"
-                        "f.yaml:1:1: error: not shown\n");
+                        "f.yaml:2:1: error: secret\n"
+                        "    2 | pages:\t{ü: ***\n"
+                        "      | ^\n");
     assert_int_equal(lab.report.errors, 3);
     assert_int_equal(lab.report.warnings, 1);
     lab_close(&lab);

@@ -71,7 +71,6 @@ static bool has_credential(const struct config_account *account, const char *nam
     return false;
 }
 
-/* A message at a credential shows no source line: the secret may stand in it. */
 static void check_credentials(const struct checker *c, const struct config_account *account,
                               const struct provider *provider)
 {
@@ -83,9 +82,8 @@ static void check_credentials(const struct checker *c, const struct config_accou
                        provider->path);
     for (uint32_t i = 0; i < account->credential_count; i++)
         if (!is_listed(account->credentials[i].name, provider->credentials))
-            yaml_warning_secret(c->report, c->config->file, account->credentials[i].place,
-                                "credential '%s' is not used by %s", account->credentials[i].name,
-                                provider->path);
+            yaml_warning(c->report, c->config->file, account->credentials[i].place,
+                         "credential '%s' is not used by %s", account->credentials[i].name, provider->path);
 }
 
 static const yaml_node *find_key(const yaml_node *map, struct bytes name)
