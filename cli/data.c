@@ -1,0 +1,127 @@
+#include "cli/data.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/say.h"
+#include "common/check.h"
+#include "common/limits.h"
+#include "worker/provider/check.h"
+
+/* --- configuration and provider files --- */
+
+static void say_report(struct yaml_report *report)
+{
+    say_text(buffer_bytes(&report->text));
+    yaml_report_close(report);
+}
+
+static bool open_providers(struct setup *setup, struct yaml_report *report)
+{
+    const struct config *config = setup->config;
+    setup->providers = mem_zalloc((config->provider_count + (size_t)1) * sizeof *setup->providers);
+    for (uint32_t i = 0; i < config->provider_count; i++)
+        setup->providers[i] = provider_open(config->providers[i], report);
+    return provider_check_accounts(config, setup->providers, config->provider_count, report) == 0;
+}
+
+int setup_open(const char *path, struct setup *setup)
+{
+    struct yaml_report report = {0};
+    *setup = (struct setup){0};
+    if (!path) {
+        say("give the configuration: -c FILE%s",
+            access("garner.yaml", R_OK) == 0 ? " (there is a garner.yaml here: -c garner.yaml)" : "");
+        return EXIT_USAGE;
+    }
+    setup->config = config_open(path, &report);
+    bool sound = setup->config && open_providers(setup, &report);
+    if (setup->config)
+        config_check_credentials(setup->config, &report);
+    unsigned errors = report.errors;
+    say_report(&report);
+    if (sound && !errors)
+        return 0;
+    say("%u error%s in %s or its provider files: nothing was done", errors, errors == 1 ? "" : "s", path);
+    setup_close(setup);
+    return EXIT_USAGE;
+}
+
+void setup_close(struct setup *setup)
+{
+    for (uint32_t i = 0; setup->providers && i < setup->config->provider_count; i++)
+        provider_close(setup->providers[i]);
+    free(setup->providers);
+    config_close(setup->config);
+    *setup = (struct setup){0};
+}
+
+/* --- the data folder --- */
+
+static char *configured_path(const char *file, int *exit_code)
+{
+    struct yaml_report report = {0};
+    struct config *config = config_open(file, &report);
+    char *path = NULL;
+    if (config && !report.errors) {
+        path = mem_strdup(config->data);
+    } else {
+        say_report(&report);
+        say("%s can't be read: correct it, or name the data folder with --data DIR", file);
+        *exit_code = EXIT_USAGE;
+    }
+    yaml_report_close(&report);
+    config_close(config);
+    return path;
+}
+
+char *data_path(const struct options *options, int *exit_code)
+{
+    const char *at = options->at ? options->at : getenv("GARNER_AT");
+    if (options->data)
+        return mem_strdup(options->data);
+    if (options->config && !options->at)
+        return configured_path(options->config, exit_code);
+    if (at && *at) {
+        say("no connection to %s: this version reads a data folder only: give --data DIR", at);
+        *exit_code = EXIT_NO_CONNECTION;
+    } else {
+        say("which data? Give its folder with --data DIR, or the configuration that names it with -c FILE");
+        *exit_code = EXIT_USAGE;
+    }
+    return NULL;
+}
+
+int data_open(const struct options *options, struct folder *folder)
+{
+    struct error e;
+    int exit_code = 0;
+    char *path = data_path(options, &exit_code);
+    if (path && folder_open_read(folder, path, &e))
+        exit_code = say_error(&e);
+    free(path);
+    return exit_code;
+}
+
+/* folder_open makes a folder that isn't there, and wants to be told its shard count. */
+int data_open_to_write(const struct options *options, struct folder *folder)
+{
+    struct error e;
+    int exit_code = 0;
+    char *path = data_path(options, &exit_code);
+    if (!path)
+        return exit_code;
+    int r = folder_open_read(folder, path, &e);
+    if (!r) {
+        uint32_t shards = folder->shards;
+        uint64_t map_max = LIMIT_MAPS_BYTES / shards; /* LMDB keeps to the file's own size if that is larger */
+        folder_close(folder);
+        r = folder_open(folder, path, shards, LIMIT_MAP_BYTES_DEFAULT < map_max ? LIMIT_MAP_BYTES_DEFAULT : map_max,
+                        &e);
+    }
+    if (r)
+        exit_code = say_error(&e);
+    free(path);
+    return exit_code;
+}

@@ -1,0 +1,128 @@
+/* garner: one program, a verb each. Here a verb is found; verb_*.c does what it says. */
+#include <argp.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli/say.h"
+#include "cli/verbs.h"
+#include "common/bytes.h"
+#include "common/nearest.h"
+
+const char *argp_program_version = "garner " GARNER_VERSION;
+
+static const struct verb *const verbs[] = {
+    &verb_run,     &verb_validate, &verb_feed,    &verb_list,   &verb_get,
+    &verb_history, &verb_receipts, &verb_confirm, &verb_verify,
+};
+enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
+
+/* In the contract, and not here yet. */
+static const char *const later[] = {
+    "status", "harvest", "quarantine", "workers", "shards", "where",  "explain", "rebalance", "apply",    "move",   "pin",
+    "unpin",  "cordon",  "drain",      "undrain", "cancel", "pause",  "resume",  "accounts",  "recover",
+};
+
+static void print_help(void)
+{
+    printf("Usage: garner COMMAND [OPTION...]\n\n"
+           "Garner harvests the resources of cloud accounts through the providers' APIs, keeps a copy, and tells\n"
+           "what changed.\n\n"
+           "Commands:\n");
+    for (int i = 0; i < VERB_COUNT; i++)
+        printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+    printf("\nOptions:\n"
+           "  --help     this, or with a command what it does, its options and examples\n"
+           "  --version  the version\n\n"
+           "First steps:\n"
+           "  garner validate -c garner.yaml         is the configuration right?\n"
+           "  garner run -c garner.yaml --once       harvest everything once\n"
+           "  garner feed -c garner.yaml --no-follow what changed\n\n"
+           "Exit codes: 0 all complete; 1 something is incomplete, failed or held back; 2 usage or\n"
+           "configuration; 3 no connection.\n");
+}
+
+static int say_unknown(const char *word)
+{
+    const char *names[VERB_COUNT];
+    for (int i = 0; i < VERB_COUNT; i++)
+        names[i] = verbs[i]->name;
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(word, later[i]) == 0) {
+            say("`garner %s` comes in a later version: this is %s; `garner --help` lists what there is", word,
+                GARNER_VERSION);
+            return EXIT_USAGE;
+        }
+    const char *nearest = nearest_word(bytes_of(word), names, VERB_COUNT);
+    if (nearest)
+        say("unknown command '%s': did you mean '%s'?", word, nearest);
+    else
+        say("unknown command '%s': `garner --help` lists what there is", word);
+    return EXIT_USAGE;
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+    char name[64];
+    struct options options;
+    snprintf(name, sizeof name, "garner %s", verb->name);
+    say_name(name);
+    argv[0] = name;
+    options_parse(verb, argc, argv, &options);
+    return verb->run(&options);
+}
+
+static int run_word(int argc, char **argv)
+{
+    for (int i = 0; i < VERB_COUNT; i++)
+        if (strcmp(argv[0], verbs[i]->name) == 0)
+            return run_verb(verbs[i], argc, argv);
+    if (argv[0][0] == '-') {
+        say("the command comes first, its options after it: garner COMMAND %s …; `garner --help` lists the commands",
+            argv[0]);
+        return EXIT_USAGE;
+    }
+    return say_unknown(argv[0]);
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+/* Each shard's store holds two descriptors; the soft limit is often 1024. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char help[] = "--help";
+    setlocale(LC_CTYPE, "C.UTF-8"); /* for the widths of characters */
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
+    if (argc < 2) {
+        say("which command? `garner --help` lists them");
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "help") == 0 && argc > 2) {
+        char *words[] = {argv[2], help, NULL};
+        return run_word(2, words);
+    }
+    if (is_one_of(argv[1], "--help", "-h", "help") || strcmp(argv[1], "-?") == 0) {
+        print_help();
+        return EXIT_COMPLETE;
+    }
+    if (is_one_of(argv[1], "--version", "-V", "version")) {
+        printf("%s\n", argp_program_version);
+        return EXIT_COMPLETE;
+    }
+    return run_word(argc - 1, argv + 1);
+}

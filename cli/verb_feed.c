@@ -1,0 +1,199 @@
+/* feed: rounds of reading and printing.
+ *
+ *   SEEK --> ROUND --printed, more there--> ROUND
+ *              |  ^
+ *       all read  | changes came, or a second passed (bookmark)
+ *              v  |
+ *             WAIT --stop, reader gone--> END
+ *
+ * The stores are looked at every POLL_MS: the writer is another process, and nothing tells us. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/data.h"
+#include "cli/feed_filter.h"
+#include "cli/feed_print.h"
+#include "cli/feed_source.h"
+#include "cli/say.h"
+#include "cli/stop.h"
+#include "cli/verbs.h"
+#include "common/clock.h"
+#include "common/nearest.h"
+
+enum { POLL_MS = 250, BOOKMARK_MS = 1000, ROUND_CHANGES = 10000 };
+
+struct feed {
+    struct feed_source source;
+    struct feed_filter filter;
+    struct feed_printer out;
+    struct arena arena;
+    bool follow;
+    uint64_t limit, printed;
+    uint64_t taken, passed; /* in this round */
+    bool bookmarked; /* nothing came since the last bookmark */
+    int64_t bookmark_ms;
+};
+
+/* --- what is asked for --- */
+
+static int read_format(const struct options *options, bool *json, struct error *e)
+{
+    static const char *const formats[] = {"table", "ndjson"};
+    struct printer probe;
+    printer_open(&probe);
+    *json = options->json || !probe.terminal;
+    if (!options->format)
+        return 0;
+    *json = strcmp(options->format, "ndjson") == 0;
+    if (*json || (strcmp(options->format, "table") == 0 && !options->json))
+        return 0;
+    if (options->json)
+        return error_set(e, ERR_USAGE, "--json and --format %s contradict each other: leave one out", options->format);
+    const char *nearest = nearest_word(bytes_of(options->format), formats, 2);
+    return error_set(e, ERR_USAGE, "--format '%s': %s%s%s", options->format, nearest ? "did you mean '" : "",
+                     nearest ? nearest : "there are table and ndjson", nearest ? "'?" : "");
+}
+
+static int read_limit(struct feed *feed, const char *text, struct error *e)
+{
+    feed->limit = UINT64_MAX;
+    if (text && !bytes_to_u64(bytes_of(text), &feed->limit))
+        return error_set(e, ERR_USAGE, "--limit '%s': a whole number is needed", text);
+    return 0;
+}
+
+static int seek(struct feed *feed, const char *from, struct error *e)
+{
+    struct cursor cursor;
+    if (!from || strcmp(from, "oldest") == 0)
+        return 0;
+    if (strcmp(from, "now") == 0)
+        return feed_source_seek_now(&feed->source, e);
+    int r = cursor_from_text(&feed->arena, bytes_of(from), &cursor, e);
+    if (r)
+        return error_at(e, "--from");
+    return feed_source_seek(&feed->source, &cursor, e);
+}
+
+/* --- rounds --- */
+
+static int take(struct feed *feed, const struct change *change, struct error *e)
+{
+    bool passes;
+    int r = feed_filter_passes(&feed->filter, change, &feed->arena, &passes, e);
+    arena_reset(&feed->arena);
+    feed->taken++;
+    feed->bookmarked = false;
+    if (r || !passes)
+        return r;
+    feed->printed++;
+    feed->passed++;
+    return feed_printer_add(&feed->out, change, e);
+}
+
+static int read_round(struct feed *feed, struct error *e)
+{
+    const struct change *change = NULL;
+    feed->taken = feed->passed = 0;
+    int r = feed_source_begin(&feed->source, e);
+    while (!r && feed->printed < feed->limit && feed->taken < ROUND_CHANGES && !printer_full(&feed->out.printer)) {
+        r = feed_source_next(&feed->source, &change, e);
+        if (r || !change)
+            break;
+        r = take(feed, change, e);
+    }
+    feed_source_end(&feed->source);
+    return r;
+}
+
+static bool bookmark_is_due(const struct feed *feed)
+{
+    return feed->passed || clock_steady_ms() - feed->bookmark_ms >= BOOKMARK_MS;
+}
+
+static void bookmark(struct feed *feed)
+{
+    struct cursor cursor;
+    feed_source_cursor(&feed->source, &feed->arena, &cursor);
+    feed_printer_bookmark(&feed->out, &cursor);
+    arena_reset(&feed->arena);
+    feed->bookmarked = true;
+    feed->bookmark_ms = clock_steady_ms();
+}
+
+/* After an error, too, the last line says how far we came. */
+static int print_feed(struct feed *feed, struct error *e)
+{
+    bool on = feed->printed < feed->limit;
+    int r = 0;
+    feed->bookmark_ms = clock_steady_ms();
+    while (on && !r) {
+        r = read_round(feed, e);
+        if (bookmark_is_due(feed))
+            bookmark(feed);
+        on = feed_printer_flush(&feed->out) && feed->printed < feed->limit && !stop_asked();
+        if (on && !feed->taken) /* else there may be more already */
+            on = feed->follow && stop_wait(POLL_MS);
+    }
+    if (!feed->bookmarked)
+        bookmark(feed);
+    return r;
+}
+
+static int feed_data(struct folder *folder, const struct options *options)
+{
+    struct feed feed = {.follow = !options->no_follow};
+    struct error e;
+    bool json = false;
+    int exit_code = 0, printed = 0;
+    feed_source_open(&feed.source, folder);
+    int r = feed_filter_open(&feed.filter, options, &e);
+    if (!r)
+        r = read_format(options, &json, &e);
+    if (!r)
+        r = read_limit(&feed, options->limit, &e);
+    if (!r)
+        r = seek(&feed, options->from, &e);
+    if (!r)
+        exit_code = select_check_lenient(folder, &feed.filter.selection);
+    if (!r && !exit_code) {
+        stop_listen();
+        feed_printer_open(&feed.out, json, false);
+        r = print_feed(&feed, &e);
+        printed = feed_printer_close(&feed.out);
+    }
+    if (r)
+        exit_code = say_error(&e);
+    feed_filter_close(&feed.filter);
+    feed_source_close(&feed.source);
+    arena_close(&feed.arena);
+    return exit_code ? exit_code : printed;
+}
+
+static int run(const struct options *options)
+{
+    struct folder folder;
+    int exit_code = data_open(options, &folder);
+    if (exit_code)
+        return exit_code;
+    exit_code = feed_data(&folder, options);
+    folder_close(&folder);
+    return exit_code;
+}
+
+const struct verb verb_feed = {
+    .name = "feed",
+    .summary = "print the changes, and follow them",
+    .operands = "",
+    .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_ACCOUNT | OPTION_TYPE | OPTION_FEED,
+    .about = "Print what changed: resources that were created, updated or deleted, and collections that became "
+             "unreachable, recovered and so on. Goes on printing as changes come, until Ctrl-C.",
+    .examples = "Examples:\n"
+                "  garner feed --data ./data                      all that is kept, then what comes\n"
+                "  garner feed --data ./data --from now --type docker.tag --op deleted\n"
+                "  garner feed --data ./data --no-follow --format table\n"
+                "  garner feed --data ./data --touches /ipPermissions --no-initial\n\n"
+                "As NDJSON every batch is followed by a bookmark. Store its cursor together with what you made of "
+                "the changes: `--from CURSOR` goes on exactly there. docs/cli.md explains each key.",
+    .run = run,
+};
