@@ -48,7 +48,7 @@ static int is_collections_id(struct store *store, void *context, struct bytes va
     struct arena arena = {0};
     struct buffer key = {0};
     struct collection_record record;
-    uint32_t id;
+    uint32_t id = 0;
     int r = id_of(value, &id, e);
     if (!r)
         r = store_collection_by_id(store, id, &arena, &record, e);

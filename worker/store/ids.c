@@ -23,7 +23,7 @@ static int is_ids_row(struct store *store, void *context, struct bytes value, st
 {
     const struct wanted *wanted = context;
     struct document document;
-    uint32_t row;
+    uint32_t row = 0;
     int r = row_of(value, &row, e);
     if (!r)
         r = store_document(store, wanted->collection, row, &document, e);

@@ -1,0 +1,75 @@
+/* A store with one of everything, for the tests of verify. Include after cmocka. */
+#ifndef GARNER_TESTS_VERIFY_LAB_H
+#define GARNER_TESTS_VERIFY_LAB_H
+
+#include "tests/unit/test_store_lab.h"
+
+static inline void verify_put(struct lab *lab, enum table table, struct key key, const char *value,
+                              size_t len)
+{
+    LAB_OK(lab, table_put(lab->store, table, key_bytes(&key), (struct bytes){value, len}, 0, &lab->e));
+}
+
+static inline void verify_put_span(struct lab *lab, uint32_t row, uint32_t following)
+{
+    char value[SPAN_BYTES] = {0};
+    be32_put(value, 100);
+    be32_put(value + 20, following);
+    verify_put(lab, TABLE_SPANS, key_row(1, row), value, sizeof value);
+}
+
+static inline void verify_put_page(struct lab *lab, uint32_t page, uint32_t a, uint32_t b)
+{
+    char value[PAGE_HEAD_BYTES + 8] = {0};
+    be32_put(value, 100);
+    be32_put(value + PAGE_HEAD_BYTES, a);
+    be32_put(value + PAGE_HEAD_BYTES + 4, b);
+    verify_put(lab, TABLE_PAGES, key_row(1, page), value, sizeof value);
+}
+
+static inline void verify_put_missing(struct lab *lab, uint32_t row, uint64_t harvest)
+{
+    struct missing missing = {.since_ms = 7, .harvests = {harvest}, .count = 1};
+    LAB_OK(lab, store_missing_put(lab->store, 1, row, &missing, &lab->e));
+}
+
+/* Rows 0 to 4: "a" updated, "b" deleted, "c", a long id, "e"; a second collection; then a status. */
+static inline void verify_fill(struct lab *lab)
+{
+    static const struct bytes unordered = {"/tags", 5}, ignore = {"/seen/*/at", 10};
+    char id[600];
+    uint32_t row;
+    memset(id, 'l', sizeof id);
+    lab->record = lab_record("aws.ec2.snapshot");
+    lab->record.unordered = &unordered;
+    lab->record.ignore = &ignore;
+    lab->record.unordered_count = lab->record.ignore_count = 1;
+    LAB_OK(lab, store_write(lab->store, &lab->e));
+    lab_put(lab);
+    lab_create(lab, "a", "{\"x\":1,\"tags\":[\"q\",\"p\"]}");
+    lab_create(lab, "b", "{\"x\":2}");
+    lab_create(lab, "c", "{\"x\":[3,4.5,\"six\",null,true]}");
+    LAB_OK(lab, lab_try(lab, CHANGE_CREATED, (struct bytes){id, sizeof id}, "{\"long\":true}", &row));
+    lab_create(lab, "e", "{}");
+    lab_receipt(lab, true);
+    lab_receipt(lab, false);
+    verify_put_span(lab, 0, 1);
+    verify_put_span(lab, 1, SPAN_LAST);
+    verify_put_page(lab, 0, 0, 2);
+    verify_put_page(lab, 1, 1, 3);
+    verify_put_page(lab, 2, 2, 4);
+    verify_put_missing(lab, 1, 1);
+    verify_put_missing(lab, 2, 2);
+    lab_update(lab, 0, "{\"x\":9,\"tags\":[\"q\",\"p\"]}");
+    lab_delete(lab, 1);
+    lab_put(lab);
+    struct collection_record first = lab->record;
+    lab_collection(lab, "aws.ec2.volume");
+    lab_create(lab, "v", "{\"volume\":true}");
+    lab_put(lab);
+    lab->record = first;
+    lab_status(lab, STATUS_LISTED, false);
+    lab_commit(lab);
+}
+
+#endif
