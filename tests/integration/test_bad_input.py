@@ -117,7 +117,7 @@ def test_refused(bad):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     bad.at(f"http://127.0.0.1:{port}")
-    bad.gets(rf"127\.0\.0\.1.*(refused|connect)")
+    bad.gets("refused|connect").said(rf"127\.0\.0\.1:{port}")
 
 
 def test_unknown_name(bad):
@@ -322,11 +322,11 @@ def test_json_lines_cut_at_a_line_without_a_length_delete_nothing(lab, server):
 # --- sizes ---
 
 def test_a_gzip_bomb(bad):
-    bomb = gzip_bomb(2000)
-    assert len(bomb) < 3 * MEBIBYTE
+    bomb = gzip_bomb(500)
+    assert len(bomb) < MEBIBYTE
     bad.page(2, Answer(bomb, encoding="gzip"))
     run = bad.gets("limit|64 MiB|too large|bytes", 2)
-    assert run.rss_kb < 1500 * 1024, f"{run.rss_kb} kB of memory"
+    assert run.rss_kb < 1000 * 1024, f"{run.rss_kb} kB of memory"
 
 
 def test_a_body_beyond_the_limit(bad):
