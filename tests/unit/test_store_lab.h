@@ -246,4 +246,26 @@ static inline const char *lab_change(struct lab *lab, uint64_t seq)
     return copy;
 }
 
+/* {"x":"yyy…"} */
+static inline char *lab_filler(struct lab *lab, size_t len)
+{
+    char *json = arena_alloc(&lab->arena, len + 16);
+    memcpy(json, "{\"x\":\"", 6);
+    memset(json + 6, 'y', len);
+    memcpy(json + 6 + len, "\"}", 3);
+    return json;
+}
+
+/* Opens the file at `path` beside what is open, and closes it. */
+static inline int lab_try_open(struct lab *lab, uint32_t shard, bool read_only)
+{
+    struct store_options options = {
+        .path = lab->path, .shard = shard, .map_size = lab->map_size, .read_only = read_only};
+    struct store *store = NULL;
+    int r = store_open(&options, &store, &lab->e);
+    assert_int_equal(store == NULL, r != 0);
+    store_close(store);
+    return r;
+}
+
 #endif

@@ -41,6 +41,12 @@ int store_fault(const struct store *store, int lmdb, const char *doing, struct e
         return error_set(e, ERR_FULL,
                          "shard %" PRIu32 ": the disk of %s is full: free some space and start again", shard,
                          store->path);
+    case EFBIG:
+        return error_set(e, ERR_FULL,
+                         "shard %" PRIu32
+                         ": %s may not grow: raise the process's file size limit (ulimit -f) and "
+                         "start again",
+                         shard, store->path);
     case EIO:
         return error_set(e, ERR_FULL,
                          "shard %" PRIu32
