@@ -108,6 +108,10 @@ static void add_source(struct buffer *out, const struct yaml_source *source, str
 
 static void add_message(struct yaml_report *r, const char *severity, const struct yaml_source *source,
                         struct yaml_place place, const char *format, va_list args)
+    __attribute__((format(printf, 5, 0)));
+
+static void add_message(struct yaml_report *r, const char *severity, const struct yaml_source *source,
+                        struct yaml_place place, const char *format, va_list args)
 {
     unsigned before = r->errors + r->warnings;
     if (*severity == 'e')
