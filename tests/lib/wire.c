@@ -173,8 +173,9 @@ static bool start_listening(struct wire *wire)
     socklen_t len = sizeof at;
     wire->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     wire->stop = eventfd(0, EFD_CLOEXEC);
-    if (wire->listener < 0 || wire->stop < 0 || bind(wire->listener, (const struct sockaddr *)&at, sizeof at) ||
-        listen(wire->listener, 512) || getsockname(wire->listener, (struct sockaddr *)&at, &len))
+    if (wire->listener < 0 || wire->stop < 0 ||
+        bind(wire->listener, (const struct sockaddr *)&at, sizeof at) || listen(wire->listener, 512) ||
+        getsockname(wire->listener, (struct sockaddr *)&at, &len))
         return false;
     wire->port = ntohs(at.sin_port);
     return true;
@@ -186,7 +187,8 @@ struct wire *wire_open(bool tls)
     CHECK(pthread_mutex_init(&wire->mutex, NULL) == 0);
     bool good = start_listening(wire);
     if (good && tls) {
-        snprintf(wire->certificate, sizeof wire->certificate, "/tmp/wire-%d-%u.pem", (int)getpid(), wire->port);
+        snprintf(wire->certificate, sizeof wire->certificate, "/tmp/wire-%d-%u.pem", (int)getpid(),
+                 wire->port);
         wire->tls = wire_tls_open(wire->certificate);
         good = wire->tls != NULL;
     }
@@ -264,7 +266,8 @@ void wire_answers(struct wire *wire, const char *text, enum wire_then then)
     wire_answers_bytes(wire, text, strlen(text), then);
 }
 
-void wire_answers_slowly(struct wire *wire, const char *text, size_t piece, unsigned pause_ms, enum wire_then then)
+void wire_answers_slowly(struct wire *wire, const char *text, size_t piece, unsigned pause_ms,
+                         enum wire_then then)
 {
     struct script script = {.piece = piece, .pause_ms = pause_ms, .then = then};
     buffer_add_text(&script.bytes, text);

@@ -32,7 +32,8 @@ const char *wire_url(struct wire *wire, const char *path);
 void wire_answers(struct wire *wire, const char *text, enum wire_then then);
 void wire_answers_bytes(struct wire *wire, const void *data, size_t len, enum wire_then then);
 /* In pieces of `piece` bytes, with a pause between them. */
-void wire_answers_slowly(struct wire *wire, const char *text, size_t piece, unsigned pause_ms, enum wire_then then);
+void wire_answers_slowly(struct wire *wire, const char *text, size_t piece, unsigned pause_ms,
+                         enum wire_then then);
 
 /* The n-th request (from 0) as it came, head and body; "" if there was none. Lives as long as the wire. */
 const char *wire_request(struct wire *wire, size_t n);

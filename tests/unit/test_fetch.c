@@ -101,7 +101,8 @@ static void delimited_says_whether_a_cut_is_seen(void **state)
         bool delimited;
     } cases[] = {
         {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "{}", true},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nX: trailer\r\n\r\n", "{}", true},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nX: trailer\r\n\r\n",
+         "{}", true},
         {"HTTP/1.1 204 No Content\r\n\r\n", "", true},
         {"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", "", true},
         {"HTTP/1.1 200 OK\r\n\r\n{}", "{}", false},
@@ -138,7 +139,8 @@ static void redirect_is_followed_at_home(void **state)
     struct pair header = {BYTES("Authorization"), BYTES("Bearer t")};
     struct request request = {
         .method = "GET", .url = wire_url(lab->wire, "/old?x=1"), .headers = {&header, 1, 1}};
-    wire_answers(lab->wire, "HTTP/1.1 302 Found\r\nLocation: /new?y=2\r\nContent-Length: 3\r\n\r\nold", WIRE_KEEP);
+    wire_answers(lab->wire, "HTTP/1.1 302 Found\r\nLocation: /new?y=2\r\nContent-Length: 3\r\n\r\nold",
+                 WIRE_KEEP);
     wire_answers(lab->wire, OK_JSON, WIRE_KEEP);
     lab_send(lab, &request, NULL);
     assert_int_equal(lab->status, 200);
@@ -227,7 +229,8 @@ static void go_on(void *context, const struct fetch_result *result)
 static void callback_may_send(void **state)
 {
     struct lab *lab = *state;
-    struct chain chain = {.lab = lab, .request = {.method = "GET", .url = wire_url(lab->wire, "/")}, .left = 20};
+    struct chain chain = {
+        .lab = lab, .request = {.method = "GET", .url = wire_url(lab->wire, "/")}, .left = 20};
     for (int i = 0; i < 20; i++)
         wire_answers(lab->wire, OK_JSON, WIRE_KEEP);
     fetch_send(lab->fetch, &chain.request, NULL, &chain, go_on);

@@ -100,7 +100,7 @@ static void child_starts_clean(void **state)
     const char *ignored = strstr(buffer_text(&lab->body), "SigIgn:\t");
     assert_non_null(ignored);
     assert_int_equal(strtoull(ignored + 8, NULL, 16) & 0x7fffffff, 0); /* 32 and 33 are glibc's own */
-    assert_has(buffer_text(&lab->body), "\n4\n"); /* the three, and ls's own */
+    assert_has(buffer_text(&lab->body), "\n4\n");                      /* the three, and ls's own */
 }
 
 static void count_results(void *context, const struct fetch_result *result)

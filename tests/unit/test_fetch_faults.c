@@ -76,8 +76,9 @@ static void other_protocols_are_named(void **state)
 /* --- Compression --- */
 
 /* {"a":1} */
-static const unsigned char small_gzip[] = {0x1f, 0x8b, 8,    0,    0,    0,    0, 0, 2,    3,    0xab, 0x56, 0x4a, 0x54,
-                                           0xb2, 0x32, 0xac, 0x05, 0x00, 0xaf, 0xac, 0x1b, 0x56, 7,    0,    0,    0};
+static const unsigned char small_gzip[] = {0x1f, 0x8b, 8,    0,    0,    0,    0,    0,    2,
+                                           3,    0xab, 0x56, 0x4a, 0x54, 0xb2, 0x32, 0xac, 0x05,
+                                           0x00, 0xaf, 0xac, 0x1b, 0x56, 7,    0,    0,    0};
 
 static void hear_gzip(struct lab *lab, const unsigned char *data, size_t len)
 {
@@ -274,7 +275,8 @@ static void slow_answer_comes_to_an_end(void **state)
     struct lab *lab = *state;
     struct fetch_options options = {.silence_ms = 350, .transfer_ms = 500};
     lab_reopen(lab, &options);
-    wire_answers_slowly(lab->wire, "HTTP/1.1 200 OK\r\n\r\n0123456789012345678901234567890123456789", 1, 10, WIRE_STALL);
+    wire_answers_slowly(lab->wire, "HTTP/1.1 200 OK\r\n\r\n0123456789012345678901234567890123456789", 1, 10,
+                        WIRE_STALL);
     lab_get(lab, wire_url(lab->wire, "/"));
     assert_error(lab, ERR_TRANSFER, "wasn't complete after 0.5 s");
 }

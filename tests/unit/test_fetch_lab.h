@@ -109,8 +109,8 @@ static inline void lab_hear(struct lab *lab, const char *text, enum wire_then th
         assert_non_null(strstr((lab)->error, text));                                                         \
     } while (0)
 
-#define assert_body(lab, text) assert_string_equal(buffer_text(&(lab)->body), text)
-#define assert_has(haystack, needle) assert_non_null(strstr(haystack, needle))
+#define assert_body(lab, text)         assert_string_equal(buffer_text(&(lab)->body), text)
+#define assert_has(haystack, needle)   assert_non_null(strstr(haystack, needle))
 #define assert_lacks(haystack, needle) assert_null(strstr(haystack, needle))
 
 #endif

@@ -35,7 +35,8 @@ static int close_decision(void **state)
 }
 
 /* Decide on an answer with this status and Location to a request of this method. */
-static int decide(struct decision *d, const char *method, int status, const char *location, const char *const *allow)
+static int decide(struct decision *d, const char *method, int status, const char *location,
+                  const char *const *allow)
 {
     static struct pair headers[2];
     static struct pair location_header;
@@ -118,10 +119,14 @@ static void other_origins_are_refused(void **state)
 {
     struct decision *d = *state;
     static const char *const locations[] = {
-        "https://evil.example/there?token=s3cr3t", "http://api.example/x",
-        "https://api.example:8443/x",              "//evil.example/x",
-        "https://api.example.evil.example/x",      "https://api.example@evil.example/x",
-        "https://sub.api.example/x",               "https://api.example./x",
+        "https://evil.example/there?token=s3cr3t",
+        "http://api.example/x",
+        "https://api.example:8443/x",
+        "//evil.example/x",
+        "https://api.example.evil.example/x",
+        "https://api.example@evil.example/x",
+        "https://sub.api.example/x",
+        "https://api.example./x",
     };
     for (size_t i = 0; i < sizeof locations / sizeof *locations; i++)
         assert_int_equal(decide(d, "GET", 302, locations[i], NULL), ERR_REDIRECT);
@@ -147,8 +152,17 @@ static void bad_locations_are_errors(void **state)
 {
     struct decision *d = *state;
     static const char *const locations[] = {
-        NULL, "", "  ", "file:///etc/passwd", "javascript:alert(1)", "https://", "https://user:s3cr3t@api.example/",
-        "http://[::1/", "https://api.example:99999/", "/a b", "https://api.example\\@evil.example/",
+        NULL,
+        "",
+        "  ",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://",
+        "https://user:s3cr3t@api.example/",
+        "http://[::1/",
+        "https://api.example:99999/",
+        "/a b",
+        "https://api.example\\@evil.example/",
     };
     for (size_t i = 0; i < sizeof locations / sizeof *locations; i++) {
         if (decide(d, "GET", 302, locations[i], NULL) != ERR_REDIRECT)
@@ -177,8 +191,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_decision, close_decision)
     const struct CMUnitTest tests[] = {
-        TEST(other_answers_are_no_redirects), TEST(get_goes_on_at_home),       TEST(writing_methods_need_a_clear_word),
-        TEST(other_origins_are_refused),      TEST(allowed_origins_are_followed), TEST(bad_locations_are_errors),
+        TEST(other_answers_are_no_redirects),
+        TEST(get_goes_on_at_home),
+        TEST(writing_methods_need_a_clear_word),
+        TEST(other_origins_are_refused),
+        TEST(allowed_origins_are_followed),
+        TEST(bad_locations_are_errors),
         TEST(hops_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

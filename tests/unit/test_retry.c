@@ -13,7 +13,8 @@
 static void only_what_may_pass_is_retried(void **state)
 {
     (void)state;
-    static const int passing[] = {ERR_RESOLVE, ERR_CONNECT, ERR_TRANSFER, ERR_THROTTLED, ERR_SERVER, ERR_BODY};
+    static const int passing[] = {ERR_RESOLVE,   ERR_CONNECT, ERR_TRANSFER,
+                                  ERR_THROTTLED, ERR_SERVER,  ERR_BODY};
     bool expected[ERR_COUNT] = {false};
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         expected[passing[i]] = true;
@@ -96,8 +97,10 @@ static void retry_after_has_two_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_what_may_pass_is_retried), cmocka_unit_test(window_doubles),
-        cmocka_unit_test(seed_decides),                  cmocka_unit_test(retry_after_is_the_least),
+        cmocka_unit_test(only_what_may_pass_is_retried),
+        cmocka_unit_test(window_doubles),
+        cmocka_unit_test(seed_decides),
+        cmocka_unit_test(retry_after_is_the_least),
         cmocka_unit_test(retry_after_has_two_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

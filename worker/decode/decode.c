@@ -90,13 +90,15 @@ static const char *begins(struct bytes body, char out[BEGINS_BYTES])
     return out;
 }
 
-static const char *const jsonl_types[] = {"application/x-ndjson", "application/ndjson",      "application/jsonl",
-                                          "application/x-jsonl",  "application/json-lines",  "application/x-jsonlines",
-                                          "text/jsonl",           "application/stream+json", NULL};
+static const char *const jsonl_types[] = {
+    "application/x-ndjson", "application/ndjson",      "application/jsonl",
+    "application/x-jsonl",  "application/json-lines",  "application/x-jsonlines",
+    "text/jsonl",           "application/stream+json", NULL};
 static const char *const json_types[] = {"application/json", "text/json", "application/x-json", NULL};
 static const char *const xml_types[] = {"application/xml", "text/xml", NULL};
 static const char *const html_types[] = {"text/html", "application/xhtml+xml", NULL};
-static const char *const generic_types[] = {"", "text/plain", "application/octet-stream", "binary/octet-stream", NULL};
+static const char *const generic_types[] = {"", "text/plain", "application/octet-stream",
+                                            "binary/octet-stream", NULL};
 
 /* What a body is by its Content-Type; FORMAT_AUTO with the error set if it is nothing that we read. */
 static enum format_kind detect(struct bytes type, struct bytes body, struct error *e)
@@ -108,8 +110,9 @@ static enum format_kind detect(struct bytes type, struct bytes body, struct erro
         return FORMAT_JSON;
     if (is_any_of(type, html_types)) {
         if (looks_like_json(body))
-            error_set(e, ERR_BODY, "HTML by its Content-Type (%.*s), though it begins like JSON: if it is, say "
-                                   "format: json",
+            error_set(e, ERR_BODY,
+                      "HTML by its Content-Type (%.*s), though it begins like JSON: if it is, say "
+                      "format: json",
                       BYTES_ARG(type));
         else
             error_set(e, ERR_BODY, "HTML instead of JSON: %s", begins(body, start));
@@ -120,8 +123,9 @@ static enum format_kind detect(struct bytes type, struct bytes body, struct erro
     if (is_any_of(type, generic_types))
         return FORMAT_JSON; /* or the message of what it is instead */
     if (looks_like_json(body))
-        error_set(e, ERR_BODY, "%.*s instead of JSON by its Content-Type, though it begins like JSON: if it is, "
-                               "say format: json",
+        error_set(e, ERR_BODY,
+                  "%.*s instead of JSON by its Content-Type, though it begins like JSON: if it is, "
+                  "say format: json",
                   BYTES_ARG(type));
     else
         error_set(e, ERR_BODY, "%.*s instead of JSON: %s", BYTES_ARG(type), begins(body, start));
@@ -145,8 +149,8 @@ static int check_start(struct bytes type, struct bytes body, struct error *e)
     return 0;
 }
 
-static int decode_json(struct arena *arena, const struct answer *answer, struct bytes trimmed, struct value *out,
-                       struct json_notes *notes, struct error *e)
+static int decode_json(struct arena *arena, const struct answer *answer, struct bytes trimmed,
+                       struct value *out, struct json_notes *notes, struct error *e)
 {
     char start[BEGINS_BYTES];
     int code = value_from_json(arena, answer->body, out, notes, e);
@@ -160,7 +164,8 @@ static int decode_json(struct arena *arena, const struct answer *answer, struct 
     if (code)
         return code;
     if (out->type == VALUE_NUMBER && !answer->delimited)
-        return error_set(e, ERR_BODY, "a bare number, in an answer that doesn't say where it ends: it may be cut");
+        return error_set(e, ERR_BODY,
+                         "a bare number, in an answer that doesn't say where it ends: it may be cut");
     return 0;
 }
 

@@ -1,15 +1,21 @@
-/* Decode: the body of an answer -> a document. Pure. */
+/* Decode: the body of an answer -> a document. Pure.
+ *
+ * JSON lines of an answer that isn't `delimited` may have been cut between two lines, which nobody can see:
+ * a listing with such a page can't be sound, and it is the caller who must say so. */
 #ifndef GARNER_DECODE_H
 #define GARNER_DECODE_H
 
 #include "common/value/value.h"
 #include "worker/provider/request.h"
 
-/* Decode a body by `format`, or with FORMAT_AUTO by its Content-Type (+json counts; without one, or with a generic
- * one, what looks like JSON is JSON). JSON lines become an array of their values; blank lines are skipped.
+/* Decode a body by `format`, or with FORMAT_AUTO by its Content-Type (+json counts; without one, or with a
+ * generic one, what looks like JSON is JSON). JSON lines become an array of their values; blank lines are
+ * skipped, an empty body is an empty array. Without `delimited` a number, true, false or null at the very end
+ * may be a cut one, and is an error. `notes` may be null.
  *
- * Returns 0; ERR_BODY: what it is instead and how it begins ("HTML instead of JSON: …"), where it breaks off,
- * invalid UTF-8; ERR_LIMIT: too deep, too long a number. */
+ * Returns 0; ERR_BODY: what it is instead and how it begins ("HTML instead of JSON: …"), where it breaks off
+ * (what looks like JSON isn't repeated: it may be a login's answer), invalid UTF-8; ERR_LIMIT: too deep, too
+ * long a number. */
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format, struct value *out,
                 struct json_notes *notes, struct error *e);
 

@@ -33,12 +33,14 @@ static int check_last(const struct lines *lines, const struct value *last, bool 
     if (delimited)
         return 0;
     if (!last)
-        return error_set(e, ERR_BODY, "empty body, in an answer that doesn't say where it ends: it may be cut");
+        return error_set(e, ERR_BODY,
+                         "empty body, in an answer that doesn't say where it ends: it may be cut");
     if (lines->ended || last->type == VALUE_STRING || last->type == VALUE_ARRAY || last->type == VALUE_OBJECT)
         return 0;
-    return error_set(e, ERR_BODY,
-                     "line %llu: a %s without a newline, in an answer that doesn't say where it ends: it may be cut",
-                     (unsigned long long)lines->number, value_type_name(last->type));
+    return error_set(
+        e, ERR_BODY,
+        "line %llu: a %s without a newline, in an answer that doesn't say where it ends: it may be cut",
+        (unsigned long long)lines->number, value_type_name(last->type));
 }
 
 int jsonl_decode(struct arena *arena, struct bytes body, bool delimited, struct value *out,

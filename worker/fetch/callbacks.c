@@ -1,6 +1,6 @@
 /* What libcurl calls as an answer comes in: its headers line by line, and its body in decompressed pieces.
- * Both are counted here, so that neither a server without end nor a small body that unpacks into a huge one gets
- * beyond its limit. */
+ * Both are counted here, so that neither a server without end nor a small body that unpacks into a huge one
+ * gets beyond its limit. */
 #include <string.h>
 
 #include "common/check.h"
@@ -65,7 +65,8 @@ static void take_line(struct transfer *t, struct bytes line)
         return;
     struct bytes name = {line.data, (size_t)(colon - line.data)};
     struct bytes value = bytes_from(line, name.len + 1);
-    add_pair(t, (struct pair){arena_copy(&t->arena, bytes_trim(name)), arena_copy(&t->arena, bytes_trim(value))});
+    add_pair(
+        t, (struct pair){arena_copy(&t->arena, bytes_trim(name)), arena_copy(&t->arena, bytes_trim(value))});
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *context)
@@ -76,8 +77,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     t->heard_ms = clock_steady_ms();
     t->header_bytes += line.len;
     if (t->header_bytes > LIMIT_HEADER_BYTES) {
-        t->code = error_set(&t->error, ERR_LIMIT, "%s: the answer's headers take more than %d bytes", t->place,
-                            LIMIT_HEADER_BYTES);
+        t->code = error_set(&t->error, ERR_LIMIT, "%s: the answer's headers take more than %d bytes",
+                            t->place, LIMIT_HEADER_BYTES);
         return 0;
     }
     while (line.len && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
@@ -100,8 +101,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     }
     if (t->body.len + len > t->fetch->options.body_bytes_max) {
         t->code = error_set(&t->error, ERR_LIMIT,
-                            "%s: the body is larger than %llu bytes (decompressed): ask for smaller pages", t->place,
-                            (unsigned long long)t->fetch->options.body_bytes_max);
+                            "%s: the body is larger than %llu bytes (decompressed): ask for smaller pages",
+                            t->place, (unsigned long long)t->fetch->options.body_bytes_max);
         return 0;
     }
     buffer_add(&t->body, data, len);

@@ -1,9 +1,9 @@
 /* Commands: a child process with pipes for what it writes, and a pidfd that says when it has ended.
  *
  * The child gets a process group of its own, so that a time-out ends what it started too; default signals and
- * an empty mask; and no descriptor of ours but its three (libcurl's sockets aren't all close-on-exec). When it has
- * ended, what is in the pipes is read and that's it: a daemon that it left behind may hold them open for
- * ever. At most COMMANDS_AT_ONCE run, the others wait: a restart must not start a process for each of
+ * an empty mask; and no descriptor of ours but its three (libcurl's sockets aren't all close-on-exec). When
+ * it has ended, what is in the pipes is read and that's it: a daemon that it left behind may hold them open
+ * for ever. At most COMMANDS_AT_ONCE run, the others wait: a restart must not start a process for each of
  * thousands of accounts. */
 #include <errno.h>
 #include <fcntl.h>
@@ -82,8 +82,10 @@ static void deliver(struct command *command)
     struct fetch_result result = {.code = command->failed ? ERR_LOGIN : 0, .error = command->error};
     if (!command->failed) {
         result.bytes = command->output.len;
-        result.answer = (struct answer){
-            .status = 200, .body = buffer_bytes(&command->output), .delimited = true, .url = command->argv[0]};
+        result.answer = (struct answer){.status = 200,
+                                        .body = buffer_bytes(&command->output),
+                                        .delimited = true,
+                                        .url = command->argv[0]};
     }
     command->done(command->context, &result);
     free_command(command);
@@ -231,8 +233,8 @@ static int spawn(struct command *command, int out, int err)
     CHECK(posix_spawnattr_setsigmask(&attributes, &none) == 0);
     CHECK(posix_spawnattr_setsigdefault(&attributes, &all) == 0);
     CHECK(posix_spawnattr_setpgroup(&attributes, 0) == 0);
-    CHECK(posix_spawnattr_setflags(&attributes,
-                                   POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP) == 0);
+    CHECK(posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                    POSIX_SPAWN_SETPGROUP) == 0);
     int code = posix_spawnp(&command->pid, command->argv[0], &actions, &attributes, command->argv, environ);
     if (code)
         command->pid = 0;
@@ -299,7 +301,8 @@ static void start(struct command *command)
     loop_unwatch(&command->fetch->loop, command->watch_out);
     loop_unwatch(&command->fetch->loop, command->watch_err);
     command->watch_pid = command->watch_out = command->watch_err = NULL;
-    command->timer = loop_timer(&command->fetch->loop, 0, command, on_not_started); /* never from within the call */
+    command->timer = loop_timer(&command->fetch->loop, 0, command,
+                                on_not_started); /* never from within the call */
 }
 
 static void start_queued(struct fetch *fetch)
@@ -324,7 +327,8 @@ void fetch_command(struct fetch *fetch, const char *const *argv, void *context, 
     CHECK(argv[0]);
     while (argv[count])
         count++;
-    *command = (struct command){.fetch = fetch, .context = context, .done = done, .pidfd = -1, .out = -1, .err = -1};
+    *command =
+        (struct command){.fetch = fetch, .context = context, .done = done, .pidfd = -1, .out = -1, .err = -1};
     command->argv = mem_zalloc((count + 1) * sizeof *command->argv);
     for (size_t i = 0; i < count; i++)
         command->argv[i] = mem_strdup(argv[i]);

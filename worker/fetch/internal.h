@@ -9,7 +9,7 @@
 #include "worker/fetch/loop.h"
 #include "worker/fetch/resolver.h"
 
-#define FETCH_MAGIC 0x66657463u
+#define FETCH_MAGIC    0x66657463u
 #define TRANSFER_MAGIC 0x78666572u
 
 struct transfer;
@@ -56,10 +56,9 @@ struct transfer {
     struct arena arena;
     struct request request;
     const char **allow_origins;
-    const char *host; /* as written, IPv6 in brackets */
+    const char *host;  /* as written, IPv6 in brackets */
     const char *place; /* host:port, for messages */
     unsigned port;
-    bool tls;
     unsigned hops;
 
     /* While it is under way. */
@@ -73,9 +72,9 @@ struct transfer {
     char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
 
     /* What came back. */
-    int status;           /* by the status line; 0 before */
-    bool headers_done;    /* of a final (not 1xx) answer */
-    bool cut;             /* an error's body, long enough */
+    int status;        /* by the status line; 0 before */
+    bool headers_done; /* of a final (not 1xx) answer */
+    bool cut;          /* an error's body, long enough */
     size_t header_bytes;
     struct pairs answer_headers;
     struct buffer body;
@@ -86,10 +85,10 @@ struct transfer {
 };
 
 /* transfer.c */
-struct transfer *transfer_new(struct fetch *fetch, const struct request *request, const char *const *allow_origins,
-                              void *context, fetch_done *done);
-void transfer_start(struct transfer *t); /* QUEUED to RESOLVING, or to DONE at once */
-void transfer_free(struct transfer *t);  /* in whatever state; doesn't unlink */
+struct transfer *transfer_new(struct fetch *fetch, const struct request *request,
+                              const char *const *allow_origins, void *context, fetch_done *done);
+void transfer_start(struct transfer *t);                  /* QUEUED to RESOLVING, or to DONE at once */
+void transfer_free(struct transfer *t);                   /* in whatever state; doesn't unlink */
 void transfer_ended(struct transfer *t, CURLcode result); /* libcurl is done with it */
 void transfer_answer(const struct transfer *t, struct answer *out);
 

@@ -9,10 +9,10 @@
  * bucket is shut moves it over there, in order of arrival. So nothing is ever scanned, and a bucket that
  * thousands wait for costs nothing until it opens.
  *
- * A ticket whose two buckets are never open at the same moment could wait for ever. After LIMITER_PASSES moves it
- * takes its buckets one after the other and holds the first while it waits for the second: always the
- * older bucket first, so no two tickets wait for each other. Holding from the start was not taken: requests
- * of a slow collection would then block their provider's bucket. */
+ * A ticket whose two buckets are never open at the same moment could wait for ever. After LIMITER_PASSES
+ * moves it takes its buckets one after the other and holds the first while it waits for the second: always
+ * the older bucket first, so no two tickets wait for each other. Holding from the start was not taken:
+ * requests of a slow collection would then block their provider's bucket. */
 #include "worker/fetch/limiter.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ struct bucket {
     struct bytes key;
     uint64_t number; /* the older, the smaller */
     double rate, burst, tokens;
-    int64_t filled_ms; /* when tokens were last counted */
+    int64_t filled_ms; /* when tokens were last counted, or NEVER */
     uint32_t concurrency, running;
     int place;
     struct heap queue;      /* tickets by arrival */
@@ -55,6 +55,7 @@ struct limiter {
 };
 
 enum { SLOTS_FIRST = 64 };
+#define NEVER INT64_MIN
 
 struct limiter *limiter_open(void)
 {
@@ -121,6 +122,7 @@ struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double 
     bucket->rate = rate > 0 ? rate : 0;
     bucket->burst = burst > 1 ? burst : 1;
     bucket->tokens = bucket->burst;
+    bucket->filled_ms = NEVER;
     bucket->concurrency = concurrency ? concurrency : LIMIT_TRANSFERS_PER_KEY;
     struct bucket **slot = slot_of(limiter, key);
     bucket->same_slot = *slot;
@@ -219,10 +221,13 @@ void limiter_done(struct limiter *limiter, const struct limiter_ticket *ticket)
 
 static void refill(struct bucket *bucket, int64_t now_ms)
 {
+    if (bucket->filled_ms == NEVER)
+        bucket->filled_ms = now_ms; /* it begins with its burst */
     if (now_ms <= bucket->filled_ms)
         return;
     bucket->tokens += (double)(now_ms - bucket->filled_ms) * bucket->rate / 1000;
-    bucket->tokens = fmin(bucket->tokens, bucket->burst);
+    /* A millisecond's worth above the burst: what a timer that can't be finer is late by isn't lost. */
+    bucket->tokens = fmin(bucket->tokens, bucket->burst + bucket->rate / 1000);
     bucket->filled_ms = now_ms;
 }
 
@@ -245,7 +250,8 @@ static void take(struct bucket *bucket)
 }
 
 /* The head of an open bucket's queue: let go (true), or moved to its other bucket's queue. */
-static bool try_head(struct limiter *limiter, struct bucket *bucket, struct limiter_ticket *ticket, int64_t now_ms)
+static bool try_head(struct limiter *limiter, struct bucket *bucket, struct limiter_ticket *ticket,
+                     int64_t now_ms)
 {
     struct bucket *other = other_of(ticket, bucket);
     dequeue(limiter, ticket);
@@ -289,7 +295,8 @@ struct limiter_ticket *limiter_next(struct limiter *limiter, int64_t now_ms, int
         make_ready(limiter, HEAP_OWNER(due, struct bucket, timed));
     for (struct bucket *bucket; (bucket = pop_ready(limiter));) {
         while (bucket->queue.count && is_open(bucket, now_ms)) {
-            struct limiter_ticket *ticket = HEAP_OWNER(heap_first(&bucket->queue), struct limiter_ticket, node);
+            struct limiter_ticket *ticket = HEAP_OWNER(heap_first(&bucket->queue), struct limiter_ticket,
+                                                       node);
             if (!try_head(limiter, bucket, ticket, now_ms))
                 continue;
             sm_move(places, &bucket->place, BUCKET_IDLE); /* next time behind the other buckets */

@@ -1,9 +1,9 @@
 /* Limiter: token buckets and concurrency, by key. Pure: no I/O, no clock.
  *
- * A bucket fills at `rate` tokens a second up to `burst`, and lets at most `concurrency` requests be under way. A
- * request may need two buckets (its provider's and its collection's): it goes when both let it. Waiting
- * requests go first come, first served within a bucket, but one that waits for another bucket doesn't hold up
- * those behind it; one that was passed over LIMITER_PASSES times does, so that none waits for ever.
+ * A bucket fills at `rate` tokens a second up to `burst`, and lets at most `concurrency` requests be under
+ * way. A request may need two buckets (its provider's and its collection's): it goes when both let it.
+ * Waiting requests go first come, first served within a bucket, but one that waits for another bucket doesn't
+ * hold up those behind it; one that was passed over LIMITER_PASSES times does, so that none waits for ever.
  *
  * Buckets that can't let go cost nothing: all calls take O(log n) of what waits in one bucket, but for a
  * ticket's moves between its two buckets, at most one for each time that one of them opens while
@@ -27,7 +27,8 @@ void limiter_close(struct limiter *limiter); /* null is fine */
 
 /* The bucket of a key, made on first use with these limits (rate 0: unlimited; concurrency 0:
  * LIMIT_TRANSFERS_PER_KEY; burst below 1: 1). Lives as long as the limiter. */
-struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double rate, double burst, uint32_t concurrency);
+struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double rate, double burst,
+                              uint32_t concurrency);
 
 /* Someone who wants to send. Embedded by the caller, zeroed before its first use; must stay where it is
  * while it waits. `first`, `second` and `context` are the caller's to set, the rest is the limiter's. */

@@ -67,10 +67,11 @@ static int timed_out(struct transfer *t)
     double limit_s = seconds(t->fetch->options.connect_ms);
     if (port > 0)
         return error_set(&t->error, ERR_CONNECT,
-                         "%s: connected, but the TLS handshake wasn't through in %g s: is it a TLS port?", t->place,
-                         limit_s);
+                         "%s: connected, but the TLS handshake wasn't through in %g s: is it a TLS port?",
+                         t->place, limit_s);
     return error_set(&t->error, ERR_CONNECT,
-                     "%s: no connection in %g s: is the host up, and does a firewall let us through?", t->place, limit_s);
+                     "%s: no connection in %g s: is the host up, and does a firewall let us through?",
+                     t->place, limit_s);
 }
 
 static int not_connected(struct transfer *t, CURLcode result)
@@ -78,8 +79,8 @@ static int not_connected(struct transfer *t, CURLcode result)
     long number = 0;
     curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
     const char *cause = number ? strerrordesc_np((int)number) : NULL;
-    return error_set(&t->error, ERR_CONNECT, "%s: %s: is the server running, and are host and port right?", t->place,
-                     cause ? cause : detail_of(t, result));
+    return error_set(&t->error, ERR_CONNECT, "%s: %s: is the server running, and are host and port right?",
+                     t->place, cause ? cause : detail_of(t, result));
 }
 
 static int tls_failed(struct transfer *t, CURLcode result)
@@ -89,14 +90,16 @@ static int tls_failed(struct transfer *t, CURLcode result)
         return error_set(&t->error, ERR_CONNECT, "%s: broken off in the TLS handshake: %s", t->place, detail);
     if (result == CURLE_SSL_CACERT_BADFILE)
         return error_set(&t->error, ERR_TLS,
-                         "%s: %s: install ca-certificates, or set SSL_CERT_FILE to a file of authorities", t->place,
-                         detail);
-    if (result == CURLE_PEER_FAILED_VERIFICATION)
-        return error_set(&t->error, ERR_TLS,
-                         "%s: %s: not trusted; if its authority is your own, set SSL_CERT_FILE to a file with it",
+                         "%s: %s: install ca-certificates, or set SSL_CERT_FILE to a file of authorities",
                          t->place, detail);
-    return error_set(&t->error, ERR_TLS, "%s: TLS: %s: is it an https port, and does it speak TLS 1.2 or later?",
-                     t->place, detail);
+    if (result == CURLE_PEER_FAILED_VERIFICATION)
+        return error_set(
+            &t->error, ERR_TLS,
+            "%s: %s: not trusted; if its authority is your own, set SSL_CERT_FILE to a file with it",
+            t->place, detail);
+    return error_set(&t->error, ERR_TLS,
+                     "%s: TLS: %s: is it an https port, and does it speak TLS 1.2 or later?", t->place,
+                     detail);
 }
 
 static int broken_off(struct transfer *t, CURLcode result)
@@ -104,14 +107,16 @@ static int broken_off(struct transfer *t, CURLcode result)
     long long came = (long long)info_of(t, CURLINFO_SIZE_DOWNLOAD_T);
     long long length = (long long)info_of(t, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
     if (t->headers_done && length > came)
-        return error_set(&t->error, ERR_TRANSFER, "%s: the body was cut: %lld of %lld bytes", t->place, came, length);
+        return error_set(&t->error, ERR_TRANSFER, "%s: the body was cut: %lld of %lld bytes", t->place, came,
+                         length);
     if (t->headers_done)
         return error_set(&t->error, ERR_TRANSFER, "%s: the body was cut after %lld bytes: %s", t->place, came,
                          detail_of(t, result));
     if (t->status)
         return error_set(&t->error, ERR_TRANSFER, "%s: broken off within the headers: %s", t->place,
                          detail_of(t, result));
-    return error_set(&t->error, ERR_TRANSFER, "%s: broken off without an answer: %s", t->place, detail_of(t, result));
+    return error_set(&t->error, ERR_TRANSFER, "%s: broken off without an answer: %s", t->place,
+                     detail_of(t, result));
 }
 
 static int classify(struct transfer *t, CURLcode result)
@@ -119,9 +124,10 @@ static int classify(struct transfer *t, CURLcode result)
     switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
-        return error_set(&t->error, ERR_RESOLVE,
-                         "%s: %s; check the host in the URL, the proxy if there is one, and this machine's DNS",
-                         t->place, detail_of(t, result));
+        return error_set(
+            &t->error, ERR_RESOLVE,
+            "%s: %s; check the host in the URL, the proxy if there is one, and this machine's DNS", t->place,
+            detail_of(t, result));
     case CURLE_COULDNT_CONNECT:
     case CURLE_INTERFACE_FAILED:
     case CURLE_PROXY:
@@ -146,8 +152,9 @@ static int classify(struct transfer *t, CURLcode result)
         return error_set(&t->error, ERR_LIMIT, "%s: a header line of the answer is too long", t->place);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
-        return error_set(&t->error, ERR_TRANSFER, "%s: what came back isn't HTTP: %s: are host and port right?",
-                         t->place, detail_of(t, result));
+        return error_set(&t->error, ERR_TRANSFER,
+                         "%s: what came back isn't HTTP: %s: are host and port right?", t->place,
+                         detail_of(t, result));
     case CURLE_BAD_CONTENT_ENCODING:
         return error_set(&t->error, ERR_TRANSFER, "%s: the body can't be decompressed: %s", t->place,
                          detail_of(t, result));
@@ -165,11 +172,12 @@ int outcome_of(struct transfer *t, CURLcode result)
     if (result != CURLE_OK && !t->cut)
         return classify(t, result);
     if (!t->headers_done) /* libcurl takes the end of the connection for the end of the headers */
-        return error_set(&t->error, ERR_TRANSFER, "%s: broken off within the headers: the server closed the connection",
-                         t->place);
+        return error_set(&t->error, ERR_TRANSFER,
+                         "%s: broken off within the headers: the server closed the connection", t->place);
     t->delimited = is_delimited(t);
     if (lengths_differ(t))
-        return error_set(&t->error, ERR_TRANSFER, "%s: the answer has two Content-Length headers that differ", t->place);
+        return error_set(&t->error, ERR_TRANSFER, "%s: the answer has two Content-Length headers that differ",
+                         t->place);
     return 0;
 }
 
@@ -188,13 +196,13 @@ static unsigned long long heard_of(const struct transfer *t)
 int outcome_silent(struct transfer *t, int64_t silence_ms)
 {
     t->bytes += heard_of(t);
-    return error_set(&t->error, ERR_TRANSFER, "%s: nothing came for %g s, after %llu bytes of an answer", t->place,
-                     seconds(silence_ms), heard_of(t));
+    return error_set(&t->error, ERR_TRANSFER, "%s: nothing came for %g s, after %llu bytes of an answer",
+                     t->place, seconds(silence_ms), heard_of(t));
 }
 
 int outcome_too_slow(struct transfer *t, int64_t transfer_ms)
 {
     t->bytes += heard_of(t);
-    return error_set(&t->error, ERR_TRANSFER, "%s: the answer wasn't complete after %g s and %llu bytes", t->place,
-                     seconds(transfer_ms), heard_of(t));
+    return error_set(&t->error, ERR_TRANSFER, "%s: the answer wasn't complete after %g s and %llu bytes",
+                     t->place, seconds(transfer_ms), heard_of(t));
 }

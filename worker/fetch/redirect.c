@@ -61,8 +61,8 @@ static int check_target(struct arena *arena, const struct request *asked, int st
                          status, BYTES_ARG(origin), shown(arena, target), BYTES_ARG(other));
     }
     if (brings_credentials(from, target))
-        return error_set(e, ERR_REDIRECT, "HTTP %d leads to %s with credentials in the URL: not followed", status,
-                         shown(arena, target));
+        return error_set(e, ERR_REDIRECT, "HTTP %d leads to %s with credentials in the URL: not followed",
+                         status, shown(arena, target));
     return 0;
 }
 
@@ -94,8 +94,8 @@ int redirect_decide(struct arena *arena, const struct request *asked, const stru
     if (!answer_header(answer, "Location", &location) || bytes_trim(location).len == 0)
         return error_set(e, ERR_REDIRECT, "HTTP %d without a Location that says where to", status);
     if (hops >= LIMIT_REDIRECTS)
-        return error_set(e, ERR_REDIRECT, "more than %d redirects in a row, the last from %s", LIMIT_REDIRECTS,
-                         shown(arena, bytes_of(asked->url)));
+        return error_set(e, ERR_REDIRECT, "more than %d redirects in a row, the last from %s",
+                         LIMIT_REDIRECTS, shown(arena, bytes_of(asked->url)));
     if ((status == 301 || status == 302) && !is_safe(asked->method))
         return error_set(e, ERR_REDIRECT,
                          "HTTP %d answers a %s: repeating it or turning it into GET could both be wrong; ask "

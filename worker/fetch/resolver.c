@@ -27,8 +27,8 @@ struct job {
     struct job *next;
     struct resolver_name *name; /* for the loop only */
     char *host;
-    bool began;         /* under the pool's mutex */
-    char *addresses;    /* or null and … */
+    bool began;      /* under the pool's mutex */
+    char *addresses; /* or null and … */
     char cause[CAUSE_BYTES];
 };
 
@@ -124,9 +124,11 @@ static void look_up(struct job *job)
     if (code == EAI_SYSTEM)
         snprintf(job->cause, sizeof job->cause, "%s", strerrordesc_np(errno));
     else
-        snprintf(job->cause, sizeof job->cause, "%s", code ? gai_strerror(code) : "it has no address that can be used");
+        snprintf(job->cause, sizeof job->cause, "%s",
+                 code ? gai_strerror(code) : "it has no address that can be used");
     unsigned count = 0;
-    for (struct addrinfo *info = code ? NULL : infos; info && count < RESOLVER_ADDRESSES; info = info->ai_next, count++)
+    for (struct addrinfo *info = code ? NULL : infos; info && count < RESOLVER_ADDRESSES;
+         info = info->ai_next, count++)
         add_address(&list, info);
     if (infos)
         freeaddrinfo(infos);

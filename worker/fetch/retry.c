@@ -32,7 +32,8 @@ static int64_t window_ms(unsigned tries)
 bool retry_decide(int code, unsigned tries, int64_t retry_after_ms, int64_t now_ms, struct random *random,
                   int64_t *at_ms)
 {
-    if (tries < 1 || tries >= LIMIT_TRIES || !retry_makes_sense(code) || retry_after_ms > LIMIT_RETRY_AFTER_MS)
+    if (tries < 1 || tries >= LIMIT_TRIES || !retry_makes_sense(code) ||
+        retry_after_ms > LIMIT_RETRY_AFTER_MS)
         return false;
     int64_t jitter_ms = (int64_t)random_below(random, (uint64_t)window_ms(tries) + 1);
     *at_ms = now_ms + (retry_after_ms > 0 ? retry_after_ms : 0) + jitter_ms;

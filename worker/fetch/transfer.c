@@ -1,6 +1,6 @@
 /* One transfer: queued, its host resolved, asked (hop by hop, while redirects lead on within what is
- * allowed), done. libcurl follows nothing and retries nothing by itself, but for a kept connection that turned
- * out to be closed.
+ * allowed), done. libcurl follows nothing and retries nothing by itself, but for a kept connection that
+ * turned out to be closed.
  *
  * Time-outs: looking for the name and connecting have one each (connect_ms; libcurl's for connecting). From
  * the moment that the request goes out it's our timer: silence, and the whole answer. libcurl's own would
@@ -44,8 +44,8 @@ static const char **copy_texts(struct arena *arena, const char *const *from)
     return copy;
 }
 
-struct transfer *transfer_new(struct fetch *fetch, const struct request *request, const char *const *allow_origins,
-                              void *context, fetch_done *done)
+struct transfer *transfer_new(struct fetch *fetch, const struct request *request,
+                              const char *const *allow_origins, void *context, fetch_done *done)
 {
     struct transfer *t = mem_zalloc(sizeof *t);
     t->magic = TRANSFER_MAGIC;
@@ -109,8 +109,9 @@ static void on_timer(void *context)
     t->timer = NULL;
     if (t->state == TRANSFER_RESOLVING) {
         if (resolver_began(t->fetch->resolver, &t->ticket)) {
-            finish(t, error_set(&t->error, ERR_RESOLVE, "%s: the name was not resolved in %g s: is the DNS server up?",
-                                t->place, (double)options->connect_ms / 1000));
+            finish(t, error_set(&t->error, ERR_RESOLVE,
+                                "%s: the name was not resolved in %g s: is the DNS server up?", t->place,
+                                (double)options->connect_ms / 1000));
             return;
         } /* else other names are looked for: what those may take is bounded too */
         t->timer = loop_timer(&t->fetch->loop, now_ms + options->connect_ms, t, on_timer);
@@ -169,7 +170,8 @@ static void set_headers(struct transfer *t)
         if (value.len)
             add_header(t, arena_printf(&t->arena, "%.*s: %.*s", BYTES_ARG(name), BYTES_ARG(value)));
         else
-            add_header(t, arena_printf(&t->arena, "%.*s;", BYTES_ARG(name))); /* libcurl's way to say "empty" */
+            add_header(t,
+                       arena_printf(&t->arena, "%.*s;", BYTES_ARG(name))); /* libcurl's way to say "empty" */
     }
     add_header(t, "Expect:"); /* no waiting for "100 Continue" */
     if (!has_header(&t->request, "Content-Type"))
@@ -190,7 +192,8 @@ static void set_request(struct transfer *t)
     if (strcmp(request->method, "HEAD") == 0)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     if (request->has_body || writes) { /* without a body, its length is 0, and said so */
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(request->has_body ? request->body.len : 0));
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)(request->has_body ? request->body.len : 0));
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->has_body ? request->body.data : "");
     }
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
@@ -207,9 +210,6 @@ static void set_connection(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    /* Rather share a connection than open another. Not without TLS, where only the first answer's end would
-     * tell libcurl that the others need connections of their own: one slow answer would hold up all. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)t->tls);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->options.connect_ms);
@@ -218,7 +218,8 @@ static void set_connection(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
     if (fetch->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, fetch->ca_file);
-    curl_easy_setopt(easy, CURLOPT_CAPATH, fetch->ca_path); /* null: libcurl keeps what it read of the CA file */
+    curl_easy_setopt(easy, CURLOPT_CAPATH,
+                     fetch->ca_path); /* null: libcurl keeps what it read of the CA file */
     /* What we resolved stays in libcurl's own cache longer than any request may wait for a connection. */
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)(2 * LIMIT_TRANSFER_MS / 1000));
     curl_easy_setopt(easy, CURLOPT_RESOLVE, t->addresses);
@@ -230,8 +231,8 @@ static void ask(struct transfer *t, const char *addresses)
     loop_timer_cancel(&t->fetch->loop, t->timer);
     t->timer = NULL;
     if (addresses) {
-        t->addresses = curl_slist_append(
-            NULL, arena_printf(&t->arena, "+%s:%u:%s", t->host, t->port, addresses));
+        t->addresses = curl_slist_append(NULL,
+                                         arena_printf(&t->arena, "+%s:%u:%s", t->host, t->port, addresses));
         CHECK(t->addresses);
     }
     t->sent = t->headers_done = t->cut = false;
@@ -256,9 +257,10 @@ static void on_found(void *context, const char *addresses, const char *cause)
     if (addresses)
         ask(t, addresses);
     else
-        finish(t, error_set(&t->error, ERR_RESOLVE,
-                            "%s: the name can't be resolved: %s; check the host in the URL, and this machine's DNS",
-                            t->place, cause));
+        finish(t, error_set(
+                      &t->error, ERR_RESOLVE,
+                      "%s: the name can't be resolved: %s; check the host in the URL, and this machine's DNS",
+                      t->place, cause));
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -280,10 +282,10 @@ static int read_place(struct transfer *t, bool *proxied)
     uint64_t port;
     if (url_parse(bytes_of(t->request.url), &url, &t->error))
         return ERR_HTTP;
-    t->tls = bytes_is_nocase(url.scheme, "https");
-    *proxied = t->tls ? t->fetch->proxy_https : t->fetch->proxy_http;
+    bool tls = bytes_is_nocase(url.scheme, "https");
+    *proxied = tls ? t->fetch->proxy_https : t->fetch->proxy_http;
     t->host = arena_strdup(&t->arena, url.host);
-    t->port = bytes_to_u64(url.port, &port) ? (unsigned)port : t->tls ? 443 : 80;
+    t->port = bytes_to_u64(url.port, &port) ? (unsigned)port : tls ? 443 : 80;
     t->place = arena_printf(&t->arena, "%s:%u", t->host, t->port);
     return 0;
 }
@@ -330,7 +332,8 @@ void transfer_ended(struct transfer *t, CURLcode result)
         return;
     }
     transfer_answer(t, &answer);
-    code = redirect_decide(&t->arena, &t->request, &answer, t->allow_origins, t->hops, &verdict, &next, &t->error);
+    code = redirect_decide(&t->arena, &t->request, &answer, t->allow_origins, t->hops, &verdict, &next,
+                           &t->error);
     if (code || verdict == REDIRECT_NONE) {
         finish(t, code);
         return;

@@ -1,0 +1,236 @@
+/* Decode: bodies as documents, or as errors that say what they are instead. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/limits.h"
+#include "worker/decode/decode.h"
+
+struct lab {
+    struct arena arena;
+    struct buffer json;
+    struct json_notes notes;
+    struct error error;
+};
+
+static int lab_open(void **state)
+{
+    *state = calloc(1, sizeof(struct lab));
+    return 0;
+}
+
+static int lab_close(void **state)
+{
+    struct lab *lab = *state;
+    arena_close(&lab->arena);
+    buffer_close(&lab->json);
+    free(lab);
+    return 0;
+}
+
+/* Decode a body of that Content-Type (null: none). What comes out is in lab->json. */
+static int decode_span(struct lab *lab, const char *type, enum format_kind format, struct bytes body,
+                       bool delimited)
+{
+    struct pair header = {BYTES("content-type"), bytes_of(type)};
+    struct answer answer = {.status = 200,
+                            .headers = {&header, type ? 1 : 0, 1},
+                            .body = body,
+                            .delimited = delimited,
+                            .url = "http://h/"};
+    struct value value;
+    lab->error.text[0] = 0;
+    buffer_reset(&lab->json);
+    int code = decode_body(&lab->arena, &answer, format, &value, &lab->notes, &lab->error);
+    if (!code)
+        value_to_json(&value, &lab->json);
+    return code;
+}
+
+static int decode(struct lab *lab, const char *type, const char *body)
+{
+    return decode_span(lab, type, FORMAT_AUTO, bytes_of(body), true);
+}
+
+static void assert_says(const struct lab *lab, const char *what)
+{
+    if (!strstr(lab->error.text, what))
+        print_message("got: %s\n", lab->error.text);
+    assert_non_null(strstr(lab->error.text, what));
+}
+
+/* Whatever Content-Type says JSON, or nothing, is read as JSON; a byte order mark doesn't matter. */
+static void json_is_known_by_its_type(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const types[] = {
+        NULL,
+        "",
+        "application/json",
+        "Application/JSON ; charset=utf-8",
+        "text/json",
+        "text/plain; charset=utf-8",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/problem+JSON",
+        "application/octet-stream",
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        assert_int_equal(decode(lab, types[i], " {\"a\": [1, 2.50, \"\xc3\xa9\"]}\n"), 0);
+        assert_string_equal(buffer_text(&lab->json), "{\"a\":[1,2.50,\"\xc3\xa9\"]}");
+        assert_int_equal(decode(lab, types[i], "\xef\xbb\xbf{\"b\":null}"), 0);
+        assert_string_equal(buffer_text(&lab->json), "{\"b\":null}");
+    }
+    assert_int_equal(decode(lab, "application/json", "{\"a\":1,\"a\":2}"), 0);
+    assert_int_equal(lab->notes.duplicate_keys, 1);
+}
+
+/* A format that is given overrules the Content-Type. */
+static void given_format_overrules(void **state)
+{
+    struct lab *lab = *state;
+    assert_int_equal(decode_span(lab, "text/html", FORMAT_JSON, BYTES("[1]"), true), 0);
+    assert_int_equal(decode_span(lab, "image/png", FORMAT_JSON, BYTES("[1]"), true), 0);
+    assert_int_equal(decode_span(lab, "application/json", FORMAT_JSONL, BYTES("1\n2\n"), true), 0);
+    assert_string_equal(buffer_text(&lab->json), "[1,2]");
+}
+
+/* What is no JSON is named, with how it begins. */
+static void something_else_is_named(void **state)
+{
+    struct lab *lab = *state;
+    static const struct {
+        const char *type, *body, *error;
+    } cases[] = {
+        {"text/html", "\r\n<!DOCTYPE html>\n<html><title>Sign\tin</title>",
+         "HTML instead of JSON: <!DOCTYPE html> <html><title>Sign in</title>"},
+        {"application/json", "<!doctype HTML><p>", "HTML instead of JSON: <!doctype HTML>"},
+        {NULL, "<html>", "HTML instead of JSON: <html>"},
+        {"text/html; charset=utf-8", "502 Bad Gateway", "HTML instead of JSON: 502 Bad Gateway"},
+        {"text/html", "{\"a\":1}", "say format: json"},
+        {"application/json", "<?xml version=\"1.0\"?><Error/>", "XML instead of JSON: <?xml"},
+        {"application/json", "\xff\xfe{\0", "UTF-16"},
+        {"application/json", "upstream connect error", "instead of JSON: upstream connect error"},
+        {"text/plain", "not found", "not found"},
+        {"image/png", "\x89PNG\r\n\x1a\n", "image/png instead of JSON: ?PNG"},
+        {"application/yaml", "{a: b}", "application/yaml instead of JSON by its Content-Type"},
+        {"application/json", "", "empty body instead of JSON"},
+        {NULL, " \r\n\t ", "empty body instead of JSON"},
+        {"application/xml", "\xef\xbb\xbf", "empty body"},
+        {"application/xml", "<a/>", "XML is not supported by this version"},
+        {"application/atom+xml", "<a/>", "XML is not supported by this version"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(decode(lab, cases[i].type, cases[i].body), ERR_BODY);
+        assert_says(lab, cases[i].error);
+    }
+}
+
+/* How a body begins is shown as about 60 printable characters, whatever is in it. */
+static void beginnings_are_printable(void **state)
+{
+    struct lab *lab = *state;
+    char body[600];
+    uint32_t random = 1;
+    memset(body, 'x', sizeof body);
+    assert_int_equal(decode_span(lab, NULL, FORMAT_JSON, (struct bytes){body, sizeof body}, true), ERR_BODY);
+    assert_says(lab, "xxx…");
+    assert_in_range(strlen(lab->error.text), 60, 120);
+    for (int round = 0; round < 2000; round++) {
+        for (size_t i = 0; i < sizeof body; i++)
+            body[i] = (char)((random = random * 1664525 + 1013904223) >> 24);
+        size_t len = random % sizeof body;
+        int code = decode_span(lab, round % 2 ? "text/html" : "image/png", FORMAT_AUTO,
+                               (struct bytes){body, len}, true);
+        assert_int_equal(code, ERR_BODY);
+        assert_true(bytes_is_utf8(bytes_of(lab->error.text), NULL));
+        arena_reset(&lab->arena);
+    }
+}
+
+/* JSON that breaks off says where; what it said so far, which may be a secret, isn't repeated. */
+static void broken_json_says_where(void **state)
+{
+    struct lab *lab = *state;
+    static const char whole[] = "{\"token\":\"s3cr3t\",\"n\":[1,true,null]}";
+    for (size_t len = 1; len < sizeof whole - 1; len++) {
+        assert_int_equal(decode_span(lab, NULL, FORMAT_AUTO, (struct bytes){whole, len}, true), ERR_BODY);
+        assert_says(lab, "JSON: at byte ");
+        assert_null(strstr(lab->error.text, "s3cr3t"));
+        assert_null(strstr(lab->error.text, "may be cut"));
+        assert_int_equal(decode_span(lab, NULL, FORMAT_AUTO, (struct bytes){whole, len}, false), ERR_BODY);
+        assert_says(lab, "may be cut");
+    }
+    assert_int_equal(decode(lab, NULL, "{} {}"), ERR_BODY);
+    assert_int_equal(decode(lab, NULL, "[\"\xff\"]"), ERR_BODY);
+    assert_int_equal(decode_span(lab, NULL, FORMAT_AUTO, BYTES("12"), true), 0);
+    assert_int_equal(decode_span(lab, NULL, FORMAT_AUTO, BYTES("12"), false), ERR_BODY);
+}
+
+/* Depth and numbers meet their limits. */
+static void limits_are_met(void **state)
+{
+    struct lab *lab = *state;
+    char deep[LIMIT_DEPTH + 2], number[LIMIT_NUMBER_BYTES + 2];
+    memset(deep, '[', sizeof deep);
+    memset(number, '7', sizeof number);
+    assert_int_equal(decode_span(lab, NULL, FORMAT_JSONL, (struct bytes){number, sizeof number}, true),
+                     ERR_LIMIT);
+    assert_says(lab, "line 1: ");
+    assert_int_not_equal(decode_span(lab, NULL, FORMAT_AUTO, (struct bytes){deep, sizeof deep}, true), 0);
+}
+
+/* JSON lines become an array; blank lines and CR don't count; errors name the line. */
+static void json_lines_become_an_array(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const types[] = {"application/x-ndjson", "application/jsonl",
+                                        "application/x-jsonlines; x=y"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        assert_int_equal(decode(lab, types[i], "\xef\xbb\xbf{\"a\":1}\r\n\n  \n[2]\n\"\\n\""), 0);
+        assert_string_equal(buffer_text(&lab->json), "[{\"a\":1},[2],\"\\n\"]");
+    }
+    assert_int_equal(decode(lab, types[0], "{\"a\":1,\"a\":2}\n{\"b\":1,\"b\":2}\n"), 0);
+    assert_int_equal(lab->notes.duplicate_keys, 2);
+    assert_int_equal(decode(lab, types[0], "{\"a\":1}\n\n{\"b\":\n"), ERR_BODY);
+    assert_says(lab, "line 3: at byte ");
+    assert_int_equal(decode(lab, types[0], "{} {}\n"), ERR_BODY);
+    assert_int_equal(decode(lab, types[0], "<html>"), ERR_BODY);
+    assert_says(lab, "HTML instead of JSON");
+    assert_int_equal(decode(lab, types[0], ""), 0);
+    assert_string_equal(buffer_text(&lab->json), "[]");
+}
+
+/* Where the transfer doesn't say that it is whole, what may be cut is an error. */
+static void json_lines_may_be_cut(void **state)
+{
+    struct lab *lab = *state;
+    static const struct {
+        const char *body;
+        bool whole;
+    } cases[] = {
+        {"1\n2\n", true}, {"1\n2", false},  {"true", false}, {"null", false}, {"{}\n{}", true},
+        {"\"a\"", true},  {"[1]\n ", true}, {"", false},     {"\n\n", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int code = decode_span(lab, NULL, FORMAT_JSONL, bytes_of(cases[i].body), false);
+        assert_int_equal(code, cases[i].whole ? 0 : ERR_BODY);
+        assert_int_equal(decode_span(lab, NULL, FORMAT_JSONL, bytes_of(cases[i].body), true), 0);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, lab_open, lab_close)
+    const struct CMUnitTest tests[] = {
+        TEST(json_is_known_by_its_type),  TEST(given_format_overrules), TEST(something_else_is_named),
+        TEST(beginnings_are_printable),   TEST(broken_json_says_where), TEST(limits_are_met),
+        TEST(json_lines_become_an_array), TEST(json_lines_may_be_cut),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
