@@ -1,5 +1,6 @@
 #include "cli/data.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +23,11 @@ static bool open_providers(struct setup *setup, struct yaml_report *report)
     const struct config *config = setup->config;
     setup->providers = mem_zalloc((config->provider_count + (size_t)1) * sizeof *setup->providers);
     for (uint32_t i = 0; i < config->provider_count; i++)
-        setup->providers[i] = provider_open(config->providers[i], report);
+        if (access(config->providers[i], R_OK) == 0)
+            setup->providers[i] = provider_open(config->providers[i], report);
+        else
+            yaml_error(report, config->file, yaml_item(yaml_get(yaml_root(config->file), "providers"), i),
+                       "can't read %s: %s", config->providers[i], strerror(errno));
     return provider_check_accounts(config, setup->providers, config->provider_count, report) == 0;
 }
 
@@ -31,7 +36,7 @@ int setup_open(const char *path, struct setup *setup)
     struct yaml_report report = {0};
     *setup = (struct setup){0};
     if (!path) {
-        say("give the configuration: -c FILE%s",
+        say("the configuration is missing: say which one with -c FILE%s",
             access("garner.yaml", R_OK) == 0 ? " (there is a garner.yaml here: -c garner.yaml)" : "");
         return EXIT_USAGE;
     }
@@ -43,7 +48,8 @@ int setup_open(const char *path, struct setup *setup)
     say_report(&report);
     if (sound && !errors)
         return 0;
-    say("%u error%s in %s or its provider files: nothing was done", errors, errors == 1 ? "" : "s", path);
+    say("%u error%s in %s or its provider files: nothing can be harvested before they are corrected", errors,
+        errors == 1 ? "" : "s", path);
     setup_close(setup);
     return EXIT_USAGE;
 }

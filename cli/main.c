@@ -44,6 +44,16 @@ static void print_help(void)
            "configuration; 3 no connection.\n");
 }
 
+static int say_none(void)
+{
+    struct buffer text = {0};
+    for (int i = 0; i < VERB_COUNT; i++)
+        buffer_printf(&text, "%s%s", i ? ", " : "", verbs[i]->name);
+    say("which command? There are %s; `garner --help` explains them", buffer_text(&text));
+    buffer_close(&text);
+    return EXIT_USAGE;
+}
+
 static int say_unknown(const char *word)
 {
     const char *names[VERB_COUNT];
@@ -108,10 +118,8 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "C.UTF-8"); /* for the widths of characters */
     signal(SIGPIPE, SIG_IGN);
     raise_descriptors();
-    if (argc < 2) {
-        say("which command? `garner --help` lists them");
-        return EXIT_USAGE;
-    }
+    if (argc < 2)
+        return say_none();
     if (strcmp(argv[1], "help") == 0 && argc > 2) {
         char *words[] = {argv[2], help, NULL};
         return run_word(2, words);

@@ -43,7 +43,7 @@ static const struct option_def defs[] = {
     {OPTION_FEED, AT(from), "from", 'f', "CURSOR",
      "Begin behind this cursor (of a bookmark), with what happens from `now` on, or with the `oldest` change "
      "that is kept (default)"},
-    {OPTION_FEED, AT(ops), "op", 'o', "OP,…", "Only these: created, updated, deleted, status"},
+    {OPTION_FEED, AT(ops), "op", 'o', "OP,...", "Only these: created, updated, deleted, status"},
     {OPTION_FEED, AT(touches), "touches", 0x103, "POINTER",
      "Only changes of this part of documents, e.g. /tags or /rules/*/port (at, below or above it); of created "
      "and deleted resources those that have it"},
@@ -125,8 +125,11 @@ static error_t parse(int key, char *value, struct argp_state *state)
     case ARGP_KEY_END:
         if (parsing->given < operand_count(verb, false)) {
             struct bytes name = operand_name(verb, parsing->given);
-            argp_error(state, "%.*s is missing: %s %s", BYTES_ARG(name), state->name, verb->operands);
+            argp_error(state, "%.*s is missing, as in: %s %s", BYTES_ARG(name), state->name, verb->operands);
         }
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
         return 0;
     default:
         for (int i = 0; i < DEF_COUNT; i++)
@@ -213,7 +216,7 @@ static void set_log_level(const char *name)
 
 void options_parse(const struct verb *verb, int argc, char **argv, struct options *out)
 {
-    struct argp_option options[DEF_COUNT + 1] = {0};
+    struct argp_option options[DEF_COUNT + 2] = {0};
     struct buffer doc = {0};
     char *text;
     int count = 0;
@@ -221,6 +224,7 @@ void options_parse(const struct verb *verb, int argc, char **argv, struct option
         if (takes(verb, &defs[i]))
             options[count++] = (struct argp_option){.name = defs[i].name, .key = defs[i].key,
                                                     .arg = defs[i].value, .doc = defs[i].doc};
+    options[count] = (struct argp_option){.name = "h", .key = 'h', .flags = OPTION_HIDDEN};
     buffer_printf(&doc, "%s\v%s", verb->about, verb->examples);
     text = strdup(buffer_text(&doc));
     buffer_close(&doc);
@@ -228,6 +232,7 @@ void options_parse(const struct verb *verb, int argc, char **argv, struct option
     struct parsing parsing = {.verb = verb, .out = out};
     *out = (struct options){0};
     argp_err_exit_status = EXIT_USAGE;
+    setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* a sentence on "mandatory or optional arguments" */
     check_names(verb, argc, argv);
     if (argp_parse(&argp, argc, argv, 0, NULL, &parsing))
         exit(EXIT_USAGE);

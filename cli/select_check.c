@@ -31,7 +31,8 @@ static int count(void *context, struct store *store, const struct collection_rec
     words_add(&c->accounts, buffer_bytes(&account));
     if (select_matches(&(struct selection){.account = c->wanted.account}, key)) {
         words_add(&c->hits, buffer_bytes(&account));
-        words_add(&c->regions, key->region.data ? key->region : BYTES("none"));
+        if (key->region.data)
+            words_add(&c->regions, key->region);
         if (select_matches(&(struct selection){.region = c->wanted.region}, key)) {
             c->region = true;
             if (key->parent.data)
@@ -45,17 +46,18 @@ static int count(void *context, struct store *store, const struct collection_rec
 
 static void say_unknown(const char *what, const char *given, const char *of, const struct words *there)
 {
-    struct buffer text = {0};
+    struct buffer text = {0}, known = {0};
     const char *nearest = words_nearest(there, given);
     buffer_printf(&text, "no %s '%s'%s%s", what, given, *of ? " has " : " is stored", of);
+    words_text(there, &known);
     if (nearest)
         buffer_printf(&text, ": did you mean '%s'?", nearest);
-    else if (there->count) {
-        buffer_add_text(&text, ": there are ");
-        words_text(there, &text);
-    }
+    if (there->count)
+        buffer_printf(&text, "%s %s %s", nearest ? " There" : ": there",
+                      there->count == 1 ? "is" : "are", buffer_text(&known));
     say("%s", buffer_text(&text));
     buffer_close(&text);
+    buffer_close(&known);
 }
 
 static void say_ambiguous(const struct census *c)
@@ -77,8 +79,12 @@ static bool judge(const struct census *c, const char *path)
         say_unknown("type", c->wanted.type, "", &c->types);
     else if (!c->hits.count)
         say_unknown("account", c->wanted.account, type, &c->accounts);
+    else if (!c->region && !c->regions.count)
+        say("%s is not kept by region: leave --region out", *type ? type : "what is stored");
     else if (!c->region)
         say_unknown("region", c->wanted.region, type, &c->regions);
+    else if (!c->parent && !c->parents.count)
+        say("%s has no parents: leave --parent out", *type ? type : "what is stored");
     else if (!c->parent)
         say_unknown("parent", c->wanted.parent, type, &c->parents);
     else

@@ -117,17 +117,24 @@ void text_add_json(struct buffer *out, struct bytes json)
     buffer_add(out, start, plain);
 }
 
-void text_add_shell(struct buffer *out, struct bytes word)
+/* What isn't safe to print goes byte by byte into $'…', so that it can be read, copied and pasted. */
+static void add_shell_escaped(struct buffer *out, struct bytes word)
 {
-    static const char harmless[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
-    bool plain = word.len > 0;
-    for (size_t i = 0; i < word.len && plain; i++)
-        plain = word.data[i] && strchr(harmless, word.data[i]);
-    if (plain) {
-        buffer_add_bytes(out, word);
-        return;
+    buffer_add_text(out, "$'");
+    for (size_t i = 0; i < word.len; i++) {
+        uint8_t c = (uint8_t)word.data[i];
+        if (c < 0x20 || c >= 0x7f)
+            buffer_printf(out, "\\x%02x", (unsigned)c);
+        else if (c == '\'' || c == '\\')
+            buffer_printf(out, "\\%c", c);
+        else
+            buffer_add_char(out, (char)c);
     }
+    buffer_add_char(out, '\'');
+}
+
+static void add_shell_quoted(struct buffer *out, struct bytes word)
+{
     buffer_add_char(out, '\'');
     for (size_t i = 0; i < word.len; i++) {
         if (word.data[i] == '\'')
@@ -136,4 +143,21 @@ void text_add_shell(struct buffer *out, struct bytes word)
             buffer_add_char(out, word.data[i]);
     }
     buffer_add_char(out, '\'');
+}
+
+void text_add_shell(struct buffer *out, struct bytes word)
+{
+    static const char harmless[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
+    struct buffer safe = {0};
+    bool plain = word.len > 0;
+    for (size_t i = 0; i < word.len && plain; i++)
+        plain = word.data[i] && strchr(harmless, word.data[i]);
+    text_add_safe(&safe, word);
+    if (plain)
+        buffer_add_bytes(out, word);
+    else if (bytes_equal(buffer_bytes(&safe), word))
+        add_shell_quoted(out, word);
+    else
+        add_shell_escaped(out, word);
+    buffer_close(&safe);
 }

@@ -23,7 +23,7 @@ void text_add_cut(struct buffer *out, struct bytes safe, size_t columns);
  * direction written as \uXXXX: still the same JSON, and safe. */
 void text_add_json(struct buffer *out, struct bytes json);
 
-/* Append as one word of a POSIX shell, quoted if it needs it. */
+/* Append as one word of a shell, quoted if it needs it; the result is safe text. */
 void text_add_shell(struct buffer *out, struct bytes word);
 
 #endif

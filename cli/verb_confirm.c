@@ -124,7 +124,7 @@ const struct verb verb_confirm = {
              "often a provider's fault than the truth. If it is the truth, this lets the next sound listing delete "
              "those of them that it still misses.",
     .examples = "Example:\n"
-                "  garner confirm aws/123456789012 aws.ec2.snapshot --region eu-west-1 --data ./data\n\n"
+                "  garner confirm aws/1234567890 aws.ec2.image --region eu-west-1 --data ./data\n\n"
                 "It is refused while `garner run` uses the data folder.",
     .run = run,
 };

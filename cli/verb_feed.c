@@ -71,7 +71,7 @@ static int seek(struct feed *feed, const char *from, struct error *e)
         return feed_source_seek_now(&feed->source, e);
     int r = cursor_from_text(&feed->arena, bytes_of(from), &cursor, e);
     if (r)
-        return error_at(e, "--from");
+        return error_at(e, "--from '%.24s%s'", from, strlen(from) > 24 ? "…" : "");
     return feed_source_seek(&feed->source, &cursor, e);
 }
 
@@ -126,7 +126,7 @@ static int print_feed(struct feed *feed, struct error *e)
 {
     bool on = feed->printed < feed->limit;
     int r = 0;
-    feed->bookmark_ms = clock_steady_ms();
+    feed->bookmark_ms = clock_steady_ms() - BOOKMARK_MS; /* the first one at once */
     while (on && !r) {
         r = read_round(feed, e);
         if (bookmark_is_due(feed))
@@ -189,7 +189,7 @@ const struct verb verb_feed = {
     .about = "Print what changed: resources that were created, updated or deleted, and collections that became "
              "unreachable, recovered and so on. Goes on printing as changes come, until Ctrl-C.",
     .examples = "Examples:\n"
-                "  garner feed --data ./data                      all that is kept, then what comes\n"
+                "  garner feed --data ./data\n"
                 "  garner feed --data ./data --from now --type docker.tag --op deleted\n"
                 "  garner feed --data ./data --no-follow --format table\n"
                 "  garner feed --data ./data --touches /ipPermissions --no-initial\n\n"

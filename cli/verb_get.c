@@ -139,7 +139,7 @@ const struct verb verb_get = {
     .examples = "Examples:\n"
                 "  garner get aws.ec2.instance i-0f3a9c1 --data ./data\n"
                 "  garner get docker.tag latest --parent library/debian --data ./data\n"
-                "  garner get docker.tag latest --parent library/debian --data ./data --json | jq .document\n\n"
+                "  garner get docker.tag latest --data ./data --json | jq .document\n\n"
                 "If several resources have that id (in several accounts, regions or parents), it prints how to "
                 "name each, and exits with 2.",
     .run = run,

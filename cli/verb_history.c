@@ -266,6 +266,6 @@ const struct verb verb_history = {
              "changes are kept. With --json: a change a line, as in the feed, with the documents before and after.",
     .examples = "Examples:\n"
                 "  garner history aws.ec2.instance i-0f3a9c1 --data ./data\n"
-                "  garner history docker.tag latest --parent library/debian --data ./data --json | jq .patch",
+                "  garner history docker.tag latest --data ./data --json | jq .patch",
     .run = run,
 };

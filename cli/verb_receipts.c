@@ -143,7 +143,7 @@ const struct verb verb_receipts = {
              "was sound, or why not. The last few of each collection are kept, and all that deletes rest on.",
     .examples = "Examples:\n"
                 "  garner receipts --data ./data\n"
-                "  garner receipts --data ./data --account aws/123456789012 --type aws.ec2.instance\n"
-                "  garner receipts --data ./data --json | jq -c 'select(.complete | not) | [.id, .cause]'",
+                "  garner receipts --data ./data --account aws/1234567890 --type aws.ec2.image\n"
+                "  garner receipts --data ./data --json | jq -c 'select(.sound | not)'",
     .run = run,
 };

@@ -137,7 +137,7 @@ static void progress(void *context, const struct run_totals *totals, uint64_t un
     units_ago(now - run->started_ms, since);
     if (run->terminal) {
         struct buffer line = {0};
-        buffer_printf(&line, "%s: %s collections done, %s under way; %s resources, %s requests", since, collections,
+        buffer_printf(&line, "%s: collections: %s done, %s under way; %s resources; %s requests", since, collections,
                       waiting, resources, requests);
         say_passing(buffer_text(&line));
         buffer_close(&line);
@@ -242,7 +242,7 @@ static int run_with(const struct options *options, const struct setup *setup)
 static int run(const struct options *options)
 {
     struct setup setup;
-    if (!options->once) {
+    if (options->config && !options->once) {
         say("this version harvests once and ends: say so with --once (harvesting on and on comes in a later version)");
         return EXIT_USAGE;
     }

@@ -113,7 +113,7 @@ static void add_status(const struct change *change, struct buffer *out)
         buffer_printf(out, ": %s items", units_count(receipt->items, count));
     if (change->status.void_)
         buffer_add_text(out, ": its `id` rule changed, forget what came earlier");
-    if (change->status.since_ms)
+    if (change->status.since_ms && change->status.since_ms != change->time_ms)
         buffer_printf(out, " since %s", units_time(change->status.since_ms, time));
     if (receipt && receipt->cause) {
         buffer_add_text(out, ": ");
