@@ -169,6 +169,11 @@ static int decode_json(struct arena *arena, const struct answer *answer, struct 
     return 0;
 }
 
+bool decode_is_lines(const struct answer *answer, enum format_kind format)
+{
+    return format == FORMAT_JSONL || (format == FORMAT_AUTO && is_any_of(media_type(answer), jsonl_types));
+}
+
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format, struct value *out,
                 struct json_notes *notes, struct error *e)
 {
@@ -176,7 +181,7 @@ int decode_body(struct arena *arena, const struct answer *answer, enum format_ki
     struct json_notes own;
     notes = notes ? notes : &own;
     *notes = (struct json_notes){0};
-    if (trimmed.len == 0 && format != FORMAT_JSONL && !is_any_of(type, jsonl_types))
+    if (trimmed.len == 0 && !decode_is_lines(answer, format))
         return error_set(e, ERR_BODY, "empty body instead of %s", format == FORMAT_XML ? "XML" : "JSON");
     if (format == FORMAT_AUTO)
         format = detect(type, trimmed, e);

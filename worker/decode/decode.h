@@ -19,4 +19,7 @@
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format, struct value *out,
                 struct json_notes *notes, struct error *e);
 
+/* Is this body one of JSON lines? Then, unless the answer is `delimited`, it may lack lines at its end. */
+bool decode_is_lines(const struct answer *answer, enum format_kind format);
+
 #endif

@@ -122,10 +122,19 @@ static int read_items(struct harvest *h, struct error *e)
     return 0;
 }
 
+static void unsound(struct harvest *h, const char *why)
+{
+    if (h->sound)
+        snprintf(h->why, sizeof h->why, "%s", why);
+    h->sound = false;
+}
+
 static enum harvest_want take_page(struct harvest *h)
 {
     if (read_items(h, &h->error))
         return fail(h, &h->error);
+    if (!h->exchange.answer->delimited && decode_is_lines(h->exchange.answer, h->def->format))
+        unsound(h, "lines of JSON in an answer that doesn't say where it ends may be cut");
     h->duplicate_keys += h->exchange.notes.duplicate_keys;
     sm_move(states, &h->state, TAKING);
     return HARVEST_PAGE;
@@ -195,10 +204,8 @@ enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen,
     if (h->exchange.kind != ANSWER_ABSENT &&
         paging_next(h->paging, h->exchange.answer, &h->exchange.body, seen, &verdict, &sound, &why, &h->error))
         return fail(h, &h->error);
-    if (!sound) {
-        h->sound = false;
-        snprintf(h->why, sizeof h->why, "%s", why);
-    }
+    if (!sound)
+        unsound(h, why);
     h->pages++;
     if (verdict == PAGING_MORE)
         return ask(h, now_ms);
