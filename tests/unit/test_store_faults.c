@@ -68,6 +68,33 @@ static void a_full_map_loses_nothing(void **state)
     assert_string_equal(lab_document(lab, 0), "{\"kept\":1}");
 }
 
+/* The first write that fails spoils the transaction, whichever call it was. */
+static void a_failed_write_spoils_the_transaction(void **state)
+{
+    struct lab *lab = *state;
+    struct missing missing = {.since_ms = 5, .harvests = {1}, .count = 1};
+    int r = 0;
+    store_close(lab->store);
+    snprintf(lab->path, sizeof lab->path, "%s/small.mdb", lab->folder);
+    lab->map_size = 1 << 20;
+    lab_open(lab);
+    lab_collection(lab, "a");
+    lab_commit(lab);
+    LAB_OK(lab, store_write(lab->store, &lab->e));
+    for (uint32_t row = 0; row < 100000 && !r; row++)
+        r = store_missing_put(lab->store, 1, row, &missing, &lab->e);
+    assert_int_equal(r, ERR_FULL);
+    for (int i = 0; i < 3; i++) {
+        memset(&lab->e, 0, sizeof lab->e);
+        r = i == 0   ? store_missing_put(lab->store, 1, 1, &missing, &lab->e)
+            : i == 1 ? store_missing_forget(lab->store, 1, NULL, &lab->e)
+                     : store_commit(lab->store, &lab->e);
+        assert_int_equal(r, ERR_FULL);
+        assert_non_null(strstr(lab->e.text, "map of 1 MiB is full"));
+    }
+    assert_string_equal(lab_verify(lab), "");
+}
+
 /* A process has one handle a file, by whatever name. */
 static void one_handle_a_file(void **state)
 {
@@ -148,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_full_map_loses_nothing, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_failed_write_spoils_the_transaction, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(one_handle_a_file, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_wrong_file_is_refused, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(faults_say_what_to_do, lab_setup, lab_teardown),

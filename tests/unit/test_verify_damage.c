@@ -146,9 +146,31 @@ static void no_record_can_crash_it(void **state)
     assert_string_equal(lab_verify(lab), "");
 }
 
+/* A document that was cut anywhere is told, and nothing behind its end is read. */
+static void a_cut_document_is_corrupt(void **state)
+{
+    struct lab *lab = *state;
+    struct document document;
+    struct bytes value;
+    struct key key = key_row(1, 0);
+    verify_fill(lab);
+    LAB_OK(lab, store_read(lab->store, &lab->e));
+    LAB_OK(lab, table_get(lab->store, TABLE_DOCUMENTS, key_bytes(&key), &value, &lab->e));
+    size_t whole = value.len;
+    for (size_t len = 0; len <= whole; len++) {
+        char *copy = mem_alloc(len);
+        memcpy(copy, value.data, len);
+        int r = document_read((struct bytes){copy, len}, 0, &document, &lab->e);
+        assert_int_equal(r, len > DOCUMENT_HEAD_BYTES + 1 ? 0 : ERR_CORRUPT);
+        assert_true(r || document.id.data + document.id.len + document.packed.len == copy + len);
+        free(copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_cut_document_is_corrupt, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(no_record_can_crash_it, lab_setup, lab_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
