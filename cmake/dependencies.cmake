@@ -9,16 +9,13 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(fyaml REQUIRED IMPORTED_TARGET libfyaml)
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(yyjson REQUIRED IMPORTED_TARGET yyjson)
-
-# Debian ships no pkg-config file for CRoaring, and on 13 a CMake file that names a relative include folder.
-find_path(ROARING_INCLUDE roaring/roaring.h REQUIRED)
-find_library(ROARING_LIBRARY roaring REQUIRED)
-add_library(roaring::roaring UNKNOWN IMPORTED)
-set_target_properties(roaring::roaring PROPERTIES
-    IMPORTED_LOCATION ${ROARING_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${ROARING_INCLUDE})
-
+find_package(roaring REQUIRED)
 pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka)
 find_program(PROTOC_C protoc-c REQUIRED)
 
-# Debian 12 names msgpack-c's files msgpack, 13 msgpack-c.
-pkg_search_module(msgpack REQUIRED IMPORTED_TARGET msgpack-c msgpack)
+# msgpack-c's library has another name on Debian 13 than on 12, and its pkg-config file there a wrong path.
+find_path(MSGPACK_INCLUDE msgpack.h REQUIRED)
+find_library(MSGPACK_LIBRARY NAMES msgpack-c msgpackc REQUIRED)
+add_library(msgpack UNKNOWN IMPORTED)
+set_target_properties(msgpack PROPERTIES
+    IMPORTED_LOCATION ${MSGPACK_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${MSGPACK_INCLUDE})
