@@ -121,10 +121,11 @@ int data_open_to_write(const struct options *options, struct folder *folder)
     int r = folder_open_read(folder, path, &e);
     if (!r) {
         uint32_t shards = folder->shards;
-        uint64_t map_max = LIMIT_MAPS_BYTES / shards; /* LMDB keeps to the file's own size if that is larger */
+        uint64_t map_max = LIMIT_MAPS_BYTES /
+                           shards; /* LMDB keeps to the file's own size if that is larger */
         folder_close(folder);
-        r = folder_open(folder, path, shards, LIMIT_MAP_BYTES_DEFAULT < map_max ? LIMIT_MAP_BYTES_DEFAULT : map_max,
-                        &e);
+        r = folder_open(folder, path, shards,
+                        LIMIT_MAP_BYTES_DEFAULT < map_max ? LIMIT_MAP_BYTES_DEFAULT : map_max, &e);
     }
     if (r)
         exit_code = say_error(&e);

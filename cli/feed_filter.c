@@ -15,7 +15,8 @@ static int unknown_op(struct bytes name, struct error *e)
     const char *nearest = nearest_word(name, names, OP_COUNT);
     if (nearest)
         return error_set(e, ERR_USAGE, "--op '%.*s': did you mean '%s'?", BYTES_ARG(name), nearest);
-    return error_set(e, ERR_USAGE, "--op '%.*s': there are created, updated, deleted and status, separated by commas",
+    return error_set(e, ERR_USAGE,
+                     "--op '%.*s': there are created, updated, deleted and status, separated by commas",
                      BYTES_ARG(name));
 }
 
@@ -72,8 +73,8 @@ static int note_visit(void *context, const struct value *found)
     return 1;
 }
 
-static int document_touches(const struct feed_filter *filter, struct bytes packed, struct arena *scratch, bool *does,
-                            struct error *e)
+static int document_touches(const struct feed_filter *filter, struct bytes packed, struct arena *scratch,
+                            bool *does, struct error *e)
 {
     struct value document;
     int r = value_from_msgpack(scratch, packed, &document, e);
@@ -82,8 +83,8 @@ static int document_touches(const struct feed_filter *filter, struct bytes packe
     return r;
 }
 
-static int patch_touches(const struct feed_filter *filter, struct bytes packed, struct arena *scratch, bool *does,
-                         struct error *e)
+static int patch_touches(const struct feed_filter *filter, struct bytes packed, struct arena *scratch,
+                         bool *does, struct error *e)
 {
     struct value patch;
     int r = value_from_msgpack(scratch, packed, &patch, e);

@@ -5,9 +5,10 @@
 #include "common/clock.h"
 
 static const struct table_column columns[] = {
-    {.title = "TIME", .always = true}, {.title = "OP", .always = true},  {.title = "ACCOUNT", .always = true},
-    {.title = "REGION"},               {.title = "TYPE", .always = true}, {.title = "PARENT"},
-    {.title = "ID", .always = true},   {.title = "WHAT"},
+    {.title = "TIME", .always = true},    {.title = "OP", .always = true},
+    {.title = "ACCOUNT", .always = true}, {.title = "REGION"},
+    {.title = "TYPE", .always = true},    {.title = "PARENT"},
+    {.title = "ID", .always = true},      {.title = "WHAT"},
 };
 static const struct table_column brief_columns[] = {
     {.title = "TIME", .always = true}, {.title = "OP", .always = true}, {.title = "WHAT"}};

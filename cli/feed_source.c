@@ -54,13 +54,15 @@ static int seek_shard(struct feed_shard *shard, const struct position *position,
     if (position->seq > head || position->epoch > shard->epoch)
         return error_set(e, ERR_USAGE,
                          "FUTURE: the cursor is at change %" PRIu64 " of shard %" PRIu32
-                         ", which ends at %" PRIu64 ": the data folder is older than the cursor (restored from a "
+                         ", which ends at %" PRIu64
+                         ": the data folder is older than the cursor (restored from a "
                          "backup?); begin anew with --from oldest",
                          position->seq, position->shard, head);
     if (shard->store && position->seq + 1 < store_oldest(shard->store))
         return error_set(e, ERR_USAGE,
                          "COMPACTED: the cursor is at change %" PRIu64 " of shard %" PRIu32
-                         ", which keeps %" PRIu64 " and later ones: take what there is from `garner list`, and begin "
+                         ", which keeps %" PRIu64
+                         " and later ones: take what there is from `garner list`, and begin "
                          "anew with --from oldest or now",
                          position->seq, position->shard, store_oldest(shard->store));
     shard->next = position->seq + 1;
@@ -71,17 +73,20 @@ int feed_source_seek(struct feed_source *source, const struct cursor *cursor, st
 {
     int r = 0;
     if (memcmp(cursor->feed, source->folder->feed, sizeof cursor->feed) != 0)
-        return error_set(e, ERR_USAGE,
-                         "this cursor belongs to another feed than that of %s: give one that came from it, or begin "
-                         "with --from oldest or now",
-                         source->folder->path);
+        return error_set(
+            e, ERR_USAGE,
+            "this cursor belongs to another feed than that of %s: give one that came from it, or begin "
+            "with --from oldest or now",
+            source->folder->path);
     for (uint32_t i = 0; i < cursor->count && !r; i++) {
         const struct position *position = &cursor->positions[i];
         if (position->seq == 0)
             continue;
         if (position->shard >= source->folder->shards)
-            return error_set(e, ERR_USAGE, "FUTURE: the cursor has shard %" PRIu32 ", the data folder %" PRIu32
-                             " shards only", position->shard, source->folder->shards);
+            return error_set(e, ERR_USAGE,
+                             "FUTURE: the cursor has shard %" PRIu32 ", the data folder %" PRIu32
+                             " shards only",
+                             position->shard, source->folder->shards);
         r = open_shard(source, position->shard, e);
         if (!r)
             r = seek_shard(&source->shards[position->shard], position, e);
@@ -111,7 +116,8 @@ static uint32_t heap_take(struct feed_source *source)
 {
     uint32_t first = source->heap[0], moved = source->heap[--source->heap_count], at = 0;
     for (uint32_t child; (child = 2 * at + 1) < source->heap_count; at = child) {
-        if (child + 1 < source->heap_count && comes_before(source, source->heap[child + 1], source->heap[child]))
+        if (child + 1 < source->heap_count &&
+            comes_before(source, source->heap[child + 1], source->heap[child]))
             child++;
         if (!comes_before(source, source->heap[child], moved))
             break;
@@ -154,7 +160,8 @@ static int begin_shard(struct feed_source *source, uint32_t number, struct error
         shard->next = oldest;
     if (shard->next < oldest)
         return error_set(e, ERR_LIMIT,
-                         "COMPACTED: shard %" PRIu32 " keeps change %" PRIu64 " and later ones, and we are at %" PRIu64
+                         "COMPACTED: shard %" PRIu32 " keeps change %" PRIu64
+                         " and later ones, and we are at %" PRIu64
                          ": reading is slower than the retention allows",
                          number, oldest, shard->next);
     if (shard->next > shard->head)
@@ -206,6 +213,7 @@ void feed_source_cursor(const struct feed_source *source, struct arena *arena, s
     out->positions = arena_alloc(arena, source->folder->shards * sizeof *out->positions);
     for (uint32_t i = 0; i < source->folder->shards; i++)
         if (source->shards[i].next > 1)
-            out->positions[count++] = (struct position){i, source->shards[i].epoch, source->shards[i].next - 1};
+            out->positions[count++] = (struct position){i, source->shards[i].epoch,
+                                                        source->shards[i].next - 1};
     out->count = count;
 }

@@ -14,9 +14,9 @@
 struct feed_shard {
     struct store *store; /* null: not opened yet */
     uint64_t epoch;
-    uint64_t next; /* seq that comes next; 0: the oldest that there is when it is looked at first */
-    uint64_t head; /* of this round */
-    struct arena arena; /* of `change` */
+    uint64_t next;        /* seq that comes next; 0: the oldest that there is when it is looked at first */
+    uint64_t head;        /* of this round */
+    struct arena arena;   /* of `change` */
     struct change change; /* `next`, while it waits in the heap */
 };
 

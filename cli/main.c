@@ -21,14 +21,16 @@ enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
 /* In the contract, and not here yet. */
 static const char *const later[] = {
-    "status", "harvest", "quarantine", "workers", "shards", "where",  "explain", "rebalance", "apply",    "move",   "pin",
-    "unpin",  "cordon",  "drain",      "undrain", "cancel", "pause",  "resume",  "accounts",  "recover",
+    "status",    "harvest", "quarantine", "workers", "shards",   "where",   "explain",
+    "rebalance", "apply",   "move",       "pin",     "unpin",    "cordon",  "drain",
+    "undrain",   "cancel",  "pause",      "resume",  "accounts", "recover",
 };
 
 static void print_help(void)
 {
     printf("Usage: garner COMMAND [OPTION...]\n\n"
-           "Garner harvests the resources of cloud accounts through the providers' APIs, keeps a copy, and tells\n"
+           "Garner harvests the resources of cloud accounts through the providers' APIs, keeps a copy, and "
+           "tells\n"
            "what changed.\n\n"
            "Commands:\n");
     for (int i = 0; i < VERB_COUNT; i++)
@@ -90,7 +92,8 @@ static int run_word(int argc, char **argv)
         if (strcmp(argv[0], verbs[i]->name) == 0)
             return run_verb(verbs[i], argc, argv);
     if (argv[0][0] == '-') {
-        say("the command comes first, its options after it: garner COMMAND %s …; `garner --help` lists the commands",
+        say("the command comes first, its options after it: garner COMMAND %s …; `garner --help` lists the "
+            "commands",
             argv[0]);
         return EXIT_USAGE;
     }

@@ -36,7 +36,8 @@ static const struct option_def defs[] = {
     {OPTION_RUN, AT(once), "once", 0x101, NULL, "Harvest every collection once, then exit"},
     {OPTION_RUN, AT(print_feed), "print-feed", 0x102, NULL,
      "Print this run's changes to standard output, one JSON object a line, a bookmark last"},
-    {OPTION_ACCOUNT, AT(account), "account", 'a', "ACCOUNT", "Only this account: PROVIDER/ID, or its id alone"},
+    {OPTION_ACCOUNT, AT(account), "account", 'a', "ACCOUNT",
+     "Only this account: PROVIDER/ID, or its id alone"},
     {OPTION_REGION, AT(region), "region", 'r', "REGION", "Only this region"},
     {OPTION_TYPE, AT(type), "type", 't', "TYPE", "Only resources of this type"},
     {OPTION_PARENT, AT(parent), "parent", 'p', "ID", "Only children of the resource with this id"},
@@ -45,7 +46,8 @@ static const struct option_def defs[] = {
      "that is kept (default)"},
     {OPTION_FEED, AT(ops), "op", 'o', "OP,...", "Only these: created, updated, deleted, status"},
     {OPTION_FEED, AT(touches), "touches", 0x103, "POINTER",
-     "Only changes of this part of documents, e.g. /tags or /rules/*/port (at, below or above it); of created "
+     "Only changes of this part of documents, e.g. /tags or /rules/*/port (at, below or above it); of "
+     "created "
      "and deleted resources those that have it"},
     {OPTION_FEED, AT(no_initial), "no-initial", 0x104, NULL,
      "Leave out what was there when its collection was listed first"},
@@ -109,8 +111,7 @@ static void take_operand(struct argp_state *state, char *value)
     const struct verb *verb = parsing->verb;
     if (parsing->given == operand_count(verb, true))
         argp_error(state, "'%s' is one argument too many: %s %s", value,
-                   parsing->given ? "this command takes" : "this command takes options only",
-                   verb->operands);
+                   parsing->given ? "this command takes" : "this command takes options only", verb->operands);
     parsing->out->operands[parsing->given++] = value;
 }
 
@@ -222,8 +223,8 @@ void options_parse(const struct verb *verb, int argc, char **argv, struct option
     int count = 0;
     for (int i = 0; i < DEF_COUNT; i++)
         if (takes(verb, &defs[i]))
-            options[count++] = (struct argp_option){.name = defs[i].name, .key = defs[i].key,
-                                                    .arg = defs[i].value, .doc = defs[i].doc};
+            options[count++] = (struct argp_option){
+                .name = defs[i].name, .key = defs[i].key, .arg = defs[i].value, .doc = defs[i].doc};
     options[count] = (struct argp_option){.name = "h", .key = 'h', .flags = OPTION_HIDDEN};
     buffer_printf(&doc, "%s\v%s", verb->about, verb->examples);
     text = strdup(buffer_text(&doc));

@@ -64,8 +64,8 @@ void print_json(struct printer *p, struct bytes json)
 const char *print_on(const struct printer *p, enum print_colour colour)
 {
     static const char *const codes[] = {
-        [PRINT_PLAIN] = "",          [PRINT_BOLD] = "\033[1m",    [PRINT_RED] = "\033[31m",
-        [PRINT_GREEN] = "\033[32m",  [PRINT_YELLOW] = "\033[33m", [PRINT_BLUE] = "\033[34m",
+        [PRINT_PLAIN] = "",         [PRINT_BOLD] = "\033[1m",    [PRINT_RED] = "\033[31m",
+        [PRINT_GREEN] = "\033[32m", [PRINT_YELLOW] = "\033[33m", [PRINT_BLUE] = "\033[34m",
         [PRINT_GREY] = "\033[2m",
     };
     return p->colour ? codes[colour] : "";

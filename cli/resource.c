@@ -100,16 +100,16 @@ static struct bytes keep(struct finding *f, struct bytes text)
     return text.data ? arena_copy(&f->arena, text) : text;
 }
 
-void finding_add(struct finding *f, uint32_t shard, uint32_t collection, uint32_t row, const struct collection_key *key)
+void finding_add(struct finding *f, uint32_t shard, uint32_t collection, uint32_t row,
+                 const struct collection_key *key)
 {
     if (f->count++ >= FOUND_MAX)
         return;
-    f->items[f->count - 1] =
-        (struct found){shard,
-                       collection,
-                       row,
-                       {keep(f, key->provider), keep(f, key->account), keep(f, key->type), keep(f, key->region),
-                        keep(f, key->parent)}};
+    f->items[f->count - 1] = (struct found){shard,
+                                            collection,
+                                            row,
+                                            {keep(f, key->provider), keep(f, key->account),
+                                             keep(f, key->type), keep(f, key->region), keep(f, key->parent)}};
 }
 
 struct looking {
@@ -143,7 +143,8 @@ static void add_option(struct buffer *line, const char *option, struct bytes val
     text_add_shell(line, value);
 }
 
-static void say_choice(const struct found *found, const char *verb, const char *id, const struct options *options)
+static void say_choice(const struct found *found, const char *verb, const char *id,
+                       const struct options *options)
 {
     struct buffer line = {0}, account = {0};
     resource_account(&found->key, &account);
@@ -164,12 +165,15 @@ static void say_choice(const struct found *found, const char *verb, const char *
     buffer_close(&account);
 }
 
-void finding_say_choices(const struct finding *f, const char *verb, const char *id, const struct options *options)
+void finding_say_choices(const struct finding *f, const char *verb, const char *id,
+                         const struct options *options)
 {
     uint64_t shown = f->count < FOUND_MAX ? f->count : FOUND_MAX;
-    say("there are %" PRIu64 " resources '%s' of %.*s: say which one:", f->count, id, BYTES_ARG(f->items[0].key.type));
+    say("there are %" PRIu64 " resources '%s' of %.*s: say which one:", f->count, id,
+        BYTES_ARG(f->items[0].key.type));
     for (uint64_t i = 0; i < shown; i++)
         say_choice(&f->items[i], verb, id, options);
     if (f->count > shown)
-        say_line("  … and %" PRIu64 " more: narrow it down with --account, --region and --parent", f->count - shown);
+        say_line("  … and %" PRIu64 " more: narrow it down with --account, --region and --parent",
+                 f->count - shown);
 }

@@ -28,18 +28,20 @@ enum { FOUND_MAX = 12 };
 struct finding {
     struct arena arena;
     struct found items[FOUND_MAX];
-    uint64_t count; /* of all; the first FOUND_MAX are in `items` */
+    uint64_t count;       /* of all; the first FOUND_MAX are in `items` */
     uint64_t collections; /* that were looked at */
 };
 
 void finding_close(struct finding *f);
-void finding_add(struct finding *f, uint32_t shard, uint32_t collection, uint32_t row, const struct collection_key *key);
+void finding_add(struct finding *f, uint32_t shard, uint32_t collection, uint32_t row,
+                 const struct collection_key *key);
 
 /* Find what there is now. */
 int finding_live(struct finding *f, struct folder *folder, const struct selection *selection, const char *id,
                  struct error *e);
 
 /* Say that there are several, and the command line for each. */
-void finding_say_choices(const struct finding *f, const char *verb, const char *id, const struct options *options);
+void finding_say_choices(const struct finding *f, const char *verb, const char *id,
+                         const struct options *options);
 
 #endif

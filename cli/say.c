@@ -37,7 +37,8 @@ static void say_bytes(const char *prefix, struct bytes text)
     buffer_close(&line);
 }
 
-static void __attribute__((format(printf, 2, 0))) say_format(const char *prefix, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0)))
+say_format(const char *prefix, const char *format, va_list args)
 {
     char *text;
     int len = vasprintf(&text, format, args);

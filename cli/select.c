@@ -18,8 +18,8 @@ static bool account_matches(const char *wanted, const struct collection_key *key
         return true;
     struct bytes text = bytes_of(wanted);
     size_t len = key->provider.len;
-    return text.len > len && bytes_equal((struct bytes){text.data, len}, key->provider) && text.data[len] == '/' &&
-           bytes_equal(bytes_from(text, len + 1), key->account);
+    return text.len > len && bytes_equal((struct bytes){text.data, len}, key->provider) &&
+           text.data[len] == '/' && bytes_equal(bytes_from(text, len + 1), key->account);
 }
 
 bool select_matches(const struct selection *selection, const struct collection_key *key)
@@ -56,7 +56,8 @@ static int gather(void *context, const struct collection_record *record)
     return 0;
 }
 
-static int visit_shard(struct store *store, struct gathering *g, select_visit *visit, void *context, struct error *e)
+static int visit_shard(struct store *store, struct gathering *g, select_visit *visit, void *context,
+                       struct error *e)
 {
     struct arena arena = {0};
     g->count = 0;

@@ -27,7 +27,8 @@ int select_store(struct folder *folder, uint32_t shard, struct store **store, st
 
 /* Call `visit` for each matching collection, shard by shard, within a read transaction; it may end that and
  * begin a new one. Stops at a non-zero return and gives it back. */
-typedef int select_visit(void *context, struct store *store, const struct collection_record *record, struct error *e);
+typedef int select_visit(void *context, struct store *store, const struct collection_record *record,
+                         struct error *e);
 int select_each(struct folder *folder, const struct selection *selection, select_visit *visit, void *context,
                 struct error *e);
 

@@ -1,8 +1,8 @@
 /* One pass over all collections' records: what there is of each dimension once the earlier ones fit. Asking
  * in the order type, account, region, parent, the first one without a hit is the one that is wrong. */
 #include "cli/say.h"
-#include "cli/words.h"
 #include "cli/select.h"
+#include "cli/words.h"
 
 struct census {
     struct selection wanted;
@@ -53,8 +53,8 @@ static void say_unknown(const char *what, const char *given, const char *of, con
     if (nearest)
         buffer_printf(&text, ": did you mean '%s'?", nearest);
     if (there->count)
-        buffer_printf(&text, "%s %s %s", nearest ? " There" : ": there",
-                      there->count == 1 ? "is" : "are", buffer_text(&known));
+        buffer_printf(&text, "%s %s %s", nearest ? " There" : ": there", there->count == 1 ? "is" : "are",
+                      buffer_text(&known));
     say("%s", buffer_text(&text));
     buffer_close(&text);
     buffer_close(&known);
@@ -64,8 +64,8 @@ static void say_ambiguous(const struct census *c)
 {
     struct buffer text = {0};
     words_text(&c->hits, &text);
-    say("account '%s' is at several providers: say which one, as in --account %s (there are %s)", c->wanted.account,
-        c->hits.items[0], buffer_text(&text));
+    say("account '%s' is at several providers: say which one, as in --account %s (there are %s)",
+        c->wanted.account, c->hits.items[0], buffer_text(&text));
     buffer_close(&text);
 }
 

@@ -23,7 +23,8 @@ static void on_signal(int number)
 /* One that is ignored stays so: a shell ignores SIGINT for what it runs in the background. */
 static void listen_to(int number)
 {
-    struct sigaction before, action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* no SA_RESTART */
+    struct sigaction before,
+        action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* no SA_RESTART */
     sigemptyset(&action.sa_mask);
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(number, &action, NULL);

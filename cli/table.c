@@ -73,8 +73,8 @@ static void put_row(struct table *t, const struct table_cell *cells)
         last--;
     for (unsigned i = 0; i <= last; i++)
         if (t->shown[i])
-            put_cell(t, i, i == last, (struct bytes){t->text.data + cells[i].start, cells[i].len}, cells[i].width,
-                     cells[i].colour, &column);
+            put_cell(t, i, i == last, (struct bytes){t->text.data + cells[i].start, cells[i].len},
+                     cells[i].width, cells[i].colour, &column);
     buffer_add_char(&t->printer->out, '\n');
 }
 

@@ -26,7 +26,8 @@ static bool is_direction(uint32_t code)
 
 static bool is_control(uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || is_direction(code) || code == 0x2028 || code == 0x2029;
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || is_direction(code) || code == 0x2028 ||
+           code == 0x2029;
 }
 
 static void add_escaped(struct buffer *out, uint32_t code)

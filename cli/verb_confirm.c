@@ -43,15 +43,17 @@ static void tell(struct confirming *c, const struct collection_record *record)
     units_time(record->held_since_ms, time);
     if (c->json) {
         resource_json(&record->key, (struct bytes){0}, &text);
-        buffer_printf(&text, ",\"held\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"since\":\"%s\"}", record->held_rows,
-                      record->rows, time);
+        buffer_printf(&text, ",\"held\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"since\":\"%s\"}",
+                      record->held_rows, record->rows, time);
         print_json(&c->printer, buffer_bytes(&text));
     } else {
         struct buffer name = {0};
         collection_key_text(&record->key, &name);
-        buffer_printf(&text, "%s: %s of %s resources, missing since %s: the next sound listing deletes those that it "
-                             "still misses\n",
-                      buffer_text(&name), units_count(record->held_rows, held), units_count(record->rows, rows), time);
+        buffer_printf(
+            &text,
+            "%s: %s of %s resources, missing since %s: the next sound listing deletes those that it "
+            "still misses\n",
+            buffer_text(&name), units_count(record->held_rows, held), units_count(record->rows, rows), time);
         buffer_add_bytes(&c->printer.out, buffer_bytes(&text));
         buffer_close(&name);
     }
@@ -92,8 +94,10 @@ static int confirm(struct folder *folder, const struct selection *selection, boo
     if (r) {
         exit_code = say_error(&e);
     } else if (!c.count) {
-        say("nothing of %s is held back: there is nothing to confirm (`garner receipts --type %s` shows how its "
-            "harvests ended)", selection->type, selection->type);
+        say("nothing of %s is held back: there is nothing to confirm (`garner receipts --type %s` shows how "
+            "its "
+            "harvests ended)",
+            selection->type, selection->type);
         exit_code = EXIT_USAGE;
     }
     free(c.held);
@@ -104,7 +108,8 @@ static int confirm(struct folder *folder, const struct selection *selection, boo
 static int run(const struct options *options)
 {
     struct folder folder;
-    struct selection selection = {options->operands[0], options->region, options->operands[1], options->parent};
+    struct selection selection = {options->operands[0], options->region, options->operands[1],
+                                  options->parent};
     int exit_code = data_open_to_write(options, &folder);
     if (exit_code)
         return exit_code;
@@ -120,9 +125,11 @@ const struct verb verb_confirm = {
     .summary = "let deletions happen that the guard holds back",
     .operands = "ACCOUNT TYPE",
     .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_REGION | OPTION_PARENT,
-    .about = "The guard holds back a listing that would delete much of a collection at once, since that is more "
-             "often a provider's fault than the truth. If it is the truth, this lets the next sound listing delete "
-             "those of them that it still misses.",
+    .about =
+        "The guard holds back a listing that would delete much of a collection at once, since that is more "
+        "often a provider's fault than the truth. If it is the truth, this lets the next sound listing "
+        "delete "
+        "those of them that it still misses.",
     .examples = "Example:\n"
                 "  garner confirm aws/1234567890 aws.ec2.image --region eu-west-1 --data ./data\n\n"
                 "It is refused while `garner run` uses the data folder.",

@@ -30,7 +30,7 @@ struct feed {
     bool follow;
     uint64_t limit, printed;
     uint64_t taken, passed; /* in this round */
-    bool bookmarked; /* nothing came since the last bookmark */
+    bool bookmarked;        /* nothing came since the last bookmark */
     int64_t bookmark_ms;
 };
 
@@ -48,7 +48,8 @@ static int read_format(const struct options *options, bool *json, struct error *
     if (*json || (strcmp(options->format, "table") == 0 && !options->json))
         return 0;
     if (options->json)
-        return error_set(e, ERR_USAGE, "--json and --format %s contradict each other: leave one out", options->format);
+        return error_set(e, ERR_USAGE, "--json and --format %s contradict each other: leave one out",
+                         options->format);
     const char *nearest = nearest_word(bytes_of(options->format), formats, 2);
     return error_set(e, ERR_USAGE, "--format '%s': %s%s%s", options->format, nearest ? "did you mean '" : "",
                      nearest ? nearest : "there are table and ndjson", nearest ? "'?" : "");
@@ -96,7 +97,8 @@ static int read_round(struct feed *feed, struct error *e)
     const struct change *change = NULL;
     feed->taken = feed->passed = 0;
     int r = feed_source_begin(&feed->source, e);
-    while (!r && feed->printed < feed->limit && feed->taken < ROUND_CHANGES && !printer_full(&feed->out.printer)) {
+    while (!r && feed->printed < feed->limit && feed->taken < ROUND_CHANGES &&
+           !printer_full(&feed->out.printer)) {
         r = feed_source_next(&feed->source, &change, e);
         if (r || !change)
             break;
@@ -186,14 +188,16 @@ const struct verb verb_feed = {
     .summary = "print the changes, and follow them",
     .operands = "",
     .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_ACCOUNT | OPTION_TYPE | OPTION_FEED,
-    .about = "Print what changed: resources that were created, updated or deleted, and collections that became "
-             "unreachable, recovered and so on. Goes on printing as changes come, until Ctrl-C.",
-    .examples = "Examples:\n"
-                "  garner feed --data ./data\n"
-                "  garner feed --data ./data --from now --type docker.tag --op deleted\n"
-                "  garner feed --data ./data --no-follow --format table\n"
-                "  garner feed --data ./data --touches /ipPermissions --no-initial\n\n"
-                "As NDJSON every batch is followed by a bookmark. Store its cursor together with what you made of "
-                "the changes: `--from CURSOR` goes on exactly there. docs/cli.md explains each key.",
+    .about =
+        "Print what changed: resources that were created, updated or deleted, and collections that became "
+        "unreachable, recovered and so on. Goes on printing as changes come, until Ctrl-C.",
+    .examples =
+        "Examples:\n"
+        "  garner feed --data ./data\n"
+        "  garner feed --data ./data --from now --type docker.tag --op deleted\n"
+        "  garner feed --data ./data --no-follow --format table\n"
+        "  garner feed --data ./data --touches /ipPermissions --no-initial\n\n"
+        "As NDJSON every batch is followed by a bookmark. Store its cursor together with what you made of "
+        "the changes: `--from CURSOR` goes on exactly there. docs/cli.md explains each key.",
     .run = run,
 };

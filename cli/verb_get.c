@@ -87,7 +87,8 @@ static int print_found(struct folder *folder, const struct found *found, bool js
     if (!r)
         r = store_document(store, found->collection, found->row, &document, &e);
     if (!r)
-        r = json ? print_json_object(&printer, found, &document, &e) : resource_pretty(&printer, document.packed, &e);
+        r = json ? print_json_object(&printer, found, &document, &e)
+                 : resource_pretty(&printer, document.packed, &e);
     if (r == ERR_NOT_FOUND)
         error_set(&e, r, "it was there a moment ago, and is deleted now");
     if (r)
@@ -98,7 +99,8 @@ static int print_found(struct folder *folder, const struct found *found, bool js
     return exit_code ? exit_code : printed;
 }
 
-static int get(struct folder *folder, const struct selection *selection, const char *id, const struct options *options)
+static int get(struct folder *folder, const struct selection *selection, const char *id,
+               const struct options *options)
 {
     struct finding finding = {0};
     struct error e;
@@ -136,11 +138,12 @@ const struct verb verb_get = {
     .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_ACCOUNT | OPTION_REGION | OPTION_PARENT,
     .about = "Print a resource's document as it was when it was harvested last.\n"
              "With --json: one object on one line, with account, region, times and the document.",
-    .examples = "Examples:\n"
-                "  garner get aws.ec2.instance i-0f3a9c1 --data ./data\n"
-                "  garner get docker.tag latest --parent library/debian --data ./data\n"
-                "  garner get docker.tag latest --data ./data --json | jq .document\n\n"
-                "If several resources have that id (in several accounts, regions or parents), it prints how to "
-                "name each, and exits with 2.",
+    .examples =
+        "Examples:\n"
+        "  garner get aws.ec2.instance i-0f3a9c1 --data ./data\n"
+        "  garner get docker.tag latest --parent library/debian --data ./data\n"
+        "  garner get docker.tag latest --data ./data --json | jq .document\n\n"
+        "If several resources have that id (in several accounts, regions or parents), it prints how to "
+        "name each, and exits with 2.",
     .run = run,
 };

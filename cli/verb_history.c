@@ -33,7 +33,8 @@ static bool text_equal(struct bytes a, struct bytes b)
 static bool key_equal(const struct collection_key *a, const struct collection_key *b)
 {
     return bytes_equal(a->provider, b->provider) && bytes_equal(a->account, b->account) &&
-           bytes_equal(a->type, b->type) && text_equal(a->region, b->region) && text_equal(a->parent, b->parent);
+           bytes_equal(a->type, b->type) && text_equal(a->region, b->region) &&
+           text_equal(a->parent, b->parent);
 }
 
 /* --- the log --- */
@@ -100,7 +101,8 @@ static int follow(struct history *h, struct store *store, uint64_t seq, struct c
         if (!r)
             r = change_unpack(&h->arena, packed, &change, h->e);
         if (!r && change.previous >= seq)
-            r = error_set(h->e, ERR_CORRUPT, "change %" PRIu64 " follows %" PRIu64 ", a later one: `garner verify`", seq,
+            r = error_set(h->e, ERR_CORRUPT,
+                          "change %" PRIu64 " follows %" PRIu64 ", a later one: `garner verify`", seq,
                           change.previous);
         if (!r)
             seq = change.previous;
@@ -181,8 +183,8 @@ static int look(void *context, uint64_t seq, struct bytes packed)
     return 0;
 }
 
-static int find_gone(struct finding *finding, struct folder *folder, const struct selection *selection, const char *id,
-                     struct error *e)
+static int find_gone(struct finding *finding, struct folder *folder, const struct selection *selection,
+                     const char *id, struct error *e)
 {
     struct search s = {.finding = finding, .selection = selection, .id = bytes_of(id), .e = e};
     int r = 0;
@@ -201,7 +203,8 @@ static int find_gone(struct finding *finding, struct folder *folder, const struc
 
 /* --- all together --- */
 
-static int print_history(struct folder *folder, const struct found *found, bool gone, const char *id, bool json)
+static int print_history(struct folder *folder, const struct found *found, bool gone, const char *id,
+                         bool json)
 {
     struct error e;
     struct history h = {.key = &found->key, .id = bytes_of(id), .e = &e};
@@ -239,8 +242,10 @@ static int history(struct folder *folder, const struct selection *selection, con
     else if (finding.count)
         finding_say_choices(&finding, "history", id, options);
     else if (select_check(folder, selection) == 0)
-        say("no resource '%s' of %s is there, nor was one deleted as far as the changes go back: `garner list %s` "
-            "shows all there are", id, selection->type, selection->type);
+        say("no resource '%s' of %s is there, nor was one deleted as far as the changes go back: `garner "
+            "list %s` "
+            "shows all there are",
+            id, selection->type, selection->type);
     finding_close(&finding);
     return exit_code;
 }
@@ -262,8 +267,10 @@ const struct verb verb_history = {
     .summary = "print how one resource changed",
     .operands = "TYPE ID",
     .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_ACCOUNT | OPTION_REGION | OPTION_PARENT,
-    .about = "Print all changes of a resource, the oldest first, also of one that was deleted: as far back as "
-             "changes are kept. With --json: a change a line, as in the feed, with the documents before and after.",
+    .about =
+        "Print all changes of a resource, the oldest first, also of one that was deleted: as far back as "
+        "changes are kept. With --json: a change a line, as in the feed, with the documents before and "
+        "after.",
     .examples = "Examples:\n"
                 "  garner history aws.ec2.instance i-0f3a9c1 --data ./data\n"
                 "  garner history docker.tag latest --data ./data --json | jq .patch",

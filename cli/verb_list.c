@@ -3,11 +3,11 @@
 #include <inttypes.h>
 
 #include "cli/data.h"
-#include "cli/words.h"
 #include "cli/resource.h"
 #include "cli/say.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "cli/words.h"
 #include "common/units.h"
 #include "common/value/value.h"
 
@@ -24,9 +24,11 @@ struct list {
     struct error *e;
 };
 
-static const struct table_column columns[] = {
-    {.title = "ID", .always = true}, {.title = "ACCOUNT", .always = true}, {.title = "REGION"}, {.title = "PARENT"},
-    {.title = "FIRST SEEN", .always = true}};
+static const struct table_column columns[] = {{.title = "ID", .always = true},
+                                              {.title = "ACCOUNT", .always = true},
+                                              {.title = "REGION"},
+                                              {.title = "PARENT"},
+                                              {.title = "FIRST SEEN", .always = true}};
 
 static int add_json(struct list *list, const struct document *document)
 {
@@ -127,7 +129,8 @@ static int print_list(struct folder *folder, const struct selection *selection, 
 }
 
 /* The operand was left out: tell which ones there are. */
-static int add_type(void *context, struct store *store, const struct collection_record *record, struct error *e)
+static int add_type(void *context, struct store *store, const struct collection_record *record,
+                    struct error *e)
 {
     (void)store;
     (void)e;

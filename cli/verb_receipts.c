@@ -55,7 +55,8 @@ static void add_result(struct receipts *r, const struct receipt *receipt)
     else if (receipt->complete)
         buffer_printf(&r->text, "complete, not sound: %s", receipt->unsound ? receipt->unsound : "unknown");
     else
-        buffer_printf(&r->text, "%s: %s", error_name(receipt->error), receipt->cause ? receipt->cause : "unknown");
+        buffer_printf(&r->text, "%s: %s", error_name(receipt->error),
+                      receipt->cause ? receipt->cause : "unknown");
     table_add_colour(&r->table, buffer_bytes(&r->text), colour);
 }
 
@@ -139,7 +140,8 @@ const struct verb verb_receipts = {
     .operands = "",
     .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_ACCOUNT | OPTION_REGION | OPTION_TYPE |
                OPTION_PARENT,
-    .about = "Print the receipts of harvests: when, how many pages and items, what changed, and whether the listing "
+    .about = "Print the receipts of harvests: when, how many pages and items, what changed, and whether the "
+             "listing "
              "was sound, or why not. The last few of each collection are kept, and all that deletes rest on.",
     .examples = "Examples:\n"
                 "  garner receipts --data ./data\n"

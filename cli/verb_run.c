@@ -39,13 +39,15 @@ static void note_failure(struct running *run)
     if (!number || run->deaf)
         return;
     run->deaf = true;
-    say("can't write the feed to standard output: %s; the harvest goes on, `garner feed --data %s` has all of it",
+    say("can't write the feed to standard output: %s; the harvest goes on, `garner feed --data %s` has all "
+        "of it",
         strerror(number), run->folder.path);
 }
 
 static void bookmark(struct running *run)
 {
-    struct cursor cursor = {.positions = arena_alloc(&run->arena, run->folder.shards * sizeof *cursor.positions)};
+    struct cursor cursor = {
+        .positions = arena_alloc(&run->arena, run->folder.shards * sizeof *cursor.positions)};
     memcpy(cursor.feed, run->folder.feed, sizeof cursor.feed);
     for (uint32_t i = 0; i < run->folder.shards; i++)
         if (run->positions[i].seq)
@@ -137,14 +139,14 @@ static void progress(void *context, const struct run_totals *totals, uint64_t un
     units_ago(now - run->started_ms, since);
     if (run->terminal) {
         struct buffer line = {0};
-        buffer_printf(&line, "%s: collections: %s done, %s under way; %s resources; %s requests", since, collections,
-                      waiting, resources, requests);
+        buffer_printf(&line, "%s: collections: %s done, %s under way; %s resources; %s requests", since,
+                      collections, waiting, resources, requests);
         say_passing(buffer_text(&line));
         buffer_close(&line);
     } else if (now - run->logged_ms >= LOG_EVERY_MS) {
         run->logged_ms = now;
-        log_line(LOG_INFO, "harvesting", "since", since, "collections", collections, "under_way", waiting, "resources",
-                 resources, "requests", requests, NULL);
+        log_line(LOG_INFO, "harvesting", "since", since, "collections", collections, "under_way", waiting,
+                 "resources", resources, "requests", requests, NULL);
     }
 }
 
@@ -163,7 +165,8 @@ static void summarize(const struct running *run, const struct run_totals *t)
     char text[UNITS_TEXT_BYTES];
     int64_t ms = clock_steady_ms() - run->started_ms;
     const char *separator = ": ";
-    buffer_printf(&line, "%s collection%s", units_count(t->collections, text), t->collections == 1 ? "" : "s");
+    buffer_printf(&line, "%s collection%s", units_count(t->collections, text),
+                  t->collections == 1 ? "" : "s");
     add_part(&line, t->incomplete, "incomplete", &separator);
     add_part(&line, t->held, "with deletions held back", &separator);
     if (t->accounts_failed)
@@ -223,10 +226,12 @@ static int harvest(struct running *run, const struct setup *setup)
 
 static int run_with(const struct options *options, const struct setup *setup)
 {
-    struct running run = {.options = options, .print_feed = options->print_feed, .terminal = isatty(STDERR_FILENO)};
+    struct running run = {
+        .options = options, .print_feed = options->print_feed, .terminal = isatty(STDERR_FILENO)};
     const struct config *config = setup->config;
     struct error e;
-    if (folder_open(&run.folder, options->data ? options->data : config->data, config->shards, config->map_size, &e))
+    if (folder_open(&run.folder, options->data ? options->data : config->data, config->shards,
+                    config->map_size, &e))
         return say_error(&e);
     feed_printer_open(&run.out, true, false);
     int exit_code = harvest(&run, setup);
@@ -243,7 +248,8 @@ static int run(const struct options *options)
 {
     struct setup setup;
     if (options->config && !options->once) {
-        say("this version harvests once and ends: say so with --once (harvesting on and on comes in a later version)");
+        say("this version harvests once and ends: say so with --once (harvesting on and on comes in a later "
+            "version)");
         return EXIT_USAGE;
     }
     int exit_code = setup_open(options->config, &setup);
@@ -259,12 +265,14 @@ const struct verb verb_run = {
     .summary = "harvest what a configuration names",
     .operands = "",
     .options = OPTION_CONFIG | OPTION_RUN,
-    .about = "Harvest every collection of the accounts that the configuration names into its data folder. What is "
-             "incomplete, failed or held back gets a line on standard error.",
-    .examples = "Examples:\n"
-                "  garner run -c garner.yaml --once\n"
-                "  garner run -c garner.yaml --once --print-feed > changes.ndjson\n\n"
-                "Exits with 0 if all is complete, 1 if something is not, 2 if the configuration is wrong. The first "
-                "Ctrl-C ends it in good order: what was fetched is kept. The second one ends it at once.",
+    .about =
+        "Harvest every collection of the accounts that the configuration names into its data folder. What is "
+        "incomplete, failed or held back gets a line on standard error.",
+    .examples =
+        "Examples:\n"
+        "  garner run -c garner.yaml --once\n"
+        "  garner run -c garner.yaml --once --print-feed > changes.ndjson\n\n"
+        "Exits with 0 if all is complete, 1 if something is not, 2 if the configuration is wrong. The first "
+        "Ctrl-C ends it in good order: what was fetched is kept. The second one ends it at once.",
     .run = run,
 };

@@ -26,8 +26,9 @@ static int run(const struct options *options)
              collections = count_collections(&setup);
     printer_open(&printer);
     text_add_safe(&printer.out, bytes_of(options->config));
-    buffer_printf(&printer.out, ": ok: %" PRIu64 " account%s, %" PRIu64 " provider%s, %" PRIu64 " collection%s\n",
-                  accounts, accounts == 1 ? "" : "s", providers, providers == 1 ? "" : "s", collections,
+    buffer_printf(&printer.out,
+                  ": ok: %" PRIu64 " account%s, %" PRIu64 " provider%s, %" PRIu64 " collection%s\n", accounts,
+                  accounts == 1 ? "" : "s", providers, providers == 1 ? "" : "s", collections,
                   collections == 1 ? "" : "s");
     setup_close(&setup);
     return printer_close(&printer);
@@ -38,8 +39,10 @@ const struct verb verb_validate = {
     .summary = "check a configuration and its provider files",
     .operands = "",
     .options = OPTION_CONFIG,
-    .about = "Read a configuration and the provider files that it names, and check them completely: each mistake is "
-             "told with its file, line and column. Nothing is asked of any provider, and no credential is printed.",
+    .about = "Read a configuration and the provider files that it names, and check them completely: each "
+             "mistake is "
+             "told with its file, line and column. Nothing is asked of any provider, and no credential is "
+             "printed.",
     .examples = "Example:\n"
                 "  garner validate -c garner.yaml\n\n"
                 "Exits with 2 if there are errors; warnings alone are fine.",

@@ -74,12 +74,14 @@ static void tell_result(struct verifying *v)
         changes[UNITS_TEXT_BYTES], faults[UNITS_TEXT_BYTES];
     struct buffer *out = &v->printer.out;
     if (v->json) {
-        buffer_printf(out, "],\"shards\":%" PRIu64 ",\"collections\":%" PRIu64 ",\"resources\":%" PRIu64
-                           ",\"changes\":%" PRIu64 ",\"ok\":%s}\n",
+        buffer_printf(out,
+                      "],\"shards\":%" PRIu64 ",\"collections\":%" PRIu64 ",\"resources\":%" PRIu64
+                      ",\"changes\":%" PRIu64 ",\"ok\":%s}\n",
                       v->shards, v->collections, v->resources, v->changes, v->faults ? "false" : "true");
         return;
     }
-    buffer_printf(out, "%s shard%s, %s collections, %s resources, %s changes: ", units_count(v->shards, shards),
+    buffer_printf(out,
+                  "%s shard%s, %s collections, %s resources, %s changes: ", units_count(v->shards, shards),
                   v->shards == 1 ? "" : "s", units_count(v->collections, collections),
                   units_count(v->resources, resources), units_count(v->changes, changes));
     if (v->faults)
@@ -118,9 +120,11 @@ const struct verb verb_verify = {
     .summary = "check a data folder for faults",
     .operands = "[DATA]",
     .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON,
-    .about = "Check everything that must be true of a data folder: that each document has its id, that counts agree, "
-             "that no change is missing, that the changes give the documents, and so on. Prints what is wrong, a "
-             "line each, and exits with 1 if anything is. Changes nothing.",
+    .about =
+        "Check everything that must be true of a data folder: that each document has its id, that counts "
+        "agree, "
+        "that no change is missing, that the changes give the documents, and so on. Prints what is wrong, a "
+        "line each, and exits with 1 if anything is. Changes nothing.",
     .examples = "Example:\n"
                 "  garner verify ./data",
     .run = run,

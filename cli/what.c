@@ -54,7 +54,8 @@ static const struct value *value_at(const struct value *document, struct bytes p
     return pointer_parse(scratch, path, &pointer, NULL) ? NULL : pointer_get(&pointer, document);
 }
 
-static void add_step(const struct value *step, const struct value *before, struct arena *scratch, struct buffer *out)
+static void add_step(const struct value *step, const struct value *before, struct arena *scratch,
+                     struct buffer *out)
 {
     const struct value *op = value_get_text(step, "op"), *path = value_get_text(step, "path"),
                        *value = value_get_text(step, "value");
@@ -107,8 +108,11 @@ static void add_status(const struct change *change, struct buffer *out)
     const struct receipt *receipt = change->status.receipt;
     char time[UNITS_TIME_BYTES], count[UNITS_TEXT_BYTES];
     buffer_add_text(out, status_kind_name(change->status.kind));
-    if (change->status.kind == STATUS_HELD)
-        buffer_printf(out, ": %s deletions wait for `garner confirm`", units_count(change->status.held, count));
+    if (change->status.kind == STATUS_HELD && change->status.held)
+        buffer_printf(out, ": %s deletions wait for `garner confirm`",
+                      units_count(change->status.held, count));
+    else if (change->status.kind == STATUS_HELD)
+        buffer_add_text(out, ": nothing any more");
     if (change->status.kind == STATUS_LISTED && receipt)
         buffer_printf(out, ": %s items", units_count(receipt->items, count));
     if (change->status.void_)
