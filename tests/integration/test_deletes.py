@@ -56,13 +56,13 @@ def test_a_sound_listing_deletes_and_the_change_names_its_receipt(lab, server):
 @pytest.mark.parametrize("fault", [error(500), error(403), error(404), Answer(b"", 200), Answer({"items": None})],
                          ids=["500", "403", "404", "empty", "null"])
 def test_a_listing_that_fails_on_any_page_deletes_nothing(lab, server, page, fault):
-    world = World(lab, server, delete={"guard": "none"})
-    world.loses(0, 9)
+    world = World(lab, server, count=11, delete={"guard": "none"})
+    world.loses(0, 9)  # nine are left: three pages
     world.listing.faults[page] = fault
     run = lab.run(expect=1)
     assert run.changes() == []
     run.blames(".", page=page)
-    assert len(lab.ids()) == 10
+    assert len(lab.ids()) == 11
     world.listing.faults.clear()
     assert lab.run().brief() == ids(0, 9)
 
@@ -369,7 +369,8 @@ def test_a_page_on_which_many_lack_what_earlier_ones_had_is_degraded(lab, server
 
 
 def test_a_few_that_lack_it_are_ordinary(lab, server):
-    world = World(lab, server, require=["/n"])
+    world = World(lab, server, count=40, require=["/n"])
+    world.listing.size = 50
     world.items[0] = {"id": "a00"}
     world.items.append({"id": "b00", "n": 1})
     assert lab.run().brief() == ["created b00", "updated a00"]
@@ -392,7 +393,7 @@ def test_two_items_with_one_id_delete_nothing_and_the_same_item_twice_is_fine(la
     world.items.append(dict(world.items[0]))
     assert lab.run().brief() == ids(9), "the same twice says the same"
     world.loses(8)
-    world.items.append({**world.all[1], "other": True})
+    world.items += [{**world.all[1], "other": True}, {"id": "new"}]
     run = lab.run(expect=1)
     assert not [e for e in run.changes() if e["op"] == "deleted"]
     run.blames("a01|twice|two|same id", page=None)

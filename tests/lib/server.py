@@ -250,6 +250,9 @@ class Server:
 
     @staticmethod
     def _read(connection, stream):
+        if stream.peek(1)[:1] == b"\x16":  # a TLS hello, which has no line to wait for
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            return None
         line = stream.readline(1 << 17)
         if not line.strip():
             return None
