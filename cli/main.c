@@ -1,10 +1,13 @@
 /* garner: one program, a verb each. Here a verb is found; verb_*.c does what it says. */
 #include <argp.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "cli/say.h"
 #include "cli/verbs.h"
@@ -105,6 +108,15 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
     return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
+/* Were one of the three closed, a store's file would get its number, and what we print would go into it. To
+ * read only: printing must still fail. */
+static void occupy_descriptors(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+            abort();
+}
+
 /* Each shard's store holds two descriptors; the soft limit is often 1024. */
 static void raise_descriptors(void)
 {
@@ -120,6 +132,7 @@ int main(int argc, char **argv)
     char help[] = "--help";
     setlocale(LC_CTYPE, "C.UTF-8"); /* for the widths of characters */
     signal(SIGPIPE, SIG_IGN);
+    occupy_descriptors();
     raise_descriptors();
     if (argc < 2)
         return say_none();
