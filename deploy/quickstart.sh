@@ -101,7 +101,7 @@ Done. The registry is stopped; what was harvested is kept in $folder. Try next:
   garner history docker.manifest stable --data $kept/data               # the moved tag, before and after
   garner get docker.repository team/shop --data $kept/data
   garner receipts --data $kept/data                                     # how each harvest ended
-  garner feed --data $kept/data --from oldest --no-follow --type docker.tag
+  garner feed --data $kept/data --from oldest --no-follow --type docker.tag --format table
   garner --help
 
 Harvest your own registry: add an account with its address to $kept/garner.yaml, then

@@ -220,7 +220,8 @@ class Lab:
     # --- commands ---
 
     def environment(self):
-        env = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+        env = {key: value for key, value in os.environ.items()
+               if not key.lower().endswith("_proxy") and key not in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "GARNER_AT")}
         env.setdefault("ASAN_OPTIONS", "exitcode=99:detect_stack_use_after_return=1")
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:exitcode=99")
         env.setdefault("TSAN_OPTIONS", "halt_on_error=1:exitcode=99")
