@@ -89,6 +89,11 @@ void collection_pack(const struct collection_record *record, struct buffer *out)
     message.ignore = spans_to_wire(&arena, record->ignore, record->ignore_count);
     message.n_unordered = record->unordered_count;
     message.unordered = spans_to_wire(&arena, record->unordered, record->unordered_count);
+    message.has_mixed = message.mixed = record->mixed;
+    message.n_old_ignore = record->old_ignore_count;
+    message.old_ignore = spans_to_wire(&arena, record->old_ignore, record->old_ignore_count);
+    message.n_old_unordered = record->old_unordered_count;
+    message.old_unordered = spans_to_wire(&arena, record->old_unordered, record->old_unordered_count);
     message.rows = record->rows;
     message.next_row = record->next_row;
     message.next_harvest = record->next_harvest;
@@ -110,6 +115,7 @@ static void fields_from_wire(const Garner__CollectionRecord *from, struct collec
                 .parent = wire_optional(from->has_parent, from->parent)},
         .parent_collection = from->parent_collection,
         .parent_row = from->parent_row,
+        .mixed = from->has_mixed && from->mixed,
         .rows = from->rows,
         .next_row = from->next_row,
         .next_harvest = from->next_harvest,
@@ -132,6 +138,15 @@ static bool is_sound(const struct collection_record *record)
            wire_is_time(record->held_since_ms) && wire_is_time(record->confirmed_ms);
 }
 
+static bool rules_from_wire(struct arena *arena, const Garner__CollectionRecord *from, struct collection_record *out)
+{
+    return spans_from_wire(arena, from->ignore, from->n_ignore, &out->ignore, &out->ignore_count) &&
+           spans_from_wire(arena, from->unordered, from->n_unordered, &out->unordered, &out->unordered_count) &&
+           spans_from_wire(arena, from->old_ignore, from->n_old_ignore, &out->old_ignore, &out->old_ignore_count) &&
+           spans_from_wire(arena, from->old_unordered, from->n_old_unordered, &out->old_unordered,
+                           &out->old_unordered_count);
+}
+
 int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out,
                       struct error *e)
 {
@@ -143,8 +158,7 @@ int collection_unpack(struct arena *arena, struct bytes packed, struct collectio
     memcpy(out->definition.bytes, from->definition.data, sizeof out->definition.bytes);
     memcpy(out->id_rule.bytes, from->id_rule.data, sizeof out->id_rule.bytes);
     if (is_sound(out) && wire_error_of(from->unreachable_error, &out->unreachable_error) &&
-        spans_from_wire(arena, from->ignore, from->n_ignore, &out->ignore, &out->ignore_count) &&
-        spans_from_wire(arena, from->unordered, from->n_unordered, &out->unordered, &out->unordered_count))
+        rules_from_wire(arena, from, out))
         return 0;
 corrupt:
     return error_set(e, ERR_CORRUPT, "a collection's record of %zu bytes is none", packed.len);

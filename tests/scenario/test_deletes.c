@@ -305,6 +305,35 @@ static void definition_changes_are_told_apart(void **state)
     lab_close(lab);
 }
 
+/* A listing under an edited file that fails half-way leaves documents of both rules: the store verifies, and the
+ * next listing still tells the file's doing from the world's. So does a row that comes back later. */
+static void definition_change_may_be_cut_off(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_with(FILE_WITH("    page: {style: token, from: 'body:/next', to: 'query:t'}\n"), "a b c d");
+    lab_edit(lab, FILE_WITH("    page: {style: token, from: 'body:/next', to: 'query:t'}\n"
+                            "    ignore: [/v]\n"
+                            "    delete: {confirm: relist}\n"));
+    lab_page(lab, "a b", "2");
+    lab_answers(lab, 403, NULL, "");
+    lab_harvest(lab, "item");
+    lab_expect_store(lab, "item", "a= b= c=1 d=1");
+    lab_forget(lab);
+    harvest(lab, "a b c");
+    lab_expect(lab, "[60000] asks /items\n"
+                    "[60000] updated c by definition [{\"op\":\"remove\",\"path\":\"/v\"}]\n"
+                    "[60000] status definition\n"
+                    "[60000] status recovered\n"
+                    "[60000] complete, sound: 3 items on 1 pages\n");
+    lab_expect_store(lab, "item", "a= b= c= d=1");
+    harvest(lab, "a b c d");
+    lab_expect(lab, "[60000] asks /items\n"
+                    "[60000] updated d by definition [{\"op\":\"remove\",\"path\":\"/v\"}]\n"
+                    "[60000] complete, sound: 4 items on 1 pages\n");
+    lab_expect_store(lab, "item", "a= b= c= d=");
+    lab_close(lab);
+}
+
 /* A changed `id` starts the collection anew, once an answer came. */
 static void changed_id_starts_anew(void **state)
 {
@@ -348,6 +377,7 @@ int main(void)
         cmocka_unit_test(children_go_with_their_parent),
         cmocka_unit_test(child_of_unsound_parent_deletes_nothing),
         cmocka_unit_test(definition_changes_are_told_apart),
+        cmocka_unit_test(definition_change_may_be_cut_off),
         cmocka_unit_test(changed_id_starts_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

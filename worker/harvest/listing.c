@@ -43,16 +43,35 @@ static int pointers_of(struct arena *arena, const struct bytes *texts, uint32_t 
     return 0;
 }
 
-void listing_adopt_definition(struct listing *l)
+static void set_rules(struct listing *l)
 {
     const struct collection_def *def = l->def;
     struct collection_record *r = &l->record;
-    r->definition = def->definition;
-    r->id_rule = def->id_rule;
     r->ignore = texts_of(&l->arena, def->ignore, def->ignore_count);
     r->ignore_count = def->ignore_count;
     r->unordered = texts_of(&l->arena, def->unordered, def->unordered_count);
     r->unordered_count = def->unordered_count;
+}
+
+void listing_adopt_definition(struct listing *l)
+{
+    l->record.definition = l->def->definition;
+    l->record.id_rule = l->def->id_rule;
+    set_rules(l);
+}
+
+void listing_adopt_rules(struct listing *l)
+{
+    struct collection_record *r = &l->record;
+    if (!l->rules_new)
+        return;
+    l->rules_new = false;
+    r->mixed = true;
+    r->old_ignore = texts_of(&l->arena, l->old_rules.ignore, l->old_rules.ignore_count);
+    r->old_ignore_count = l->old_rules.ignore_count;
+    r->old_unordered = texts_of(&l->arena, l->old_rules.unordered, l->old_rules.unordered_count);
+    r->old_unordered_count = l->old_rules.unordered_count;
+    set_rules(l);
 }
 
 static int read_record(struct listing *l, const struct collection_key *key, const struct listing_parent *parent,
@@ -72,22 +91,42 @@ static int read_record(struct listing *l, const struct collection_key *key, cons
     return code;
 }
 
-/* What an edited provider file means for the stored documents. */
+/* The pointers of two lists of texts, each once. */
+static int union_of(struct arena *arena, const struct bytes *a, uint32_t a_count, const struct bytes *b,
+                    uint32_t b_count, const struct pointer **out, uint32_t *out_count, struct error *e)
+{
+    struct bytes *texts = arena_alloc(arena, (a_count + b_count) * sizeof *texts);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < a_count + b_count; i++) {
+        struct bytes text = i < a_count ? a[i] : b[i - a_count];
+        uint32_t same = 0;
+        while (same < count && !bytes_equal(texts[same], text))
+            same++;
+        if (same == count)
+            texts[count++] = text;
+    }
+    *out_count = count;
+    return pointers_of(arena, texts, count, out, e);
+}
+
+/* What an edited provider file means for the stored documents: the rules that they may have been made by. */
 static int read_rules(struct listing *l, struct error *e)
 {
     const struct collection_record *r = &l->record;
-    if (digest_equal(r->definition, l->def->definition))
-        return 0;
-    if (!digest_equal(r->id_rule, l->def->id_rule)) {
+    bool edited = !digest_equal(r->definition, l->def->definition);
+    if (edited && !digest_equal(r->id_rule, l->def->id_rule)) {
         l->void_first = true;
         return 0;
     }
-    l->definition_new = true;
-    l->old_rules.ignore_count = r->ignore_count;
-    l->old_rules.unordered_count = r->unordered_count;
-    int code = pointers_of(&l->arena, r->ignore, r->ignore_count, &l->old_rules.ignore, e);
+    l->definition_new = l->rules_new = edited;
+    if (!edited && !r->mixed)
+        return 0;
+    struct winnow_rules *old = &l->old_rules;
+    int code = union_of(&l->arena, r->ignore, r->ignore_count, r->old_ignore, r->old_ignore_count, &old->ignore,
+                        &old->ignore_count, e);
     return code ? code
-                : pointers_of(&l->arena, r->unordered, r->unordered_count, &l->old_rules.unordered, e);
+                : union_of(&l->arena, r->unordered, r->unordered_count, r->old_unordered, r->old_unordered_count,
+                           &old->unordered, &old->unordered_count, e);
 }
 
 int listing_open(struct listing *l, struct store *store, const struct collection_def *def,
@@ -117,7 +156,7 @@ int listing_open(struct listing *l, struct store *store, const struct collection
         listing_unsound(l, "its parent's listing was not sound");
         l->inherited = true;
     }
-    winnow_open(&l->winnow, def, values, store_secret(store), &l->arena, l->definition_new ? &l->old_rules : NULL);
+    winnow_open(&l->winnow, def, values, store_secret(store), &l->arena, l->definition_new || l->record.mixed ? &l->old_rules : NULL);
     l->ask = roaring_bitmap_create();
     l->gone = roaring_bitmap_create();
     l->delete_ = roaring_bitmap_create();
@@ -261,6 +300,7 @@ static int write_change(struct listing *l, const struct winnow_item *item, const
     int code = listing_ensure(l, e);
     if (code)
         return code;
+    listing_adopt_rules(l);
     if (result->verdict == WINNOW_REDIGEST)
         return store_document_put(l->store, l->record.id, row, result->packed, &item->digest, e);
     bool created = result->verdict == WINNOW_CREATED;
@@ -338,6 +378,8 @@ static int start_anew(struct listing *l, int64_t wall_ms, struct error *e)
     r->held_since_ms = 0;
     r->held_rows = 0;
     r->confirmed_ms = 0;
+    r->mixed = false;
+    r->old_ignore_count = r->old_unordered_count = 0;
     listing_adopt_definition(l);
     return store_status(l->store, r, &change, e);
 }

@@ -29,6 +29,7 @@ struct listing {
     struct winnow_rules old_rules;
     bool void_first;     /* the id rule has changed: forget all before the first page is taken */
     bool definition_new; /* to be written with the first complete listing */
+    bool rules_new;      /* the rules are to be written with the first page that changes anything */
     bool initial;
     uint64_t created_rows;
     /* For `require`: bit i is set once an item of this listing had require[i]. */

@@ -210,10 +210,24 @@ static int say_held(struct listing *l, int64_t wall_ms, struct error *e)
     return say(l, STATUS_HELD, r->held_since_ms, wall_ms, e);
 }
 
+/* Once every live row was seen under the current rules, the older ones are history. */
+static void adopt_rules(struct listing *l)
+{
+    struct collection_record *r = &l->record;
+    bool all = roaring_bitmap_get_cardinality(l->winnow.seen) == r->rows;
+    if (!all)
+        listing_adopt_rules(l);
+    else if (l->definition_new || r->mixed) {
+        r->mixed = false;
+        r->old_ignore_count = r->old_unordered_count = 0;
+    }
+}
+
 static int say_statuses(struct listing *l, int64_t wall_ms, struct error *e)
 {
     struct collection_record *r = &l->record;
     int code = 0;
+    adopt_rules(l);
     if (l->definition_new) {
         listing_adopt_definition(l);
         code = say(l, STATUS_DEFINITION, 0, wall_ms, e);

@@ -18,6 +18,7 @@ struct known {
     uint64_t next_harvest;
     struct pointer *ignore, *unordered;
     uint32_t ignore_count, unordered_count;
+    bool mixed; /* digests may be by older rules too: they aren't checked */
 };
 
 struct epoch {
