@@ -13,7 +13,7 @@
 enum { FOLLOWERS_MAX = 16 };
 
 static const char *const known_keys[] = {"data",   "providers", "accounts", "http",     "listen", "retention",
-                                         "shards", "followers", "lease",    "map_size", NULL};
+                                         "shards", "followers", "lease",    "map_size", "retry_first", NULL};
 
 static const int64_t lease_ms_min = 1000, lease_ms_max = 3600 * 1000;
 
@@ -152,6 +152,10 @@ static void read_numbers(struct config_reader *c, const yaml_node *root)
     if ((n = yaml_get(root, "followers")) &&
         yaml_read_u64(c->report, config->file, n, 0, FOLLOWERS_MAX, &number))
         config->followers = (uint32_t)number;
+    if ((n = yaml_get(root, "retry_first")) &&
+        yaml_read_duration(c->report, config->file, n, &config->retry_first_ms) &&
+        (config->retry_first_ms < 1 || config->retry_first_ms > LIMIT_RETRY_MAX_MS))
+        yaml_error(c->report, config->file, n, "the first retry waits from 1ms to 20s");
     if ((n = yaml_get(root, "lease")) && yaml_read_duration(c->report, config->file, n, &config->lease_ms) &&
         (config->lease_ms < lease_ms_min || config->lease_ms > lease_ms_max))
         yaml_error(c->report, config->file, n, "a lease is from 1s to 1h");
@@ -195,6 +199,7 @@ struct config *config_open(const char *path, struct yaml_report *report)
         .retention_bytes = 10000000000,
         .shards = LIMIT_SHARDS_DEFAULT,
         .lease_ms = 60000,
+        .retry_first_ms = LIMIT_RETRY_FIRST_MS,
     };
     config->path = arena_strdup(&config->arena, bytes_of(path));
     config->providers = arena_zalloc(&config->arena, sizeof *config->providers);

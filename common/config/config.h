@@ -47,6 +47,7 @@ struct config {
     uint32_t shards; /* a shard count of 1 to LIMIT_SHARDS */
     uint32_t followers;
     int64_t lease_ms;
+    int64_t retry_first_ms; /* a request's first retry waits up to this, each further one up to twice as long */
     uint64_t map_size; /* bytes of address space a shard's file may grow to */
 };
 

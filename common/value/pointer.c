@@ -78,7 +78,7 @@ const struct value *pointer_get(const struct pointer *pointer, const struct valu
 struct walk {
     const struct pointer *pointer;
     bool single;
-    uint64_t missed;
+    struct pointer_missed missed;
     int (*visit)(void *context, const struct value *found);
     void *context;
 };
@@ -93,8 +93,12 @@ static int walk_items(struct walk *w, uint32_t at, const struct value *value)
             rc = walk_from(w, at + 1, &value->items[i]);
         return rc;
     }
-    if (!w->single || value->type == VALUE_NULL) {
-        w->missed++;
+    if (value->type == VALUE_NULL) {
+        w->missed.absent++;
+        return 0;
+    }
+    if (!w->single) {
+        w->missed.wrong++;
         return 0;
     }
     if (value->type == VALUE_STRING && value->text.len == 0)
@@ -108,14 +112,17 @@ static int walk_from(struct walk *w, uint32_t at, const struct value *value)
         return w->visit(w->context, value);
     if (w->pointer->walks[at])
         return walk_items(w, at, value);
-    value = step(value, w->pointer->segments[at]);
-    if (value)
-        return walk_from(w, at + 1, value);
-    w->missed++;
+    const struct value *next = step(value, w->pointer->segments[at]);
+    if (next)
+        return walk_from(w, at + 1, next);
+    if (value->type == VALUE_OBJECT || value->type == VALUE_ARRAY || value->type == VALUE_NULL)
+        w->missed.absent++;
+    else
+        w->missed.wrong++;
     return 0;
 }
 
-int pointer_walk(const struct pointer *pointer, const struct value *root, bool single, uint64_t *missed,
+int pointer_walk(const struct pointer *pointer, const struct value *root, bool single, struct pointer_missed *missed,
                  int (*visit)(void *context, const struct value *found), void *context)
 {
     struct walk w = {.pointer = pointer, .single = single, .visit = visit, .context = context};

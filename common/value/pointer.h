@@ -21,12 +21,16 @@ int pointer_parse(struct arena *arena, struct bytes text, struct pointer *out, s
 /* Where a pointer leads; null if nowhere, and for one with `*`. Into arrays by decimal index. */
 const struct value *pointer_get(const struct pointer *pointer, const struct value *root);
 
+/* Where a walk's path broke off: at what isn't there or is null, or at something of another type. */
+struct pointer_missed {
+    uint64_t absent, wrong;
+};
+
 /* Call `visit` for every value that the pointer leads to, in order; `*` walks a single value that is
  * not an array as if it stood alone in one only if `single` (XML; an empty element, so "", is then an
  * empty array). Stops at a non-zero return and gives it back. `*missed` (may be null) counts the places
- * where the path broke off: a member that is not there, or a `*` on what is no array. An empty array is
- * no miss; a null is one. */
-int pointer_walk(const struct pointer *pointer, const struct value *root, bool single, uint64_t *missed,
+ * where the path broke off. An empty array is no miss. */
+int pointer_walk(const struct pointer *pointer, const struct value *root, bool single, struct pointer_missed *missed,
                  int (*visit)(void *context, const struct value *found), void *context);
 
 /* A copy of `root` without the members and items that the pointers lead to; null if one is "". Shares

@@ -14,14 +14,15 @@ static int count_visit(void *context, const struct value *found)
 static void use_pointer(struct arena *arena, const struct pointer *pointer, const struct value *document)
 {
     struct error e;
-    uint64_t visits = 0, missed = 0;
+    uint64_t visits = 0;
+    struct pointer_missed missed;
     CHECK(pointer_walk(pointer, document, false, &missed, count_visit, &visits) == 0);
     struct value pruned = pointer_prune(arena, document, pointer, 1);
     if (pointer->has_walk)
         return;
 
     const struct value *found = pointer_get(pointer, document);
-    CHECK(!found || visits + missed == 1);
+    CHECK(!found || visits + missed.absent + missed.wrong == 1);
     CHECK(pointer->count == 0 || value_equal(&pruned, document) == !found);
     struct value changed = *document, mark = value_string(BYTES("mark"));
     if (pointer_set(arena, &changed, pointer, mark, &e) == 0) {
@@ -49,7 +50,7 @@ static void use_template(const char *text, const struct value *document)
     struct error e;
     struct buffer out = {0};
     if (template_check(text, all, 1, NULL, NULL, &e) == 0) {
-        for (int encoding = TEMPLATE_PLAIN; encoding <= TEMPLATE_ID; encoding++) {
+        for (int encoding = TEMPLATE_PLAIN; encoding <= TEMPLATE_URL; encoding++) {
             int code = template_expand(text, &values, (enum template_encoding)encoding, &out, &e);
             CHECK(code == 0 || code == ERR_PLACEHOLDER);
         }

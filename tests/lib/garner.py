@@ -214,7 +214,7 @@ class Lab:
     def has_config(self, accounts=None, **keys):
         made = {"data": "./data", "providers": [f"providers/{PROVIDER}.yaml"],
                 "accounts": [self.account()] if accounts is None else accounts,
-                "shards": 4, "map_size": "256MiB", **keys}
+                "shards": 4, "map_size": "256MiB", "retry_first": "5ms", **keys}
         self.config.write_text(yaml.safe_dump(made, sort_keys=False))
 
     # --- commands ---
@@ -225,7 +225,7 @@ class Lab:
         env.setdefault("ASAN_OPTIONS", "exitcode=99:detect_stack_use_after_return=1")
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:exitcode=99")
         env.setdefault("TSAN_OPTIONS", "halt_on_error=1:exitcode=99")
-        return {**env, "GARNER_TEST_RETRY_MS": "5", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **self.env}
+        return {**env, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **self.env}
 
     def start(self, *args, **popen):
         """Starts garner and doesn't wait."""

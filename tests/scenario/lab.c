@@ -31,7 +31,7 @@ struct lab {
     struct store *store;
     struct scripted *first, *last;
     int64_t now_ms;
-    struct random random;
+    struct retry retry;
     struct buffer diary;
     uint64_t told;
     struct job_outcome outcome;
@@ -69,7 +69,7 @@ struct lab *lab_open(const char *yaml)
     snprintf(lab->folder, sizeof lab->folder, "/tmp/garner-lab-XXXXXX");
     CHECK(mkdtemp(lab->folder));
     snprintf(lab->file, sizeof lab->file, "%s/003.mdb", lab->folder);
-    random_seed(&lab->random, 1);
+    random_seed(&lab->retry.random, 1);
     lab_edit(lab, yaml);
     open_store(lab);
     return lab;
@@ -311,7 +311,7 @@ static struct job_setting setting_of(struct lab *lab, const char *type, struct p
         .key = key_of(type, (struct bytes){0}),
         .values = values,
         .session = &lab->session,
-        .random = &lab->random,
+        .retry = &lab->retry,
         .store = lab->store,
     };
 }

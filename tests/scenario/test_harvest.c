@@ -188,7 +188,7 @@ static void item_without_id_is_not_sound(void **state)
     assert_true(lab_outcome(lab)->complete);
     assert_false(lab_outcome(lab)->sound);
     assert_int_equal(lab_outcome(lab)->faults, 2);
-    assert_string_equal(lab_outcome(lab)->fault.text, "item 2 of the page: an item has no id at '/id'");
+    assert_string_equal(lab_outcome(lab)->fault.text, "item 2: an item has no id at '/id'");
     lab_expect_store(lab, "item", "a=3 b=1 c=1 d=1");
     lab_close(lab);
 }

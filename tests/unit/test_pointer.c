@@ -125,12 +125,37 @@ static void walks_visit_in_order_and_count_misses(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct arena arena = {0};
         struct buffer visits = {0};
-        uint64_t missed = 99;
+        struct pointer_missed missed = {99, 99};
         struct value root = value_of(&arena, cases[i].root);
         struct pointer pointer = pointer_of(&arena, cases[i].pointer);
         assert_int_equal(pointer_walk(&pointer, &root, cases[i].single, &missed, note, &visits), 0);
         assert_string_equal(buffer_text(&visits), cases[i].visits);
-        assert_int_equal(missed, cases[i].missed);
+        assert_int_equal(missed.absent + missed.wrong, cases[i].missed);
+        buffer_close(&visits);
+        arena_close(&arena);
+    }
+    (void)state;
+}
+
+/* What isn't there, or null, is told apart from what is something else. */
+static void misses_are_absent_or_wrong(void **state)
+{
+    static const struct {
+        const char *root;
+        uint64_t absent, wrong;
+    } cases[] = {
+        {"{}", 1, 0},         {"{\"a\":null}", 1, 0}, {"null", 1, 0},         {"{\"a\":[]}", 0, 0},
+        {"{\"a\":{}}", 0, 1}, {"{\"a\":\"\"}", 0, 1}, {"{\"a\":true}", 0, 1}, {"\"a\"", 0, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena arena = {0};
+        struct buffer visits = {0};
+        struct pointer_missed missed;
+        struct value root = value_of(&arena, cases[i].root);
+        struct pointer pointer = pointer_of(&arena, "/a/*");
+        assert_int_equal(pointer_walk(&pointer, &root, false, &missed, note, &visits), 0);
+        assert_int_equal(missed.absent, cases[i].absent);
+        assert_int_equal(missed.wrong, cases[i].wrong);
         buffer_close(&visits);
         arena_close(&arena);
     }
@@ -244,6 +269,7 @@ int main(void)
         cmocka_unit_test(escapes_are_read_once),
         cmocka_unit_test(malformed_pointers_are_refused),
         cmocka_unit_test(walks_visit_in_order_and_count_misses),
+        cmocka_unit_test(misses_are_absent_or_wrong),
         cmocka_unit_test(visitors_can_stop_a_walk),
         cmocka_unit_test(pruning_leaves_out),
         cmocka_unit_test(setting_makes_the_way),

@@ -19,11 +19,11 @@ static void only_what_may_pass_is_retried(void **state)
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         expected[passing[i]] = true;
     for (int code = 0; code < ERR_COUNT; code++) {
-        struct random random;
+        struct retry retry = {0};
         int64_t at_ms;
-        random_seed(&random, 1);
+        random_seed(&retry.random, 1);
         assert_int_equal(retry_makes_sense(code), expected[code]);
-        assert_int_equal(retry_decide(code, 1, -1, 0, &random, &at_ms), expected[code]);
+        assert_int_equal(retry_decide(code, 1, -1, 0, &retry, &at_ms), expected[code]);
     }
 }
 
@@ -31,13 +31,13 @@ static void only_what_may_pass_is_retried(void **state)
 static void window_doubles(void **state)
 {
     (void)state;
-    struct random random;
-    random_seed(&random, 7);
+    struct retry retry = {0};
+    random_seed(&retry.random, 7);
     for (unsigned tries = 1; tries < LIMIT_TRIES; tries++) {
         int64_t window_ms = (int64_t)LIMIT_RETRY_FIRST_MS << (tries - 1), at_ms, least = INT64_MAX, most = 0;
         window_ms = window_ms < LIMIT_RETRY_MAX_MS ? window_ms : LIMIT_RETRY_MAX_MS;
         for (int i = 0; i < 2000; i++) {
-            assert_true(retry_decide(ERR_SERVER, tries, -1, 1000, &random, &at_ms));
+            assert_true(retry_decide(ERR_SERVER, tries, -1, 1000, &retry, &at_ms));
             least = at_ms < least ? at_ms : least;
             most = at_ms > most ? at_ms : most;
         }
@@ -45,16 +45,16 @@ static void window_doubles(void **state)
         assert_in_range(most - 1000, window_ms * 9 / 10, window_ms);
     }
     int64_t at_ms;
-    assert_false(retry_decide(ERR_SERVER, LIMIT_TRIES, -1, 0, &random, &at_ms));
+    assert_false(retry_decide(ERR_SERVER, LIMIT_TRIES, -1, 0, &retry, &at_ms));
 }
 
 /* The same seed gives the same waits. */
 static void seed_decides(void **state)
 {
     (void)state;
-    struct random a, b;
-    random_seed(&a, 42);
-    random_seed(&b, 42);
+    struct retry a = {0}, b = {0};
+    random_seed(&a.random, 42);
+    random_seed(&b.random, 42);
     for (unsigned i = 0; i < 100; i++) {
         int64_t at_a, at_b;
         assert_true(retry_decide(ERR_THROTTLED, 1 + i % (LIMIT_TRIES - 1), -1, i, &a, &at_a));
@@ -67,15 +67,15 @@ static void seed_decides(void **state)
 static void retry_after_is_the_least(void **state)
 {
     (void)state;
-    struct random random;
+    struct retry retry = {0};
     int64_t at_ms;
-    random_seed(&random, 3);
+    random_seed(&retry.random, 3);
     for (int i = 0; i < 100; i++) {
-        assert_true(retry_decide(ERR_THROTTLED, 1, 5000, 100, &random, &at_ms));
+        assert_true(retry_decide(ERR_THROTTLED, 1, 5000, 100, &retry, &at_ms));
         assert_in_range(at_ms, 5100, 5100 + LIMIT_RETRY_FIRST_MS);
     }
-    assert_true(retry_decide(ERR_THROTTLED, 1, LIMIT_RETRY_AFTER_MS, 0, &random, &at_ms));
-    assert_false(retry_decide(ERR_THROTTLED, 1, LIMIT_RETRY_AFTER_MS + 1, 0, &random, &at_ms));
+    assert_true(retry_decide(ERR_THROTTLED, 1, LIMIT_RETRY_AFTER_MS, 0, &retry, &at_ms));
+    assert_false(retry_decide(ERR_THROTTLED, 1, LIMIT_RETRY_AFTER_MS + 1, 0, &retry, &at_ms));
 }
 
 /* Retry-After comes in seconds or as a date; what is neither counts as none. */

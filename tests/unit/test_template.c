@@ -105,17 +105,6 @@ static void urls_encode_all_but_the_start(void **state)
     (void)state;
 }
 
-/* In an id only what joins its parts is encoded. */
-static void ids_encode_slash_and_percent(void **state)
-{
-    struct world w;
-    world_open(&w);
-    assert_expands(&w, "{parent.id}/{parent.parent.id}/{account.org}/policy%", TEMPLATE_ID,
-                   "p%251/g%2Fp/a%2Fb c/policy%");
-    arena_close(&w.arena);
-    (void)state;
-}
-
 /* A placeholder without a value is an error that names it and why, and leaves nothing half-made. */
 static void missing_values_are_errors(void **state)
 {
@@ -283,7 +272,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(placeholders_expand),
         cmocka_unit_test(urls_encode_all_but_the_start),
-        cmocka_unit_test(ids_encode_slash_and_percent),
         cmocka_unit_test(missing_values_are_errors),
         cmocka_unit_test(nothing_known_is_an_error_each),
         cmocka_unit_test(mistakes_are_told_at_start),

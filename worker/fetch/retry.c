@@ -21,21 +21,21 @@ bool retry_makes_sense(int code)
     }
 }
 
-static int64_t window_ms(unsigned tries)
+static int64_t window_ms(const struct retry *retry, unsigned tries)
 {
-    int64_t window = LIMIT_RETRY_FIRST_MS;
+    int64_t window = retry->first_ms ? retry->first_ms : LIMIT_RETRY_FIRST_MS;
     while (--tries > 0 && window < LIMIT_RETRY_MAX_MS)
         window *= 2;
     return window < LIMIT_RETRY_MAX_MS ? window : LIMIT_RETRY_MAX_MS;
 }
 
-bool retry_decide(int code, unsigned tries, int64_t retry_after_ms, int64_t now_ms, struct random *random,
+bool retry_decide(int code, unsigned tries, int64_t retry_after_ms, int64_t now_ms, struct retry *retry,
                   int64_t *at_ms)
 {
     if (tries < 1 || tries >= LIMIT_TRIES || !retry_makes_sense(code) ||
         retry_after_ms > LIMIT_RETRY_AFTER_MS)
         return false;
-    int64_t jitter_ms = (int64_t)random_below(random, (uint64_t)window_ms(tries) + 1);
+    int64_t jitter_ms = (int64_t)random_below(&retry->random, (uint64_t)window_ms(retry, tries) + 1);
     *at_ms = now_ms + (retry_after_ms > 0 ? retry_after_ms : 0) + jitter_ms;
     return true;
 }

@@ -4,7 +4,6 @@
 
 #include "common/limits.h"
 #include "common/sm.h"
-#include "worker/fetch/retry.h"
 
 enum { NEW, SESSION, SENT, WAITING, DONE, STATES };
 
@@ -111,7 +110,7 @@ enum exchange_want exchange_due(struct exchange *x, int64_t now_ms)
 
 static enum exchange_want try_again(struct exchange *x, int64_t retry_after_ms, int64_t now_ms)
 {
-    if (!retry_decide(x->error.code, x->tries, retry_after_ms, now_ms, x->set.random, &x->at_ms)) {
+    if (!retry_decide(x->error.code, x->tries, retry_after_ms, now_ms, x->set.retry, &x->at_ms)) {
         if (x->tries > 1)
             error_set(&x->error, x->error.code, "%s (tried %u times)", x->error.text, x->tries);
         else if (retry_after_ms > LIMIT_RETRY_AFTER_MS)

@@ -10,7 +10,7 @@
 #ifndef GARNER_EXCHANGE_H
 #define GARNER_EXCHANGE_H
 
-#include "common/random.h"
+#include "worker/fetch/retry.h"
 #include "worker/harvest/answer.h"
 #include "worker/provider/auth.h"
 
@@ -19,7 +19,7 @@ struct exchange_setting {
     const struct auth_def *auth;
     const struct placeholders *values;
     struct auth_session *session; /* may be null for an auth without one */
-    struct random *random;
+    struct retry *retry;
     /* Make the request's parts but auth; called again for each try. */
     int (*build)(void *context, struct request_parts *parts, struct error *e);
     void *context;

@@ -29,7 +29,7 @@ static int build_page(void *context, struct request_parts *parts, struct error *
 }
 
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
-                  struct auth_session *session, struct random *random)
+                  struct auth_session *session, struct retry *retry)
 {
     *h = (struct harvest){.def = def, .values = *values, .state = IDLE, .sound = true};
     struct exchange_setting setting = {
@@ -37,7 +37,7 @@ void harvest_open(struct harvest *h, const struct collection_def *def, const str
         .auth = &def->auth,
         .values = &h->values,
         .session = session,
-        .random = random,
+        .retry = retry,
         .build = build_page,
         .context = h,
         .request = &def->request,
@@ -104,7 +104,7 @@ static int read_items(struct harvest *h, struct error *e)
 {
     const struct collection_def *def = h->def;
     struct found found = {.arena = &h->exchange.arena};
-    uint64_t missed = 0;
+    struct pointer_missed missed;
     h->items = NULL;
     h->item_count = 0;
     if (h->exchange.kind == ANSWER_ABSENT)
@@ -112,9 +112,12 @@ static int read_items(struct harvest *h, struct error *e)
     if (pointer_walk(&def->items, &h->exchange.body, def->format == FORMAT_XML, &missed, add_item, &found))
         return error_set(e, ERR_LIMIT, "a page of more than %d items: ask for smaller pages with `page.size`",
                          LIMIT_ITEMS_PER_PAGE);
-    if (missed && !def->items_optional)
+    if (missed.wrong)
+        return error_set(e, ERR_ITEMS, "the answer has no array at `items: %.*s`: check the pointer",
+                         BYTES_ARG(def->items.text));
+    if (missed.absent && !def->items_optional)
         return error_set(e, ERR_ITEMS,
-                         "the answer has nothing, or no array, at `items: %.*s`: check the pointer, or say "
+                         "the answer has nothing at `items: %.*s`: check the pointer, or say "
                          "`items_optional: true` if it may be missing",
                          BYTES_ARG(def->items.text));
     h->items = found.items;

@@ -43,9 +43,9 @@ struct harvest {
     struct resource_view asked; /* by harvest_get */
 };
 
-/* `values`, `session` and `random` must outlive it. */
+/* `values`, `session` and `retry` must outlive it. */
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
-                  struct auth_session *session, struct random *random);
+                  struct auth_session *session, struct retry *retry);
 void harvest_close(struct harvest *h); /* safe twice, and on one that is all zero */
 
 enum harvest_want harvest_start(struct harvest *h, int64_t now_ms);

@@ -5,7 +5,7 @@ int job_open(struct job *job, const struct job_setting *s, int64_t wall_ms, stru
     *job = (struct job){0};
     int code = listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
     if (!code)
-        harvest_open(&job->harvest, s->def, s->values, s->session, s->random);
+        harvest_open(&job->harvest, s->def, s->values, s->session, s->retry);
     return code;
 }
 
@@ -33,13 +33,15 @@ static enum job_want done(struct job *job)
     o->complete = l->receipt.complete;
     o->sound = l->receipt.sound;
     o->faults += l->faults;
-    if (l->faults)
+    if (l->faults) {
         o->fault = l->fault;
+        o->page = o->complete ? l->fault_page : o->page;
+    }
     o->unsound = o->complete && !o->sound && !l->inherited && !l->faults ? l->unsound : NULL;
     o->held = l->held;
     o->created = l->receipt.created;
     o->updated = l->receipt.updated;
-    o->deleted = l->receipt.deleted;
+    o->deleted = l->receipt.deleted + l->children_deleted;
     o->unchanged = l->receipt.unchanged;
     o->kept = l->record.rows;
     return JOB_DONE;

@@ -15,7 +15,7 @@ struct job_setting {
     const struct placeholders *values;    /* must outlive the job, with all it points to */
     const struct listing_parent *parent;  /* null in account and region scope */
     struct auth_session *session;
-    struct random *random;
+    struct retry *retry;
     struct store *store;
 };
 
@@ -30,13 +30,14 @@ enum job_want {
 
 struct job_outcome {
     bool complete, sound;
-    uint64_t page;          /* that an error came on; 0: none */
+    uint64_t page;          /* that the error or first fault came on; 0: none */
     struct error error;     /* why it is not complete; code ERR_OK when it is */
     uint64_t faults;        /* wrong items and unanswered `get`s; the first one is `fault` */
     struct error fault;
     const char *unsound;    /* why it is complete and not sound by its own fault; null otherwise */
     uint64_t held;          /* rows that the guard holds back */
-    uint64_t created, updated, deleted, unchanged, kept; /* kept: live rows now */
+    uint64_t created, updated, deleted, unchanged; /* deleted: with the children that went along */
+    uint64_t kept;                                 /* live rows now */
 };
 
 struct job {

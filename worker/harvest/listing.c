@@ -213,8 +213,10 @@ struct taken {
 
 static void fault(struct listing *l, const struct error *why)
 {
-    if (l->faults++ == 0)
+    if (l->faults++ == 0) {
         l->fault = *why;
+        l->fault_page = l->receipt.pages + 1;
+    }
     listing_unsound(l, why->text);
 }
 
@@ -224,7 +226,7 @@ static void read_items(struct listing *l, const struct value *const *items, uint
         struct error why;
         taken[i].readable = winnow_read(&l->winnow, &l->page, items[i], &taken[i].item, &why) == 0;
         if (!taken[i].readable) {
-            error_set(&why, why.code, "item %llu of the page: %s", (unsigned long long)i + 1, why.text);
+            error_set(&why, why.code, "item %llu: %s", (unsigned long long)i + 1, why.text);
             fault(l, &why);
         }
     }

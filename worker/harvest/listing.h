@@ -36,14 +36,14 @@ struct listing {
     uint64_t had;
     /* The first thing wrong with an item, and how many there were. Items go on being taken. */
     struct error fault;
-    uint64_t faults;
+    uint64_t faults, fault_page; /* the page of the first one */
     char unsound[ERROR_TEXT_MAX]; /* why; "" while it is sound */
     bool inherited; /* unsound only because the parent's listing was */
     /* Settling. */
     roaring_bitmap_t *ask, *gone; /* candidates to be asked for, and those that aren't there */
     roaring_bitmap_t *delete_;
     uint64_t held;
-    bool held_new;
+    uint64_t children_deleted; /* with their parents */
 };
 
 /* `values` must outlive it; `parent` null in account and region scope. A collection that is new is

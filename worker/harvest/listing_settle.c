@@ -170,12 +170,11 @@ static int delete_rows(struct listing *l, int64_t wall_ms, struct error *e)
     roaring_bitmap_or_inplace(l->delete_, l->gone);
     if (roaring_bitmap_is_empty(l->delete_))
         return 0;
-    uint64_t children = 0;
     struct receipt_id receipts[2] = {l->receipt.id, l->rests_on};
     int code = listing_ensure(l, e);
     if (!code)
         code = cascade_delete(l->store, l->record.id, l->delete_, receipts, 1 + l->receipt.rests_on_count, wall_ms,
-                              &children, e);
+                              &l->children_deleted, e);
     roaring_uint32_iterator_t *at = roaring_create_iterator(l->delete_);
     CHECK(at);
     for (; !code && at->has_value; roaring_advance_uint32_iterator(at))
@@ -203,7 +202,6 @@ static int say_held(struct listing *l, int64_t wall_ms, struct error *e)
         return 0;
     r->confirmed_ms = 0; /* a confirmation is for the next sound listing: this was it */
     r->held_rows = l->held;
-    l->held_new = l->held && !was;
     if ((l->held != 0) == was)
         return 0;
     r->held_since_ms = l->held ? wall_ms : 0;

@@ -265,24 +265,10 @@ static int find_value(const struct piece *piece, const struct placeholders *valu
     return ERR_PLACEHOLDER;
 }
 
-static void add_for_id(struct bytes value, struct buffer *out)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.data[i] == '/')
-            buffer_add_text(out, "%2F");
-        else if (value.data[i] == '%')
-            buffer_add_text(out, "%25");
-        else
-            buffer_add_char(out, value.data[i]);
-    }
-}
-
 static int add_value(const struct piece *piece, struct bytes value, enum template_encoding encoding,
                      bool at_start, struct buffer *out, struct error *e)
 {
-    if (encoding == TEMPLATE_ID) {
-        add_for_id(value, out);
-    } else if (encoding == TEMPLATE_URL && !at_start) {
+    if (encoding == TEMPLATE_URL && !at_start) {
         /* Encoding can't keep these two from being taken for a step within the path. */
         if (bytes_is(value, ".") || bytes_is(value, ".."))
             return error_set(e, ERR_PLACEHOLDER, "{%.*s} is \"%.*s\", which can't be a part of a URL's path",

@@ -34,7 +34,6 @@ enum {
 enum template_encoding {
     TEMPLATE_PLAIN,
     TEMPLATE_URL, /* one at the very start goes in as it is, others percent-encoded as one path segment */
-    TEMPLATE_ID,  /* values with "/" and "%" percent-encoded, nothing else */
 };
 
 /* Expand a template onto `out`. Returns 0 or ERR_PLACEHOLDER: which one has no value, and why. Values of

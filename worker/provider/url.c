@@ -260,3 +260,15 @@ void url_encode(struct bytes text, struct buffer *out)
         }
     }
 }
+
+void url_encode_part(struct bytes part, struct buffer *out)
+{
+    for (size_t i = 0; i < part.len; i++) {
+        if (part.data[i] == '/')
+            buffer_add_text(out, "%2F");
+        else if (part.data[i] == '%')
+            buffer_add_text(out, "%25");
+        else
+            buffer_add_char(out, part.data[i]);
+    }
+}

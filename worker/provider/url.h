@@ -28,4 +28,7 @@ int url_resolve(struct arena *arena, struct bytes base, struct bytes reference, 
 /* Append with everything but unreserved characters as %XX. */
 void url_encode(struct bytes text, struct buffer *out);
 
+/* Append a part of a composite id: with "/" and "%" as %XX, and nothing else. */
+void url_encode_part(struct bytes part, struct buffer *out);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "worker/provider/url.h"
 
 void lineage_release(struct lineage *lineage)
 {
@@ -16,25 +17,13 @@ void lineage_release(struct lineage *lineage)
     }
 }
 
-static void add_encoded(struct buffer *path, struct bytes id)
-{
-    for (size_t i = 0; i < id.len; i++) {
-        if (id.data[i] == '/')
-            buffer_add_text(path, "%2F");
-        else if (id.data[i] == '%')
-            buffer_add_text(path, "%25");
-        else
-            buffer_add_char(path, id.data[i]);
-    }
-}
-
 static void add_chain(const struct lineage *lineage, struct buffer *path)
 {
     if (lineage->above) {
         add_chain(lineage->above, path);
         buffer_add_char(path, '/');
     }
-    add_encoded(path, lineage->view.id);
+    url_encode_part(lineage->view.id, path);
 }
 
 void lineage_path(const struct lineage *lineage, struct buffer *path)

@@ -79,7 +79,7 @@ void discovery_begin(struct account *a)
     a->discovery = task;
     winnow_open(&d->winnow, task->def, &task->values, NULL, &d->arena, NULL);
     harvest_open(&d->harvest, task->def, &task->values, &a->sessions[task->def->auth.index].session,
-                 &a->run->random);
+                 &a->run->retry);
     task_follow(task, discovery_follow(task, harvest_start(&d->harvest, clock_steady_ms())));
 }
 

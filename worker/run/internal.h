@@ -129,7 +129,7 @@ struct run {
     struct fetch *fetch;
     struct limiter *limiter;
     struct fetch_timer *limiter_timer;
-    struct random random;
+    struct retry retry;
     struct account *accounts;
     uint32_t account_count;
     struct account *queue, *queue_last; /* those that may have something to start */

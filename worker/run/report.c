@@ -73,7 +73,7 @@ void report_outcome(struct task *task, const struct job_outcome *o)
     if (!wrong || task->account->error.code) /* an account that failed is told of once */
         return;
     struct buffer line = {0};
-    add_place(&line, key, o->complete ? 0 : o->page);
+    add_place(&line, key, o->page);
     if (!o->complete)
         buffer_add_text(&line, o->error.text);
     else if (o->faults)

@@ -118,7 +118,8 @@ static int open_run(struct run *run, const struct run_setting *set, struct error
     uint64_t seed = 0;
     CHECK(getrandom(&seed, sizeof seed, 0) == sizeof seed);
     *run = (struct run){.set = set, .limiter = limiter_open()};
-    random_seed(&run->random, seed);
+    random_seed(&run->retry.random, seed);
+    run->retry.first_ms = set->config->retry_first_ms;
     run->shards = mem_zalloc(set->folder->shards * sizeof *run->shards);
     run->accounts = mem_zalloc((set->config->account_count + 1) * sizeof *run->accounts);
     int code = fetch_open(&(struct fetch_options){0}, &run->fetch, e);

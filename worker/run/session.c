@@ -119,7 +119,7 @@ static void log_in(struct session *s)
         .def = &s->login_def,
         .auth = &none,
         .values = &s->account->values,
-        .random = &s->account->run->random,
+        .retry = &s->account->run->retry,
         .request = &s->def->request,
     };
     exchange_close(&s->exchange);

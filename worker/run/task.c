@@ -254,7 +254,7 @@ void task_start_collection(struct account *a, const struct collection_def *def, 
         .values = &task->values,
         .parent = parent,
         .session = &a->sessions[def->auth.index].session,
-        .random = &run->random,
+        .retry = &run->retry,
     };
     uint32_t number = folder_shard_of(setting.key.provider, setting.key.account, region, a->config->splits,
                                       run->set->folder->shards);

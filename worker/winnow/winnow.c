@@ -9,6 +9,7 @@
 #include "common/limits.h"
 #include "common/value/canonical.h"
 #include "common/value/patch.h"
+#include "worker/provider/url.h"
 
 static const struct pointer *joined(struct arena *arena, const struct pointer *a, uint32_t a_count,
                                     const struct pointer *b, uint32_t b_count)
@@ -62,19 +63,6 @@ bool winnow_saw(const struct winnow *w, uint32_t row)
     return roaring_bitmap_contains(w->seen, row);
 }
 
-/* One part of a composite id, with "/" and "%" percent-encoded. */
-static void add_part(struct buffer *id, struct bytes part)
-{
-    for (size_t i = 0; i < part.len; i++) {
-        if (part.data[i] == '/')
-            buffer_add_text(id, "%2F");
-        else if (part.data[i] == '%')
-            buffer_add_text(id, "%25");
-        else
-            buffer_add_char(id, part.data[i]);
-    }
-}
-
 static int id_part(const struct pointer *pointer, const struct value *item, struct bytes *part, struct error *e)
 {
     const struct value *found = pointer_get(pointer, item);
@@ -113,7 +101,7 @@ static int id_of(struct winnow *w, const struct value *item, struct buffer *id, 
         }
         if (i)
             buffer_add_char(id, '/');
-        add_part(id, part);
+        url_encode_part(part, id);
     }
     return 0;
 }
