@@ -7,7 +7,7 @@
 #include "common/bytes.h"
 #include "common/error.h"
 
-/* CONTRACTS, section 3. */
+/* docs/cli.md. */
 enum exit_code { EXIT_COMPLETE = 0, EXIT_INCOMPLETE = 1, EXIT_USAGE = 2, EXIT_NO_CONNECTION = 3 };
 
 /* What stands before each sentence, e.g. "garner get". Not copied. */

@@ -40,11 +40,23 @@ enum {
     LIMIT_RETRY_FIRST_MS = 500, /* the first retry waits up to this, then twice as long each time */
     LIMIT_RETRY_MAX_MS = 20000,
     LIMIT_RETRY_AFTER_MS = 120000, /* a longer Retry-After ends the request */
+    LIMIT_RESOLVER_THREADS = 4,
+    LIMIT_RESOLVER_NAMES = 1024,   /* whose addresses are kept */
+    LIMIT_LIMITER_PASSES = 16,     /* a request waiting for two limits lets so many pass, then nobody */
+    LIMIT_RENEW_AHEAD_MS = 30000,  /* a session is renewed so long before it expires */
+    LIMIT_RENEW_AGAIN_MS = 30000,  /* a failed renewal counts so long */
+    LIMIT_COMMANDS = 8,            /* at once; others wait */
     LIMIT_COMMAND_MS = 30000,      /* an exec credential or login */
     LIMIT_COMMAND_BYTES = 1 << 20, /* its standard output */
 
     /* Files that people write. */
-    LIMIT_YAML_BYTES = 8 << 20,
+    LIMIT_YAML_BYTES = 64 << 20,
+    LIMIT_YAML_ANCHORS = 1024,
+    LIMIT_YAML_ALIASED = 1 << 20, /* values that all aliases of a file together stand for */
+    LIMIT_YAML_MESSAGES = 100,    /* shown; the rest are counted */
+    LIMIT_NAMES = 1024,           /* vars, and placeholders of one kind, in a provider file */
+    LIMIT_NAME_BYTES = 128,       /* an account's id; a provider's, region's or type's name */
+    LIMIT_FOLLOWERS = 16,
     LIMIT_ACCOUNTS = 100000,
     LIMIT_COLLECTIONS = 4096, /* in one provider file */
     LIMIT_SPLITS = 256,

@@ -50,7 +50,7 @@ step "2/6 Build (the first time this takes a minute or two)"
 cd "$root"
 temp=$(mktemp -d /tmp/garner-quickstart-temp.XXXXXX)
 cmake --preset release >"$temp/configure.log" || { cat "$temp/configure.log" >&2; die "cmake found something missing: see above"; }
-cmake --build --preset release
+cmake --build --preset release --target garner
 garner=$root/build/release/bin/garner
 "$garner" --version
 

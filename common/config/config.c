@@ -10,8 +10,6 @@
 #include "common/config/config_read.h"
 #include "common/limits.h"
 
-enum { FOLLOWERS_MAX = 16 };
-
 static const char *const known_keys[] = {"data",   "providers", "accounts", "http",     "listen", "retention",
                                          "shards", "followers", "lease",    "map_size", "retry_first", NULL};
 
@@ -40,11 +38,11 @@ bool config_read_name(struct config_reader *c, const yaml_node *node, const char
     bool clean = len > 0;
     for (size_t i = 0; i < len; i++)
         clean = clean && (unsigned char)text[i] >= 0x20 && text[i] != 0x7f;
-    if (!clean || len > CONFIG_NAME_BYTES_MAX) {
+    if (!clean || len > LIMIT_NAME_BYTES) {
         yaml_error(c->report, c->config->file, node,
                    clean ? "this name is longer than %d bytes"
                          : "a name of 1 to %d bytes without control characters is needed here",
-                   CONFIG_NAME_BYTES_MAX);
+                   LIMIT_NAME_BYTES);
         return false;
     }
     *out = text;
@@ -150,7 +148,7 @@ static void read_numbers(struct config_reader *c, const yaml_node *root)
     if ((n = yaml_get(root, "shards")) && yaml_read_u64(c->report, config->file, n, 1, LIMIT_SHARDS, &number))
         config->shards = (uint32_t)number;
     if ((n = yaml_get(root, "followers")) &&
-        yaml_read_u64(c->report, config->file, n, 0, FOLLOWERS_MAX, &number))
+        yaml_read_u64(c->report, config->file, n, 0, LIMIT_FOLLOWERS, &number))
         config->followers = (uint32_t)number;
     if ((n = yaml_get(root, "retry_first")) &&
         yaml_read_duration(c->report, config->file, n, &config->retry_first_ms) &&

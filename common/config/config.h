@@ -17,8 +17,6 @@ struct credential {
     const yaml_node *place;
 };
 
-enum { CONFIG_NAME_BYTES_MAX = 128 }; /* of an account's id, a provider's name, a region, a type */
-
 struct config_account {
     const char *id;
     const char *provider;

@@ -16,8 +16,7 @@ struct yaml_file;                   /* one document; owns its text */
 typedef struct yaml_node yaml_node; /* a place in it; lives as long as the file */
 
 /* All messages of one start, in the order they were found: the text of the first
- * YAML_MESSAGES_MAX, the number of all. All zero is an empty report. */
-enum { YAML_MESSAGES_MAX = 100 };
+ * LIMIT_YAML_MESSAGES, the number of all. All zero is an empty report. */
 struct yaml_report {
     struct buffer text; /* as shown above, a newline after each line */
     unsigned errors;

@@ -11,11 +11,6 @@
 #include "common/limits.h"
 #include "common/yaml/yaml_node.h"
 
-enum {
-    ANCHORS_MAX = 1024,
-    ALIAS_NODES_MAX = 1 << 20, /* what all aliases of a file together may stand for */
-};
-
 struct frame {
     yaml_node *node;
     size_t first; /* where its children begin in `pending` */
@@ -35,7 +30,7 @@ struct builder {
     size_t pending_count, pending_cap;
     struct frame frames[LIMIT_DEPTH];
     unsigned depth;
-    struct anchor anchors[ANCHORS_MAX];
+    struct anchor anchors[LIMIT_YAML_ANCHORS];
     unsigned anchor_count;
     unsigned documents;
     uint64_t alias_nodes;
@@ -96,8 +91,8 @@ static bool take_properties(struct builder *b, yaml_node *node, struct fy_token 
         return FAIL(b, node->place, "tags such as '!!str' are not supported");
     if (!anchor)
         return true;
-    if (b->anchor_count == ANCHORS_MAX)
-        return FAIL(b, node->place, "more than %d anchors", ANCHORS_MAX);
+    if (b->anchor_count == LIMIT_YAML_ANCHORS)
+        return FAIL(b, node->place, "more than %d anchors", LIMIT_YAML_ANCHORS);
     b->anchors[b->anchor_count++] = (struct anchor){arena_copy(&b->file->arena, token_text(anchor)), node};
     return true;
 }
@@ -130,8 +125,8 @@ static bool take_alias(struct builder *b, struct fy_event *event)
     if (b->depth + named->height > LIMIT_DEPTH)
         return FAIL(b, at->place, "more than %d lists and maps within each other", LIMIT_DEPTH);
     b->alias_nodes += named->weight;
-    if (b->alias_nodes > ALIAS_NODES_MAX)
-        return FAIL(b, at->place, "the aliases of this file stand for more than %d values", ALIAS_NODES_MAX);
+    if (b->alias_nodes > LIMIT_YAML_ALIASED)
+        return FAIL(b, at->place, "the aliases of this file stand for more than %d values", LIMIT_YAML_ALIASED);
     add_child(b, named);
     return true;
 }

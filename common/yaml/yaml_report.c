@@ -1,11 +1,12 @@
 /* Messages: the sentence with its place, the source line, and a caret below it. A long line is cut
- * around the caret, and after YAML_MESSAGES_MAX messages the rest are only counted, so that a file can't
+ * around the caret, and after LIMIT_YAML_MESSAGES messages the rest are only counted, so that a file can't
  * make a report much larger than itself. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/check.h"
+#include "common/limits.h"
 #include "common/yaml/yaml_node.h"
 
 struct yaml_source {
@@ -118,9 +119,9 @@ static void add_message(struct yaml_report *r, const char *severity, const struc
         r->errors++;
     else
         r->warnings++;
-    if (before == YAML_MESSAGES_MAX)
-        buffer_printf(&r->text, "(more than %d messages: the others are left out)\n", YAML_MESSAGES_MAX);
-    if (before >= YAML_MESSAGES_MAX)
+    if (before == LIMIT_YAML_MESSAGES)
+        buffer_printf(&r->text, "(more than %d messages: the others are left out)\n", LIMIT_YAML_MESSAGES);
+    if (before >= LIMIT_YAML_MESSAGES)
         return;
 
     char sentence[2 * ERROR_TEXT_MAX]; /* error_set cuts it between characters */

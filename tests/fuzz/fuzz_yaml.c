@@ -1,4 +1,5 @@
 /* Any text as a provider file: read with messages, or without; one without errors makes requests. */
+#include "common/limits.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/provider/request.h"
 
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct provider *provider = provider_open_text("fuzz.yaml", (struct bytes){(const char *)data, size}, &report);
     CHECK(provider || report.errors);
     CHECK(!report.errors == !memmem(buffer_text(&report.text), report.text.len, ": error: ", 9) ||
-          report.errors + report.warnings > YAML_MESSAGES_MAX);
+          report.errors + report.warnings > LIMIT_YAML_MESSAGES);
     if (provider && !report.errors)
         ask(provider);
     provider_close(provider);

@@ -212,7 +212,7 @@ static void nobody_starves(void **state)
                 running[ticket >= crowd[1]] = (int)((ticket - crowd[0]) % 2);
         }
     }
-    assert_in_range(rounds, LIMITER_PASSES / 2, 199);
+    assert_in_range(rounds, LIMIT_LIMITER_PASSES / 2, 199);
 }
 
 /* A ticket that is taken back frees what it held; taking back one that doesn't wait is nothing. */

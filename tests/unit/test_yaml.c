@@ -206,7 +206,7 @@ static void hostile_files_are_refused(void **state)
     is_refused(&text, "more than 1024 anchors");
 
     repeated(&text, "a", LIMIT_YAML_BYTES + 1);
-    is_refused(&text, "is larger than 8 MiB");
+    is_refused(&text, "is larger than 64 MiB");
     buffer_add(&text, "a\0b", 3);
     is_refused(&text, "line 1, column 2: byte 0x00: this isn't a text file");
     repeated(&text, "k: v\n", 1000000);

@@ -3,7 +3,7 @@
  * The child gets a process group of its own, so that a time-out ends what it started too; default signals and
  * an empty mask; and no descriptor of ours but its three (libcurl's sockets aren't all close-on-exec). When
  * it has ended, what is in the pipes is read and that's it: a daemon that it left behind may hold them open
- * for ever. At most COMMANDS_AT_ONCE run, the others wait: a restart must not start a process for each of
+ * for ever. At most LIMIT_COMMANDS run, the others wait: a restart must not start a process for each of
  * thousands of accounts. */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +18,10 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "worker/fetch/internal.h"
 
-enum { COMMANDS_AT_ONCE = 8, STDERR_BYTES = 4096, STDERR_SHOWN = 200, READ_BYTES = 16 << 10 };
+enum { STDERR_BYTES = 4096, STDERR_SHOWN = 200, READ_BYTES = 16 << 10 };
 
 struct command {
     struct fetch *fetch;
@@ -307,7 +308,7 @@ static void start(struct command *command)
 
 static void start_queued(struct fetch *fetch)
 {
-    while (fetch->queued_commands && fetch->command_count < COMMANDS_AT_ONCE) {
+    while (fetch->queued_commands && fetch->command_count < LIMIT_COMMANDS) {
         struct command *command = fetch->queued_commands;
         fetch->queued_commands = command->next;
         if (!fetch->queued_commands)

@@ -9,7 +9,7 @@
  * bucket is shut moves it over there, in order of arrival. So nothing is ever scanned, and a bucket that
  * thousands wait for costs nothing until it opens.
  *
- * A ticket whose two buckets are never open at the same moment could wait for ever. After LIMITER_PASSES
+ * A ticket whose two buckets are never open at the same moment could wait for ever. After LIMIT_LIMITER_PASSES
  * moves it takes its buckets one after the other and holds the first while it waits for the second: always
  * the older bucket first, so no two tickets wait for each other. Holding from the start was not taken:
  * requests of a slow collection would then block their provider's bucket. */
@@ -263,7 +263,7 @@ static bool try_head(struct limiter *limiter, struct bucket *bucket, struct limi
         ticket->waiting = false;
         return true;
     }
-    if (ticket->passes < LIMITER_PASSES) {
+    if (ticket->passes < LIMIT_LIMITER_PASSES) {
         ticket->passes++;
     } else if (bucket->number < other->number) {
         take(bucket);

@@ -19,6 +19,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/hash.h"
+#include "common/limits.h"
 
 enum { SLOTS = 256, CAUSE_BYTES = 128 };
 
@@ -302,7 +303,7 @@ static struct resolver_name *name_of(struct resolver *resolver, struct bytes hos
     for (struct resolver_name *name = *slot; name; name = name->same_slot)
         if (bytes_is(host, name->host))
             return name;
-    if (resolver->names >= RESOLVER_NAMES && resolver->names % (RESOLVER_NAMES / 4) == 0)
+    if (resolver->names >= LIMIT_RESOLVER_NAMES && resolver->names % (LIMIT_RESOLVER_NAMES / 4) == 0)
         sweep(resolver);
     struct resolver_name *name = mem_zalloc(sizeof *name + host.len + 1);
     memcpy(name->host, host.data, host.len);
@@ -319,7 +320,7 @@ static bool start_job(struct pool *pool, struct resolver_name *name, int *cause)
     job->name = name;
     job->host = mem_strdup(name->host);
     pthread_mutex_lock(&pool->mutex);
-    if (pool->idle <= pool->queued.count && pool->threads < RESOLVER_THREADS)
+    if (pool->idle <= pool->queued.count && pool->threads < LIMIT_RESOLVER_THREADS)
         *cause = start_thread(pool);
     bool can = pool->threads > 0;
     if (can) {

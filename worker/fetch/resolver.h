@@ -1,7 +1,7 @@
 /* Resolver: names -> addresses, by a few threads, with a cache. Internal to fetch.
  *
  * libcurl's own threaded resolver takes a thread for every name and waits for it when a transfer is given
- * up, for seconds when DNS is dead (LIBRARIES.md). Here at most RESOLVER_THREADS look names up with
+ * up, for seconds when DNS is dead. Here at most LIMIT_RESOLVER_THREADS look names up with
  * getaddrinfo, so /etc/hosts, nsswitch and search domains count as everywhere; a name that many ask for is
  * looked up once; and nobody ever waits for a thread. What was found is handed to libcurl as CURLOPT_RESOLVE.
  * c-ares was not taken: it reads nsswitch only in part. */
@@ -12,10 +12,8 @@
 #include "worker/fetch/loop.h"
 
 enum {
-    RESOLVER_THREADS = 4,
     RESOLVER_FRESH_MS = 60000, /* how long what was found counts */
     RESOLVER_ADDRESSES = 16,   /* of one name */
-    RESOLVER_NAMES = 1024,     /* kept, as far as they are fresh */
 };
 
 struct resolver;

@@ -13,7 +13,6 @@
 #include "common/value/number.h"
 #include "worker/provider/auth.h"
 
-enum { RENEW_AHEAD_MS = 30000, RETRY_MS = 30000 };
 
 enum auth_state { NONE, RENEWING, READY, FAILED, STATES };
 
@@ -38,7 +37,7 @@ enum auth_need auth_need(struct auth_session *session, const struct auth_def *de
     if (session->state == READY && now_ms < session->renew_ms)
         return AUTH_GO;
     /* A clock that was set back must not make a failure last. */
-    if (session->state == FAILED && now_ms >= session->failed_ms && now_ms - session->failed_ms < RETRY_MS)
+    if (session->state == FAILED && now_ms >= session->failed_ms && now_ms - session->failed_ms < LIMIT_RENEW_AGAIN_MS)
         return AUTH_FAIL;
     sm_move(states, &session->state, RENEWING);
     return AUTH_RENEW;
@@ -156,7 +155,7 @@ static void take(struct auth_session *session, struct bytes token, int64_t now_m
     session->expires_ms = expires_ms;
     session->renew_ms = expires_ms;
     if (expires_ms != INT64_MAX)
-        session->renew_ms -= life_ms / 2 < RENEW_AHEAD_MS ? life_ms / 2 : RENEW_AHEAD_MS;
+        session->renew_ms -= life_ms / 2 < LIMIT_RENEW_AHEAD_MS ? life_ms / 2 : LIMIT_RENEW_AHEAD_MS;
     session->error = (struct error){0};
     sm_move(states, &session->state, READY);
 }

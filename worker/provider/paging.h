@@ -1,4 +1,4 @@
-/* Paging: what to ask for next, and when a listing has ended (CONTRACTS, section 1, Paging). Pure.
+/* Paging: what to ask for next, and when a listing has ended (docs/provider-files.md, Paging). Pure.
  *
  * One `struct paging` lives as long as a listing. Tokens that were seen are kept as 64-bit hashes of
  * 128-bit digests, so a listing of a million pages takes some megabytes.

@@ -1,4 +1,4 @@
-/* A provider: what a provider file (CONTRACTS, section 1) says about how an API is asked.
+/* A provider: what a provider file (docs/provider-files.md) says about how an API is asked.
  *
  * Plain structs in one arena, read and completely checked by provider_open, then only read, so any
  * thread may. Texts marked "template" may hold placeholders (template.h). Optional texts are null. */

@@ -225,9 +225,9 @@ static void read_region_names(struct reader *r, const yaml_node *node)
     if (!count)
         yaml_error(r->report, r->file, node, "'regions' is empty");
     for (uint32_t i = 0; i < count; i++)
-        if (yaml_text(yaml_item(node, i)).len > CONFIG_NAME_BYTES_MAX)
+        if (yaml_text(yaml_item(node, i)).len > LIMIT_NAME_BYTES)
             yaml_error(r->report, r->file, yaml_item(node, i), "this name is longer than %d bytes",
-                       CONFIG_NAME_BYTES_MAX);
+                       LIMIT_NAME_BYTES);
 }
 
 void read_regions(struct reader *r, const yaml_node *node)

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "common/check.h"
+#include "common/limits.h"
 #include "worker/provider/read.h"
 
 static const char *const top_keys[] = {
@@ -21,12 +22,11 @@ static bool is_identifier(struct bytes name)
 
 static void read_vars(struct reader *r, const yaml_node *node)
 {
-    enum { VARS_MAX = 1024 };
     if (!yaml_expect(r->report, r->file, node, YAML_MAP, "a map of names and texts"))
         return;
     uint32_t count = yaml_count(node);
-    if (count > VARS_MAX) {
-        yaml_error(r->report, r->file, node, "more than %d vars", VARS_MAX);
+    if (count > LIMIT_NAMES) {
+        yaml_error(r->report, r->file, node, "more than %d vars", LIMIT_NAMES);
         return;
     }
     r->provider->vars = value_object(r->arena, count);

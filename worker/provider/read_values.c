@@ -5,10 +5,9 @@
 
 #include "common/check.h"
 #include "common/config/config.h"
+#include "common/limits.h"
 #include "common/nearest.h"
 #include "worker/provider/read.h"
-
-enum { NAMES_MAX = 1024 }; /* of one kind of placeholder in a file */
 
 const yaml_node *read_need(struct reader *r, const yaml_node *map, const char *key)
 {
@@ -26,12 +25,12 @@ bool read_name(struct reader *r, const yaml_node *node, const char **out)
     bool good = *text != 0;
     for (const char *c = text; *c; c++)
         good = good && (isalnum((unsigned char)*c) || *c == '.' || *c == '_' || *c == '-');
-    if (good && strlen(text) <= CONFIG_NAME_BYTES_MAX) {
+    if (good && strlen(text) <= LIMIT_NAME_BYTES) {
         *out = text;
         return true;
     }
     if (good)
-        yaml_error(r->report, r->file, node, "this name is longer than %d bytes", CONFIG_NAME_BYTES_MAX);
+        yaml_error(r->report, r->file, node, "this name is longer than %d bytes", LIMIT_NAME_BYTES);
     else
         yaml_error(r->report, r->file, node, "a name is made of letters, digits, '.', '_' and '-'");
     return false;
@@ -96,11 +95,11 @@ static void note_use(void *context, const char *kind, struct bytes name)
         uses->good = names != NULL;
     if (!names)
         return;
-    if (names->count < NAMES_MAX) {
+    if (names->count < LIMIT_NAMES) {
         names_add(r, names, name);
     } else if (uses->good) {
         yaml_error(r->report, r->file, uses->node, "a file can't use more than %d different {%s.…}",
-                   NAMES_MAX, kind);
+                   LIMIT_NAMES, kind);
         uses->good = false;
     }
 }

@@ -3,6 +3,7 @@
 #include "worker/run/internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "common/units.h"
 
@@ -48,18 +49,49 @@ static void count(struct run *run, const struct job_outcome *o, bool wrong)
     totals->items += o->created + o->updated + o->unchanged;
 }
 
+/* A word of a command, quoted where a shell would read more into it. */
+static void add_word(struct buffer *line, struct bytes word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
+    size_t safe = 0;
+    while (safe < word.len && word.data[safe] && strchr(plain, word.data[safe]))
+        safe++;
+    buffer_add_char(line, ' ');
+    if (word.len && safe == word.len) {
+        buffer_add_bytes(line, word);
+        return;
+    }
+    buffer_add_char(line, '\'');
+    for (size_t i = 0; i < word.len; i++)
+        if (word.data[i] == '\'')
+            buffer_add_text(line, "'\\''");
+        else
+            buffer_add_char(line, word.data[i]);
+    buffer_add_char(line, '\'');
+}
+
 static void report_held(struct task *task, const struct job_outcome *o)
 {
     const struct collection_key *key = &task->job.listing.record.key;
-    struct buffer line = {0};
+    struct buffer line = {0}, account = {0};
     char held[UNITS_TEXT_BYTES], kept[UNITS_TEXT_BYTES];
+    buffer_printf(&account, "%.*s/%.*s", BYTES_ARG(key->provider), BYTES_ARG(key->account));
     add_place(&line, key, 0);
-    buffer_printf(&line, "the guard holds back %s deletions, %s kept: if they are right, 'garner confirm %.*s/%.*s %.*s",
-                  units_count(o->held, held), units_count(o->kept, kept), BYTES_ARG(key->provider),
-                  BYTES_ARG(key->account), BYTES_ARG(key->type));
-    if (key->region.data)
-        buffer_printf(&line, " --region %.*s", BYTES_ARG(key->region));
-    buffer_add_text(&line, "' lets the next sound listing delete them");
+    buffer_printf(&line, "the guard holds back %s deletions, %s kept; to let the next sound listing delete them: garner confirm",
+                  units_count(o->held, held), units_count(o->kept, kept));
+    add_word(&line, buffer_bytes(&account));
+    add_word(&line, key->type);
+    if (key->region.data) {
+        buffer_add_text(&line, " --region");
+        add_word(&line, key->region);
+    }
+    if (key->parent.data) {
+        buffer_add_text(&line, " --parent");
+        add_word(&line, key->parent);
+    }
+    buffer_add_text(&line, " --data");
+    add_word(&line, bytes_of(task->run->set->folder->path));
+    buffer_close(&account);
     say(task->run, &line);
 }
 

@@ -1,4 +1,4 @@
-/* The store: one shard in one LMDB file. The only code that touches it (DESIGN, section 5).
+/* The store: one shard in one LMDB file. The only code that touches it (docs/store.md).
  *
  * One thread owns a store and is its only writer. Its calls work in the current transaction: a write
  * transaction that gathers until store_commit, or else a read transaction between store_read and
@@ -143,7 +143,7 @@ int store_changes_each(struct store *store, uint64_t seq,
 
 /* --- verify (verify.c) --- */
 
-/* Check every invariant of DESIGN, section 5: documents have ids and ids documents, digests fit, rows
+/* Check every invariant of docs/store.md: documents have ids and ids documents, digests fit, rows
  * agree, spans, pages and missing entries name live rows, seqs have no holes, chains of `previous` are
  * right, the changes replayed give the documents (by the `ignore` and `unordered` of the collection's
  * record), deletes cite receipts that are there, a sound one among them. Calls `fault` with a sentence

@@ -1,4 +1,4 @@
-/* Settle: what a sound listing may delete (CONTRACTS, section 1, Deletes). Pure: no I/O, no clock.
+/* Settle: what a sound listing may delete (docs/provider-files.md, Deletes). Pure: no I/O, no clock.
  *
  * The rows that a sound listing missed are its candidates. Each is judged with the sound listings in a row that
  * have missed it, this one included. */
