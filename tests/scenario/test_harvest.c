@@ -234,6 +234,27 @@ static void degraded_page_is_refused(void **state)
     lab_close(lab);
 }
 
+/* An item too large to keep is told, and costs neither the others nor itself: it stays as it was. */
+static void oversized_item_is_a_fault(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_with_four(plain);
+    struct buffer body = {0};
+    buffer_add_text(&body, "{\"items\":[{\"id\":\"a\",\"v\":2},{\"id\":\"b\",\"v\":\"");
+    for (int i = 0; i < LIMIT_DOCUMENT_BYTES / 64 + 1; i++)
+        buffer_add_text(&body, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    buffer_add_text(&body, "\"},{\"id\":\"c\",\"v\":3}]}");
+    lab_answers_bytes(lab, 200, buffer_bytes(&body));
+    lab_harvest(lab, "item");
+    assert_true(lab_outcome(lab)->complete);
+    assert_false(lab_outcome(lab)->sound);
+    assert_int_equal(lab_outcome(lab)->faults, 1);
+    assert_int_equal(lab_outcome(lab)->fault.code, ERR_LIMIT);
+    lab_expect_store(lab, "item", "a=2 b=1 c=3 d=1");
+    buffer_close(&body);
+    lab_close(lab);
+}
+
 /* A body cut at any byte of either page is an error, never a shorter listing. */
 static void cut_body_is_never_a_last_page(void **state)
 {
@@ -289,6 +310,7 @@ int main(void)
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(absent_is_complete_and_empty),
         cmocka_unit_test(degraded_page_is_refused),
+        cmocka_unit_test(oversized_item_is_a_fault),
         cmocka_unit_test(cut_body_is_never_a_last_page),
         cmocka_unit_test(broken_transfer_is_tried_again),
     };

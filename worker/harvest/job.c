@@ -18,6 +18,26 @@ void job_close(struct job *job)
     *job = (struct job){0};
 }
 
+bool job_want_of(enum harvest_want harvest, enum job_want *want)
+{
+    switch (harvest) {
+    case HARVEST_SEND:
+        *want = JOB_SEND;
+        return true;
+    case HARVEST_WAIT:
+        *want = JOB_WAIT;
+        return true;
+    case HARVEST_RENEW:
+        *want = JOB_RENEW;
+        return true;
+    case HARVEST_WAIT_SESSION:
+        *want = JOB_WAIT_SESSION;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static enum job_want store_failed(struct job *job, const struct error *e)
 {
     if (e != &job->store_error)
@@ -71,7 +91,6 @@ static enum job_want follow(struct job *job, enum harvest_want want, int64_t now
 /* What came of asking for a candidate. */
 static int note_asked(struct job *job, enum harvest_want want, struct error *e)
 {
-    job->asking = false;
     if (want == HARVEST_UNSURE && job->outcome.faults++ == 0) {
         job->outcome.fault = job->harvest.error;
         error_at(&job->outcome.fault, "asking whether '%.*s' is gone", BYTES_ARG(job->harvest.asked.id));
@@ -83,7 +102,6 @@ static int begin_asking(struct job *job, struct resource_view *view, struct erro
 {
     struct listing *l = &job->listing;
     job->asked = roaring_bitmap_minimum(l->ask);
-    job->asking = true;
     roaring_bitmap_remove(l->ask, job->asked);
     arena_reset(&job->arena);
     return listing_candidate(l, job->asked, &job->arena, view, &job->document, e);
@@ -133,15 +151,10 @@ static enum job_want settle(struct job *job, int64_t now_ms, int64_t wall_ms)
 
 static enum job_want follow(struct job *job, enum harvest_want want, int64_t now_ms, int64_t wall_ms)
 {
+    enum job_want on_its_way;
+    if (job_want_of(want, &on_its_way))
+        return on_its_way;
     switch (want) {
-    case HARVEST_SEND:
-        return JOB_SEND;
-    case HARVEST_WAIT:
-        return JOB_WAIT;
-    case HARVEST_RENEW:
-        return JOB_RENEW;
-    case HARVEST_WAIT_SESSION:
-        return JOB_WAIT_SESSION;
     case HARVEST_PAGE:
         return take(job, now_ms, wall_ms);
     case HARVEST_LISTED:
@@ -151,10 +164,9 @@ static enum job_want follow(struct job *job, enum harvest_want want, int64_t now
     case HARVEST_UNSURE:
         return note_asked(job, want, &job->store_error) ? store_failed(job, &job->store_error)
                                                         : ask_all(job, now_ms, wall_ms);
-    case HARVEST_FAILED:
-        break;
+    default:
+        return fail(job, &job->harvest.error, wall_ms);
     }
-    return fail(job, &job->harvest.error, wall_ms);
 }
 
 enum job_want job_start(struct job *job, int64_t now_ms, int64_t wall_ms)

@@ -28,6 +28,10 @@ enum job_want {
     JOB_STORE_FAILED, /* `store_error`: the transaction must be aborted */
 };
 
+/* What a harvest wants while it is on its way: HARVEST_SEND, _WAIT, _RENEW or _WAIT_SESSION. False for all that
+ * means more to its owner. */
+bool job_want_of(enum harvest_want harvest, enum job_want *want);
+
 struct job_outcome {
     bool complete, sound;
     uint64_t page;          /* that the error or first fault came on; 0: none */
@@ -45,7 +49,6 @@ struct job {
     struct listing listing;
     struct arena arena; /* of the candidate that is asked for */
     uint32_t asked;     /* its row */
-    bool asking;
     struct value document;
     uint64_t requests, bytes; /* for the receipt: job_count adds to them */
     struct job_outcome outcome;

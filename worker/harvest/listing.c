@@ -220,6 +220,12 @@ static void fault(struct listing *l, const struct error *why)
     listing_unsound(l, why->text);
 }
 
+/* Errors of one item, which spoil neither the page nor the transaction. */
+static bool is_fault(int code)
+{
+    return code == ERR_LIMIT || code == ERR_ID;
+}
+
 static void read_items(struct listing *l, const struct value *const *items, uint64_t count, struct taken *taken)
 {
     for (uint64_t i = 0; i < count; i++) {
@@ -394,11 +400,18 @@ static int take_items(struct listing *l, const struct value *const *items, uint6
     int code = l->def->require_count ? check_required(l, taken, count, e) : 0;
     if (!code && l->void_first)
         code = start_anew(l, wall_ms, e);
+    struct error why;
     seen->repeats = count > 0;
     for (uint64_t i = 0; !code && i < count; i++) {
         bool again = false;
         if (taken[i].readable)
-            code = take_item(l, &taken[i].item, wall_ms, &again, e);
+            code = take_item(l, &taken[i].item, wall_ms, &again, &why);
+        if (is_fault(code)) {
+            fault(l, &why);
+            code = 0;
+        } else if (code) {
+            error_set(e, code, "%s", why.text);
+        }
         seen->repeats = seen->repeats && again;
     }
     if (count) {

@@ -51,18 +51,9 @@ enum job_want discovery_follow(struct task *task, enum harvest_want want)
         seen.last_id = d->count ? bytes_of(d->names[d->count - 1]) : BYTES("");
         want = harvest_taken(h, &seen, clock_steady_ms());
     }
-    switch (want) {
-    case HARVEST_SEND:
-        return JOB_SEND;
-    case HARVEST_WAIT:
-        return JOB_WAIT;
-    case HARVEST_RENEW:
-        return JOB_RENEW;
-    case HARVEST_WAIT_SESSION:
-        return JOB_WAIT_SESSION;
-    default:
-        break;
-    }
+    enum job_want on_its_way;
+    if (job_want_of(want, &on_its_way))
+        return on_its_way;
     if (want == HARVEST_FAILED)
         d->error = h->error;
     else if (!d->count)

@@ -183,7 +183,7 @@ int winnow_judge(struct winnow *w, struct arena *arena, const struct winnow_item
         code = compare(w, arena, item, known, out, e);
     if (!code && out->verdict != WINNOW_SAME)
         code = packed_of(w, arena, &item->document, item->id, &out->packed, e);
-    if (!code && known)
+    if (known) /* whatever came of it, it is there */
         winnow_mark(w, known->row);
     return code;
 }
