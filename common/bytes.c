@@ -66,7 +66,8 @@ bool bytes_to_u64(struct bytes a, uint64_t *out)
     uint64_t value = 0;
     for (size_t i = 0; i < a.len; i++) {
         unsigned digit = (unsigned)(unsigned char)a.data[i] - '0';
-        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
+        if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value))
             return false;
     }
     *out = value;

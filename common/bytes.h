@@ -16,16 +16,16 @@ struct bytes {
 
 /* A span of a string literal, and how to print a span with "%.*s". */
 #define BYTES(literal) ((struct bytes){"" literal, sizeof(literal) - 1})
-#define BYTES_ARG(b) (int)((b).len), (b).data
+#define BYTES_ARG(b)   (int)((b).len), (b).data
 
 struct bytes bytes_of(const char *text); /* null gives the empty span */
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_is(struct bytes a, const char *text);
-bool bytes_is_nocase(struct bytes a, const char *text);  /* ASCII case only */
+bool bytes_is_nocase(struct bytes a, const char *text); /* ASCII case only */
 bool bytes_starts(struct bytes a, const char *prefix);
-int bytes_compare(struct bytes a, struct bytes b);       /* as memcmp, a prefix comes first */
-struct bytes bytes_from(struct bytes a, size_t offset);  /* the rest; empty when past the end */
-struct bytes bytes_trim(struct bytes a);                 /* without ASCII white space at both ends */
+int bytes_compare(struct bytes a, struct bytes b);      /* as memcmp, a prefix comes first */
+struct bytes bytes_from(struct bytes a, size_t offset); /* the rest; empty when past the end */
+struct bytes bytes_trim(struct bytes a);                /* without ASCII white space at both ends */
 
 /* A whole number without sign, digits only. False when it isn't one or doesn't fit. */
 bool bytes_to_u64(struct bytes a, uint64_t *out);

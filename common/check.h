@@ -5,8 +5,7 @@
 
 #include <stddef.h>
 
-#define CHECK(condition)                                                                                     \
-    ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, __func__, #condition))
+#define CHECK(condition) ((condition) ? (void)0 : check_failed(__FILE__, __LINE__, __func__, #condition))
 
 /* For structs that travel as `void *`: a magic that is checked at the cast. */
 #define CHECK_MAGIC(object, expected) CHECK((object) && (object)->magic == (expected))

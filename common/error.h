@@ -11,34 +11,34 @@
 /* Codes are stored in receipts by name, so a name is never used for something else later. */
 #define ERRORS(X)                                                                                            \
     X(OK, "ok")                                                                                              \
-    X(USAGE, "usage")               /* the command line */                                                  \
-    X(CONFIG, "configuration")      /* configuration or provider file */                                     \
-    X(CREDENTIALS, "credentials")   /* a credential that can't be resolved */                                \
-    X(RESOLVE, "name resolution")   /* the host has no address */                                            \
-    X(CONNECT, "connection")        /* refused, no route, timed out while connecting */                      \
-    X(TLS, "tls")                   /* the peer's certificate or the handshake */                            \
-    X(TRANSFER, "transfer")         /* broken off, cut, silent for too long */                               \
-    X(REDIRECT, "redirect")         /* to another origin, or too many */                                     \
-    X(THROTTLED, "throttled")       /* 429, or a throttling code */                                          \
-    X(SERVER, "server error")       /* 5xx */                                                                \
-    X(DENIED, "denied")             /* 403, or 401 after a renewal */                                        \
-    X(HTTP, "http status")          /* any other status that is no answer */                                 \
-    X(BODY, "body")                 /* doesn't parse as what it should be */                                 \
-    X(LIMIT, "limit")               /* a limit of limits.h was met */                                        \
-    X(ITEMS, "items")               /* `items` leads nowhere */                                              \
-    X(ID, "id")                     /* an item without a readable id */                                      \
-    X(PAGING, "paging")             /* the page says to go on, and not where */                              \
-    X(LOOP, "loop")                 /* a token or page seen before in this listing */                        \
-    X(DEGRADED, "degraded")         /* `require`d parts are missing from many items */                       \
-    X(PLACEHOLDER, "placeholder")   /* a placeholder without a value */                                      \
-    X(LOGIN, "login")               /* auth of kind login or exec gave no token */                           \
-    X(STORE, "store")               /* LMDB said no */                                                       \
-    X(FULL, "full")                 /* the disk or the map is full */                                        \
-    X(CORRUPT, "corrupt")           /* a record that can't be what was written */                            \
-    X(BUSY, "busy")                 /* somebody else uses it */                                              \
+    X(USAGE, "usage")             /* the command line */                                                     \
+    X(CONFIG, "configuration")    /* configuration or provider file */                                       \
+    X(CREDENTIALS, "credentials") /* a credential that can't be resolved */                                  \
+    X(RESOLVE, "name resolution") /* the host has no address */                                              \
+    X(CONNECT, "connection")      /* refused, no route, timed out while connecting */                        \
+    X(TLS, "tls")                 /* the peer's certificate or the handshake */                              \
+    X(TRANSFER, "transfer")       /* broken off, cut, silent for too long */                                 \
+    X(REDIRECT, "redirect")       /* to another origin, or too many */                                       \
+    X(THROTTLED, "throttled")     /* 429, or a throttling code */                                            \
+    X(SERVER, "server error")     /* 5xx */                                                                  \
+    X(DENIED, "denied")           /* 403, or 401 after a renewal */                                          \
+    X(HTTP, "http status")        /* any other status that is no answer */                                   \
+    X(BODY, "body")               /* doesn't parse as what it should be */                                   \
+    X(LIMIT, "limit")             /* a limit of limits.h was met */                                          \
+    X(ITEMS, "items")             /* `items` leads nowhere */                                                \
+    X(ID, "id")                   /* an item without a readable id */                                        \
+    X(PAGING, "paging")           /* the page says to go on, and not where */                                \
+    X(LOOP, "loop")               /* a token or page seen before in this listing */                          \
+    X(DEGRADED, "degraded")       /* `require`d parts are missing from many items */                         \
+    X(PLACEHOLDER, "placeholder") /* a placeholder without a value */                                        \
+    X(LOGIN, "login")             /* auth of kind login or exec gave no token */                             \
+    X(STORE, "store")             /* LMDB said no */                                                         \
+    X(FULL, "full")               /* the disk or the map is full */                                          \
+    X(CORRUPT, "corrupt")         /* a record that can't be what was written */                              \
+    X(BUSY, "busy")               /* somebody else uses it */                                                \
     X(NOT_FOUND, "not found")                                                                                \
     X(IO, "input/output")                                                                                    \
-    X(STOPPED, "stopped")           /* told to stop */
+    X(STOPPED, "stopped") /* told to stop */
 
 enum err {
 #define X(name, text) ERR_##name,

@@ -12,8 +12,9 @@ uint64_t hash64(struct bytes span)
 
 struct digest hash128(struct bytes span, const struct hash_secret *secret)
 {
-    XXH128_hash_t hash = secret ? XXH3_128bits_withSecret(span.data, span.len, secret->bytes, HASH_SECRET_BYTES)
-                                : XXH3_128bits(span.data, span.len);
+    XXH128_hash_t hash = secret
+                             ? XXH3_128bits_withSecret(span.data, span.len, secret->bytes, HASH_SECRET_BYTES)
+                             : XXH3_128bits(span.data, span.len);
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, hash);
     struct digest digest;

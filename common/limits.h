@@ -17,22 +17,22 @@ enum {
     LIMIT_ID_BYTES = 4096, /* a resource's id */
 
     /* Listings. */
-    LIMIT_PAGES = 1000000,   /* pages_max: of one listing */
+    LIMIT_PAGES = 1000000, /* pages_max: of one listing */
     LIMIT_TOKEN_BYTES = 64 << 10,
-    LIMIT_REDIRECTS = 5,     /* of one request, all within its origin */
-    LIMIT_TRIES = 5,         /* of one request */
-    LIMIT_ROWS = 0x7fffffff, /* of one collection, ever */
-    LIMIT_GUARD_LISTINGS = 16, /* what `guard.listings` may ask for: a delete names them all */
+    LIMIT_REDIRECTS = 5,         /* of one request, all within its origin */
+    LIMIT_TRIES = 5,             /* of one request */
+    LIMIT_ROWS = 0x7fffffff,     /* of one collection, ever */
+    LIMIT_GUARD_LISTINGS = 16,   /* what `guard.listings` may ask for: a delete names them all */
     LIMIT_DEGRADED_PERCENT = 20, /* a page is degraded when more of its items lack what earlier ones had */
-    LIMIT_PARENTS = 4,       /* collections within each other */
+    LIMIT_PARENTS = 4,           /* collections within each other */
 
     /* Requests. */
     LIMIT_URL_BYTES = 64 << 10,
     LIMIT_REQUEST_BYTES = 1 << 20, /* body or form */
     LIMIT_TRANSFERS = 256,         /* at once, of one thread */
     LIMIT_TRANSFERS_PER_KEY = 8,   /* at once of one limit key, when `concurrency` isn't set */
-    LIMIT_TASKS = 4096,           /* harvests under way at once, of one run */
-    LIMIT_TASKS_PER_ACCOUNT = 32, /* of one account */
+    LIMIT_TASKS = 4096,            /* harvests under way at once, of one run */
+    LIMIT_TASKS_PER_ACCOUNT = 32,  /* of one account */
     LIMIT_CONNECTIONS_PER_HOST = 8,
     LIMIT_CONNECT_MS = 10000,
     LIMIT_SILENCE_MS = 30000,   /* no byte for so long ends a transfer */
@@ -74,8 +74,8 @@ enum {
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a
  * process has 128 TiB of addresses). */
 #define LIMIT_MAP_BYTES_DEFAULT ((uint64_t)64 << 30)
-#define LIMIT_MAP_BYTES_MIN ((uint64_t)1 << 20)
-#define LIMIT_MAPS_BYTES ((uint64_t)64 << 40)
+#define LIMIT_MAP_BYTES_MIN     ((uint64_t)1 << 20)
+#define LIMIT_MAPS_BYTES        ((uint64_t)64 << 40)
 
 _Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a body");
 _Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");

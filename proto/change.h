@@ -14,8 +14,8 @@ enum status_kind {
     STATUS_DEFINITION
 };
 
-const char *change_op_name(enum change_op op);         /* "created", … */
-const char *status_kind_name(enum status_kind kind);   /* "listed", … */
+const char *change_op_name(enum change_op op);       /* "created", … */
+const char *status_kind_name(enum status_kind kind); /* "listed", … */
 
 struct change {
     uint32_t shard;
@@ -25,7 +25,7 @@ struct change {
     bool initial;
     uint32_t collection;
     struct collection_key key;
-    struct bytes id; /* empty with null data in a status */
+    struct bytes id;                   /* empty with null data in a status */
     struct bytes before, after, patch; /* MessagePack; data is null where there is none */
     const struct receipt_id *receipts;
     uint32_t receipt_count;

@@ -138,11 +138,14 @@ static bool is_sound(const struct collection_record *record)
            wire_is_time(record->held_since_ms) && wire_is_time(record->confirmed_ms);
 }
 
-static bool rules_from_wire(struct arena *arena, const Garner__CollectionRecord *from, struct collection_record *out)
+static bool rules_from_wire(struct arena *arena, const Garner__CollectionRecord *from,
+                            struct collection_record *out)
 {
     return spans_from_wire(arena, from->ignore, from->n_ignore, &out->ignore, &out->ignore_count) &&
-           spans_from_wire(arena, from->unordered, from->n_unordered, &out->unordered, &out->unordered_count) &&
-           spans_from_wire(arena, from->old_ignore, from->n_old_ignore, &out->old_ignore, &out->old_ignore_count) &&
+           spans_from_wire(arena, from->unordered, from->n_unordered, &out->unordered,
+                           &out->unordered_count) &&
+           spans_from_wire(arena, from->old_ignore, from->n_old_ignore, &out->old_ignore,
+                           &out->old_ignore_count) &&
            spans_from_wire(arena, from->old_unordered, from->n_old_unordered, &out->old_unordered,
                            &out->old_unordered_count);
 }

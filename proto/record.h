@@ -54,13 +54,14 @@ struct collection_record {
     struct digest definition, id_rule;
     const struct bytes *ignore, *unordered; /* pointers as written */
     uint32_t ignore_count, unordered_count;
-    bool mixed; /* some documents and digests may still be as older rules, the union of which this is, made them */
+    bool mixed; /* some documents and digests may still be as older rules, the union of which this is, made
+                   them */
     const struct bytes *old_ignore, *old_unordered;
     uint32_t old_ignore_count, old_unordered_count;
-    uint64_t rows;         /* live ones */
-    uint32_t next_row;     /* from 0 on; never used again */
-    uint64_t next_harvest; /* from 1 on */
-    uint64_t sound_harvest; /* the last sound one; 0: none yet */
+    uint64_t rows;                /* live ones */
+    uint32_t next_row;            /* from 0 on; never used again */
+    uint64_t next_harvest;        /* from 1 on */
+    uint64_t sound_harvest;       /* the last sound one; 0: none yet */
     int64_t listed_since_ms;      /* 0: no complete receipt yet in this history */
     int64_t unreachable_since_ms; /* 0: reachable */
     enum err unreachable_error;
@@ -71,7 +72,8 @@ struct collection_record {
 };
 
 void collection_pack(const struct collection_record *record, struct buffer *out);
-int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out, struct error *e);
+int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out,
+                      struct error *e);
 
 /* "aws/123456789012 eu-west-1 aws.ec2.snapshot", with " of PARENT" for a child. Appends. */
 void collection_key_text(const struct collection_key *key, struct buffer *out);

@@ -10,8 +10,9 @@
 #include "common/config/config_read.h"
 #include "common/limits.h"
 
-static const char *const known_keys[] = {"data",   "providers", "accounts", "http",     "listen", "retention",
-                                         "shards", "followers", "lease",    "map_size", "retry_first", NULL};
+static const char *const known_keys[] = {"data",   "providers", "accounts",    "http",
+                                         "listen", "retention", "shards",      "followers",
+                                         "lease",  "map_size",  "retry_first", NULL};
 
 static const int64_t lease_ms_min = 1000, lease_ms_max = 3600 * 1000;
 

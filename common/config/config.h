@@ -33,7 +33,7 @@ struct config {
     struct arena arena;
     struct yaml_file *file;
     const char *path;
-    const char *data; /* absolute or relative to the working folder, not to the file any more */
+    const char *data;             /* absolute or relative to the working folder, not to the file any more */
     const char *const *providers; /* paths, likewise; ended by null */
     uint32_t provider_count;
     struct config_account *accounts;
@@ -45,8 +45,9 @@ struct config {
     uint32_t shards; /* a shard count of 1 to LIMIT_SHARDS */
     uint32_t followers;
     int64_t lease_ms;
-    int64_t retry_first_ms; /* a request's first retry waits up to this, each further one up to twice as long */
-    uint64_t map_size; /* bytes of address space a shard's file may grow to */
+    int64_t
+        retry_first_ms; /* a request's first retry waits up to this, each further one up to twice as long */
+    uint64_t map_size;  /* bytes of address space a shard's file may grow to */
 };
 
 /* Read and check a configuration file. What is wrong goes into the report; null only if nothing could be

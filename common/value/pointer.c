@@ -122,8 +122,9 @@ static int walk_from(struct walk *w, uint32_t at, const struct value *value)
     return 0;
 }
 
-int pointer_walk(const struct pointer *pointer, const struct value *root, bool single, struct pointer_missed *missed,
-                 int (*visit)(void *context, const struct value *found), void *context)
+int pointer_walk(const struct pointer *pointer, const struct value *root, bool single,
+                 struct pointer_missed *missed, int (*visit)(void *context, const struct value *found),
+                 void *context)
 {
     struct walk w = {.pointer = pointer, .single = single, .visit = visit, .context = context};
     int rc = walk_from(&w, 0, root);

@@ -30,8 +30,9 @@ struct pointer_missed {
  * not an array as if it stood alone in one only if `single` (XML; an empty element, so "", is then an
  * empty array). Stops at a non-zero return and gives it back. `*missed` (may be null) counts the places
  * where the path broke off. An empty array is no miss. */
-int pointer_walk(const struct pointer *pointer, const struct value *root, bool single, struct pointer_missed *missed,
-                 int (*visit)(void *context, const struct value *found), void *context);
+int pointer_walk(const struct pointer *pointer, const struct value *root, bool single,
+                 struct pointer_missed *missed, int (*visit)(void *context, const struct value *found),
+                 void *context);
 
 /* A copy of `root` without the members and items that the pointers lead to; null if one is "". Shares
  * what is unchanged. */

@@ -126,7 +126,8 @@ static bool take_alias(struct builder *b, struct fy_event *event)
         return FAIL(b, at->place, "more than %d lists and maps within each other", LIMIT_DEPTH);
     b->alias_nodes += named->weight;
     if (b->alias_nodes > LIMIT_YAML_ALIASED)
-        return FAIL(b, at->place, "the aliases of this file stand for more than %d values", LIMIT_YAML_ALIASED);
+        return FAIL(b, at->place, "the aliases of this file stand for more than %d values",
+                    LIMIT_YAML_ALIASED);
     add_child(b, named);
     return true;
 }

@@ -36,7 +36,8 @@ static void use_pointer(struct arena *arena, const struct pointer *pointer, cons
 
 static void use_template(const char *text, const struct value *document)
 {
-    const unsigned all = ALLOW_ACCOUNT | ALLOW_REGION | ALLOW_CREDENTIALS | ALLOW_VARS | ALLOW_PARENT | ALLOW_ITEM;
+    const unsigned all = ALLOW_ACCOUNT | ALLOW_REGION | ALLOW_CREDENTIALS | ALLOW_VARS | ALLOW_PARENT |
+                         ALLOW_ITEM;
     const struct resource_view item = {.id = BYTES("a/b%c"), .document = document};
     const struct placeholders values = {
         .account_id = BYTES("acct"),

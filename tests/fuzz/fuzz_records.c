@@ -81,12 +81,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buffer out = {0};
     struct bytes input = {(const char *)data + 1, size - 1};
     switch (data[0]) {
-    case 'h': try_change(&arena, input, &out); break;
-    case 'r': try_receipt(&arena, input, &out); break;
-    case 'c': try_collection(&arena, input, &out); break;
-    case 'm': try_missing(input, &out); break;
-    case 'u': try_cursor(&arena, input, &out); break;
-    default: break;
+    case 'h':
+        try_change(&arena, input, &out);
+        break;
+    case 'r':
+        try_receipt(&arena, input, &out);
+        break;
+    case 'c':
+        try_collection(&arena, input, &out);
+        break;
+    case 'm':
+        try_missing(input, &out);
+        break;
+    case 'u':
+        try_cursor(&arena, input, &out);
+        break;
+    default:
+        break;
     }
     buffer_close(&out);
     arena_close(&arena);

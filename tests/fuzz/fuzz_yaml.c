@@ -36,7 +36,8 @@ static void ask(const struct provider *provider)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yaml_report report = {0};
-    struct provider *provider = provider_open_text("fuzz.yaml", (struct bytes){(const char *)data, size}, &report);
+    struct provider *provider = provider_open_text("fuzz.yaml", (struct bytes){(const char *)data, size},
+                                                   &report);
     CHECK(provider || report.errors);
     CHECK(!report.errors == !memmem(buffer_text(&report.text), report.text.len, ": error: ", 9) ||
           report.errors + report.warnings > LIMIT_YAML_MESSAGES);

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 #include "common/check.h"
@@ -229,7 +230,8 @@ static int tell(void *context, uint64_t seq, struct bytes packed)
         if (change.patch.data)
             CHECK(!value_msgpack_to_json(change.patch, &patch, &e));
         note(lab, "%s%s %.*s%s%s%s", change.initial ? "initially " : "", change_op_name(change.op),
-             BYTES_ARG(change.id), change.definition ? " by definition" : "", patch.len ? " " : "", buffer_text(&patch));
+             BYTES_ARG(change.id), change.definition ? " by definition" : "", patch.len ? " " : "",
+             buffer_text(&patch));
         for (uint32_t i = 0; i < change.receipt_count; i++) {
             char text[RECEIPT_ID_TEXT_BYTES];
             buffer_printf(&lab->diary, "        by %s\n", receipt_id_text(change.receipts[i], text));
@@ -256,8 +258,8 @@ static void tell_outcome(struct lab *lab, const struct job *job)
     if (!o->complete)
         note(lab, "failed on page %" PRIu64 ": %s: %s", o->page, error_name(o->error.code), o->error.text);
     else
-        note(lab, "complete, %s: %" PRIu64 " items on %" PRIu64 " pages", o->sound ? "sound" : receipt->unsound,
-             receipt->items, receipt->pages);
+        note(lab, "complete, %s: %" PRIu64 " items on %" PRIu64 " pages",
+             o->sound ? "sound" : receipt->unsound, receipt->items, receipt->pages);
     if (o->held)
         note(lab, "held back: %" PRIu64, o->held);
     if (o->faults && (o->sound || strcmp(receipt->unsound, o->fault.text) != 0))

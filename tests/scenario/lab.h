@@ -24,7 +24,8 @@ void lab_answers(struct lab *lab, int status, const char *headers, const char *b
 void lab_answers_bytes(struct lab *lab, int status, struct bytes body);
 void lab_breaks(struct lab *lab, enum err code, const char *text); /* no answer but this error */
 
-/* 200 and {"items":[…],"next":NEXT} of items {"id":"a","v":1}: ids are words ("a b c"), a word "a=2" sets v. */
+/* 200 and {"items":[…],"next":NEXT} of items {"id":"a","v":1}: ids are words ("a b c"), a word "a=2" sets v.
+ */
 void lab_page(struct lab *lab, const char *words, const char *next);
 
 /* Harvest a collection once, with the answers given. Commits. Answers left over are forgotten. */

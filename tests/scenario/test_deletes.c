@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "tests/scenario/lab.h"
@@ -13,8 +14,7 @@
     "  - type: item\n"                                                                                       \
     "    request: {url: 'http://lab/items'}\n"                                                               \
     "    items: /items/*\n"                                                                                  \
-    "    id: /id\n" more                                                                                     \
-    "  - type: part\n"                                                                                       \
+    "    id: /id\n" more "  - type: part\n"                                                                  \
     "    scope: {parent: item}\n"                                                                            \
     "    request: {url: 'http://lab/items/{parent.id}/parts'}\n"                                             \
     "    items: /items/*\n"                                                                                  \
@@ -187,15 +187,16 @@ static void get_asks_before_it_deletes(void **state)
     lab_answers(lab, 200, NULL, "not even JSON");
     lab_answers(lab, 403, NULL, "");
     lab_harvest(lab, "item");
-    lab_expect(lab, "[60000] asks /items\n"
-                    "[60000] asks /items/f\n"
-                    "[60000] asks /items/g\n"
-                    "[60000] asks /items/h\n"
-                    "[60000] deleted f\n"
-                    "        by 3-1-2\n"
-                    "[60000] complete, sound: 5 items on 1 pages\n"
-                    "[60000] fault: asking whether 'h' is gone: HTTP 403: allow the account's credentials to read "
-                    "this\n");
+    lab_expect(lab,
+               "[60000] asks /items\n"
+               "[60000] asks /items/f\n"
+               "[60000] asks /items/g\n"
+               "[60000] asks /items/h\n"
+               "[60000] deleted f\n"
+               "        by 3-1-2\n"
+               "[60000] complete, sound: 5 items on 1 pages\n"
+               "[60000] fault: asking whether 'h' is gone: HTTP 403: allow the account's credentials to read "
+               "this\n");
     lab_expect_store(lab, "item", "a=1 b=1 c=1 d=1 e=1 g=1 h=1");
     lab_close(lab);
 }
@@ -305,12 +306,13 @@ static void definition_changes_are_told_apart(void **state)
     lab_close(lab);
 }
 
-/* A listing under an edited file that fails half-way leaves documents of both rules: the store verifies, and the
- * next listing still tells the file's doing from the world's. So does a row that comes back later. */
+/* A listing under an edited file that fails half-way leaves documents of both rules: the store verifies, and
+ * the next listing still tells the file's doing from the world's. So does a row that comes back later. */
 static void definition_change_may_be_cut_off(void **state)
 {
     (void)state;
-    struct lab *lab = lab_with(FILE_WITH("    page: {style: token, from: 'body:/next', to: 'query:t'}\n"), "a b c d");
+    struct lab *lab = lab_with(FILE_WITH("    page: {style: token, from: 'body:/next', to: 'query:t'}\n"),
+                               "a b c d");
     lab_edit(lab, FILE_WITH("    page: {style: token, from: 'body:/next', to: 'query:t'}\n"
                             "    ignore: [/v]\n"
                             "    delete: {confirm: relist}\n"));

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "tests/scenario/lab.h"
@@ -101,17 +102,21 @@ static void failure_keeps_and_deletes_nothing(void **state)
     lab_page(lab, "a=5 e", "2");
     lab_answers(lab, 403, NULL, "no");
     lab_harvest(lab, "item");
-    lab_expect(lab, "[    0] asks /items\n"
-                    "[    0] asks /items?from=2\n"
-                    "[    0] updated a [{\"op\":\"replace\",\"path\":\"/v\",\"value\":5}]\n"
-                    "[    0] created e\n"
-                    "[    0] status unreachable\n"
-                    "[    0] failed on page 2: denied: HTTP 403 ('no'): allow the account's credentials to read this\n");
+    lab_expect(
+        lab,
+        "[    0] asks /items\n"
+        "[    0] asks /items?from=2\n"
+        "[    0] updated a [{\"op\":\"replace\",\"path\":\"/v\",\"value\":5}]\n"
+        "[    0] created e\n"
+        "[    0] status unreachable\n"
+        "[    0] failed on page 2: denied: HTTP 403 ('no'): allow the account's credentials to read this\n");
     lab_pass(lab, 1000);
     lab_answers(lab, 403, NULL, "no");
     lab_harvest(lab, "item");
-    lab_expect(lab, "[ 1000] asks /items\n"
-                    "[ 1000] failed on page 1: denied: HTTP 403 ('no'): allow the account's credentials to read this\n");
+    lab_expect(
+        lab,
+        "[ 1000] asks /items\n"
+        "[ 1000] failed on page 1: denied: HTTP 403 ('no'): allow the account's credentials to read this\n");
     lab_page(lab, "a=5 b c d e", NULL);
     lab_harvest(lab, "item");
     lab_expect(lab, "[ 1000] asks /items\n"
@@ -156,11 +161,13 @@ static void one_id_twice_is_not_sound(void **state)
     lab_page(lab, "a b=7", "2");
     lab_page(lab, "c b=8", NULL);
     lab_harvest(lab, "item");
-    lab_expect(lab, "[    0] asks /items\n"
-                    "[    0] asks /items?from=2\n"
-                    "[    0] updated b [{\"op\":\"replace\",\"path\":\"/v\",\"value\":7}]\n"
-                    "[    0] complete, two items have the id 'b' and different content: the first one is kept: 4 items "
-                    "on 2 pages\n");
+    lab_expect(
+        lab,
+        "[    0] asks /items\n"
+        "[    0] asks /items?from=2\n"
+        "[    0] updated b [{\"op\":\"replace\",\"path\":\"/v\",\"value\":7}]\n"
+        "[    0] complete, two items have the id 'b' and different content: the first one is kept: 4 items "
+        "on 2 pages\n");
     lab_expect_store(lab, "item", "a=1 b=7 c=1 d=1");
     lab_close(lab);
 }

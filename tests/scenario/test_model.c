@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>
@@ -45,7 +46,8 @@ static void add_word(const struct world *w, int resource, struct buffer *words)
         buffer_printf(words, "%sr%02d=%d", words->len ? " " : "", resource, w->v[resource]);
 }
 
-/* The provider's listing, in pages; a harvest may fail on one of them. Returns true when nothing was wrong. */
+/* The provider's listing, in pages; a harvest may fail on one of them. Returns true when nothing was wrong.
+ */
 static bool list_world(struct lab *lab, struct world *w)
 {
     struct buffer words = {0};

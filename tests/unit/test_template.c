@@ -270,12 +270,9 @@ static void any_text_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(placeholders_expand),
-        cmocka_unit_test(urls_encode_all_but_the_start),
-        cmocka_unit_test(missing_values_are_errors),
-        cmocka_unit_test(nothing_known_is_an_error_each),
-        cmocka_unit_test(mistakes_are_told_at_start),
-        cmocka_unit_test(named_keys_are_told),
+        cmocka_unit_test(placeholders_expand),        cmocka_unit_test(urls_encode_all_but_the_start),
+        cmocka_unit_test(missing_values_are_errors),  cmocka_unit_test(nothing_known_is_an_error_each),
+        cmocka_unit_test(mistakes_are_told_at_start), cmocka_unit_test(named_keys_are_told),
         cmocka_unit_test(any_text_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,10 +9,10 @@
  * bucket is shut moves it over there, in order of arrival. So nothing is ever scanned, and a bucket that
  * thousands wait for costs nothing until it opens.
  *
- * A ticket whose two buckets are never open at the same moment could wait for ever. After LIMIT_LIMITER_PASSES
- * moves it takes its buckets one after the other and holds the first while it waits for the second: always
- * the older bucket first, so no two tickets wait for each other. Holding from the start was not taken:
- * requests of a slow collection would then block their provider's bucket. */
+ * A ticket whose two buckets are never open at the same moment could wait for ever. After
+ * LIMIT_LIMITER_PASSES moves it takes its buckets one after the other and holds the first while it waits for
+ * the second: always the older bucket first, so no two tickets wait for each other. Holding from the start
+ * was not taken: requests of a slow collection would then block their provider's bucket. */
 #include "worker/fetch/limiter.h"
 
 #include <math.h>

@@ -3,7 +3,8 @@
  * A bucket fills at `rate` tokens a second up to `burst`, and lets at most `concurrency` requests be under
  * way. A request may need two buckets (its provider's and its collection's): it goes when both let it.
  * Waiting requests go first come, first served within a bucket, but one that waits for another bucket doesn't
- * hold up those behind it; one that was passed over LIMIT_LIMITER_PASSES times does, so that none waits for ever.
+ * hold up those behind it; one that was passed over LIMIT_LIMITER_PASSES times does, so that none waits for
+ * ever.
  *
  * Buckets that can't let go cost nothing: all calls take O(log n) of what waits in one bucket, but for a
  * ticket's moves between its two buckets, at most one for each time that one of them opens while

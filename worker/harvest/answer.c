@@ -52,7 +52,8 @@ static const char *advice(int code, int status)
     case ERR_SERVER:
         return "the provider's side failed; the next harvest tries again";
     case ERR_DENIED:
-        return status == 401 ? "check the account's credentials" : "allow the account's credentials to read this";
+        return status == 401 ? "check the account's credentials"
+                             : "allow the account's credentials to read this";
     default:
         return status == 404 ? "check the request's url in the provider file"
                              : "check the request in the provider file";
@@ -69,9 +70,10 @@ static int refuse(const struct answer *answer, int code, struct bytes name, stru
     struct bytes quote = {text.data, len};
     if (!bytes_is_utf8(quote, NULL) || memchr(quote.data, 0, quote.len))
         quote.len = 0;
-    return error_set(e, code, "HTTP %d%s%.*s%s%.*s%s%s: %s", answer->status, name.len ? " " : "", BYTES_ARG(name),
-                     quote.len ? " ('" : "", BYTES_ARG(quote), len < text.len && quote.len ? "…" : "",
-                     quote.len ? "')" : "", advice(code, answer->status));
+    return error_set(e, code, "HTTP %d%s%.*s%s%.*s%s%s: %s", answer->status, name.len ? " " : "",
+                     BYTES_ARG(name), quote.len ? " ('" : "", BYTES_ARG(quote),
+                     len < text.len && quote.len ? "…" : "", quote.len ? "')" : "",
+                     advice(code, answer->status));
 }
 
 static bool may_bear_document(int status)

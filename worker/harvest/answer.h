@@ -11,9 +11,9 @@ enum answer_kind {
     ANSWER_REJECTED, /* 401, or a code of `expired`: a new session may help */
 };
 
-/* Judge an answer to a listing, and decode its body into `body` (of an error where its code is needed, else null).
- * Returns 0 and the kind; for ANSWER_REJECTED `e` says what was answered, should no renewal help.
- * Else ERR_THROTTLED, ERR_SERVER, ERR_DENIED, ERR_HTTP, ERR_BODY, ERR_LIMIT. */
+/* Judge an answer to a listing, and decode its body into `body` (of an error where its code is needed, else
+ * null). Returns 0 and the kind; for ANSWER_REJECTED `e` says what was answered, should no renewal help. Else
+ * ERR_THROTTLED, ERR_SERVER, ERR_DENIED, ERR_HTTP, ERR_BODY, ERR_LIMIT. */
 int answer_judge(const struct collection_def *def, const struct answer *answer, struct arena *arena,
                  enum answer_kind *kind, struct value *body, struct json_notes *notes, struct error *e);
 

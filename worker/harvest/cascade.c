@@ -23,11 +23,12 @@ static int find_child(void *context, const struct collection_record *record)
 typedef int child_act(struct store *store, struct collection_record *record, void *context, unsigned depth,
                       struct error *e);
 
-static int each_child(struct store *store, uint32_t parent, const roaring_bitmap_t *rows, child_act *act, void *context,
-                      unsigned depth, struct error *e)
+static int each_child(struct store *store, uint32_t parent, const roaring_bitmap_t *rows, child_act *act,
+                      void *context, unsigned depth, struct error *e)
 {
     if (depth > LIMIT_PARENTS)
-        return error_set(e, ERR_CORRUPT, "collections nest deeper than %d: run `garner verify`", LIMIT_PARENTS);
+        return error_set(e, ERR_CORRUPT, "collections nest deeper than %d: run `garner verify`",
+                         LIMIT_PARENTS);
     struct children children = {parent, rows, roaring_bitmap_create()};
     struct arena arena = {0};
     CHECK(children.found);
@@ -54,8 +55,8 @@ struct deletion {
     uint64_t *deleted;
 };
 
-static int delete_row(struct store *store, struct collection_record *record, uint32_t row, const struct deletion *d,
-                      struct error *e)
+static int delete_row(struct store *store, struct collection_record *record, uint32_t row,
+                      const struct deletion *d, struct error *e)
 {
     struct document stored;
     struct arena arena = {0};
@@ -95,8 +96,8 @@ static int delete_child(struct store *store, struct collection_record *record, v
 }
 
 int cascade_delete(struct store *store, uint32_t parent, const roaring_bitmap_t *rows,
-                   const struct receipt_id *receipts, uint32_t receipt_count, int64_t wall_ms, uint64_t *deleted,
-                   struct error *e)
+                   const struct receipt_id *receipts, uint32_t receipt_count, int64_t wall_ms,
+                   uint64_t *deleted, struct error *e)
 {
     struct deletion deletion = {receipts, receipt_count, wall_ms, deleted};
     return each_child(store, parent, rows, delete_child, &deletion, 1, e);

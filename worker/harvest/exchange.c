@@ -131,7 +131,8 @@ static enum exchange_want rejected(struct exchange *x, int64_t now_ms)
     return go(x, now_ms);
 }
 
-enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms, int64_t wall_ms)
+enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms,
+                                     int64_t wall_ms)
 {
     CHECK(x->state == SENT);
     x->answer = answer;
@@ -141,7 +142,8 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
                    : answer_judge(x->set.def, answer, &x->arena, &x->kind, &x->body, &x->notes, &x->error);
     if (code) {
         struct bytes value;
-        int64_t after_ms = answer_header(answer, "Retry-After", &value) ? retry_after_read(value, wall_ms) : -1;
+        int64_t after_ms = answer_header(answer, "Retry-After", &value) ? retry_after_read(value, wall_ms)
+                                                                        : -1;
         return try_again(x, after_ms, now_ms);
     }
     if (x->kind == ANSWER_REJECTED)

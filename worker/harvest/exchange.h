@@ -61,7 +61,8 @@ enum exchange_want exchange_due(struct exchange *x, int64_t now_ms);
 
 /* The document is in x->arena; strings of `answer` are used until the next step. `wall_ms` is for dates in
  * Retry-After. */
-enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms, int64_t wall_ms);
+enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms,
+                                     int64_t wall_ms);
 enum exchange_want exchange_broke(struct exchange *x, const struct error *error, int64_t now_ms);
 
 /* Take secrets out of a sentence: every resolved credential, and the session's token. */

@@ -188,7 +188,8 @@ enum harvest_want harvest_due(struct harvest *h, int64_t now_ms)
     return follow(h, exchange_due(&h->exchange, now_ms));
 }
 
-enum harvest_want harvest_answered(struct harvest *h, const struct answer *answer, int64_t now_ms, int64_t wall_ms)
+enum harvest_want harvest_answered(struct harvest *h, const struct answer *answer, int64_t now_ms,
+                                   int64_t wall_ms)
 {
     return follow(h, exchange_answered(&h->exchange, answer, now_ms, wall_ms));
 }
@@ -204,8 +205,8 @@ enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen,
     enum paging_verdict verdict = PAGING_END;
     const char *why = "";
     bool sound = true;
-    if (h->exchange.kind != ANSWER_ABSENT &&
-        paging_next(h->paging, h->exchange.answer, &h->exchange.body, seen, &verdict, &sound, &why, &h->error))
+    if (h->exchange.kind != ANSWER_ABSENT && paging_next(h->paging, h->exchange.answer, &h->exchange.body,
+                                                         seen, &verdict, &sound, &why, &h->error))
         return fail(h, &h->error);
     if (!sound)
         unsound(h, why);

@@ -37,8 +37,8 @@ struct harvest {
     /* Of the listing so far. */
     uint64_t pages;
     uint64_t duplicate_keys;
-    bool sound;          /* by what the pages said */
-    char why[256];       /* when it isn't */
+    bool sound;    /* by what the pages said */
+    char why[256]; /* when it isn't */
     struct error error;
     struct resource_view asked; /* by harvest_get */
 };
@@ -50,7 +50,8 @@ void harvest_close(struct harvest *h); /* safe twice, and on one that is all zer
 
 enum harvest_want harvest_start(struct harvest *h, int64_t now_ms);
 enum harvest_want harvest_due(struct harvest *h, int64_t now_ms);
-enum harvest_want harvest_answered(struct harvest *h, const struct answer *answer, int64_t now_ms, int64_t wall_ms);
+enum harvest_want harvest_answered(struct harvest *h, const struct answer *answer, int64_t now_ms,
+                                   int64_t wall_ms);
 enum harvest_want harvest_broke(struct harvest *h, const struct error *error, int64_t now_ms);
 enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen, int64_t now_ms);
 enum harvest_want harvest_refused(struct harvest *h, const struct error *error);
@@ -61,6 +62,7 @@ enum harvest_want harvest_get(struct harvest *h, const struct resource_view *ite
 
 const struct request *harvest_request(const struct harvest *h);
 int64_t harvest_at_ms(const struct harvest *h);
-uint64_t harvest_page(const struct harvest *h); /* the page being asked for or taken, from 1; 0 before and after */
+uint64_t
+harvest_page(const struct harvest *h); /* the page being asked for or taken, from 1; 0 before and after */
 
 #endif

@@ -1,8 +1,8 @@
-/* Job: one collection harvested once, from its first request to its receipt. Joins the harvest (what to ask) with
- * the listing (what the answers change); the caller sends, waits and commits.
+/* Job: one collection harvested once, from its first request to its receipt. Joins the harvest (what to ask)
+ * with the listing (what the answers change); the caller sends, waits and commits.
  *
- * A job's writes are in its store's open transaction. JOB_DONE means that all is written; it is true only once
- * the caller has committed. */
+ * A job's writes are in its store's open transaction. JOB_DONE means that all is written; it is true only
+ * once the caller has committed. */
 #ifndef GARNER_JOB_H
 #define GARNER_JOB_H
 
@@ -11,9 +11,9 @@
 
 struct job_setting {
     const struct collection_def *def;
-    struct collection_key key;            /* copied */
-    const struct placeholders *values;    /* must outlive the job, with all it points to */
-    const struct listing_parent *parent;  /* null in account and region scope */
+    struct collection_key key;           /* copied */
+    const struct placeholders *values;   /* must outlive the job, with all it points to */
+    const struct listing_parent *parent; /* null in account and region scope */
     struct auth_session *session;
     struct retry *retry;
     struct store *store;
@@ -28,18 +28,18 @@ enum job_want {
     JOB_STORE_FAILED, /* `store_error`: the transaction must be aborted */
 };
 
-/* What a harvest wants while it is on its way: HARVEST_SEND, _WAIT, _RENEW or _WAIT_SESSION. False for all that
- * means more to its owner. */
+/* What a harvest wants while it is on its way: HARVEST_SEND, _WAIT, _RENEW or _WAIT_SESSION. False for all
+ * that means more to its owner. */
 bool job_want_of(enum harvest_want harvest, enum job_want *want);
 
 struct job_outcome {
     bool complete, sound;
-    uint64_t page;          /* that the error or first fault came on; 0: none */
-    struct error error;     /* why it is not complete; code ERR_OK when it is */
-    uint64_t faults;        /* wrong items and unanswered `get`s; the first one is `fault` */
+    uint64_t page;      /* that the error or first fault came on; 0: none */
+    struct error error; /* why it is not complete; code ERR_OK when it is */
+    uint64_t faults;    /* wrong items and unanswered `get`s; the first one is `fault` */
     struct error fault;
-    const char *unsound;    /* why it is complete and not sound by its own fault; null otherwise */
-    uint64_t held;          /* rows that the guard holds back */
+    const char *unsound; /* why it is complete and not sound by its own fault; null otherwise */
+    uint64_t held;       /* rows that the guard holds back */
     uint64_t created, updated, deleted, unchanged; /* deleted: with the children that went along */
     uint64_t kept;                                 /* live rows now */
 };

@@ -6,10 +6,10 @@
 #ifndef GARNER_LISTING_H
 #define GARNER_LISTING_H
 
+#include "worker/provider/paging.h"
 #include "worker/store/store.h"
 #include "worker/winnow/settle.h"
 #include "worker/winnow/winnow.h"
-#include "worker/provider/paging.h"
 
 /* A child's parent, as its harvest needs it. */
 struct listing_parent {
@@ -36,9 +36,9 @@ struct listing {
     uint64_t had;
     /* The first thing wrong with an item, and how many there were. Items go on being taken. */
     struct error fault;
-    uint64_t faults, fault_page; /* the page of the first one */
+    uint64_t faults, fault_page;  /* the page of the first one */
     char unsound[ERROR_TEXT_MAX]; /* why; "" while it is sound */
-    bool inherited; /* unsound only because the parent's listing was */
+    bool inherited;               /* unsound only because the parent's listing was */
     /* Settling. */
     roaring_bitmap_t *ask, *gone; /* candidates to be asked for, and those that aren't there */
     roaring_bitmap_t *delete_;
@@ -77,11 +77,11 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e);
 /* Write the receipt and status of a harvest that failed. What its pages brought stays. */
 int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e);
 
-/* Delete a resource's children, and theirs, citing the receipts of the parent's change; drop their collections.
- * `rows` are rows of `parent`. (cascade.c) */
+/* Delete a resource's children, and theirs, citing the receipts of the parent's change; drop their
+ * collections. `rows` are rows of `parent`. (cascade.c) */
 int cascade_delete(struct store *store, uint32_t parent, const roaring_bitmap_t *rows,
-                   const struct receipt_id *receipts, uint32_t receipt_count, int64_t wall_ms, uint64_t *deleted,
-                   struct error *e);
+                   const struct receipt_id *receipts, uint32_t receipt_count, int64_t wall_ms,
+                   uint64_t *deleted, struct error *e);
 
 /* Start collections below `parent` anew: their parents' ids mean something else now. (cascade.c) */
 int cascade_void(struct store *store, uint32_t parent, int64_t wall_ms, struct error *e);

@@ -3,7 +3,8 @@
 
 #include "common/check.h"
 
-static int judge_row(struct listing *l, const struct settle *settle, uint32_t row, int64_t wall_ms, struct error *e)
+static int judge_row(struct listing *l, const struct settle *settle, uint32_t row, int64_t wall_ms,
+                     struct error *e)
 {
     struct missing missing;
     int code = store_missing_get(l->store, l->record.id, row, &missing, e);
@@ -124,8 +125,8 @@ int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct
 /* --- the end --- */
 
 /* What a delete rests on: the parent's listing, the listings that missed it before, and this one. */
-static int receipts_of(struct listing *l, uint32_t row, struct receipt_id out[LIMIT_GUARD_LISTINGS + 2], uint32_t *count,
-                       struct error *e)
+static int receipts_of(struct listing *l, uint32_t row, struct receipt_id out[LIMIT_GUARD_LISTINGS + 2],
+                       uint32_t *count, struct error *e)
 {
     struct missing missing;
     int code = store_missing_get(l->store, l->record.id, row, &missing, e);
@@ -173,8 +174,8 @@ static int delete_rows(struct listing *l, int64_t wall_ms, struct error *e)
     struct receipt_id receipts[2] = {l->receipt.id, l->rests_on};
     int code = listing_ensure(l, e);
     if (!code)
-        code = cascade_delete(l->store, l->record.id, l->delete_, receipts, 1 + l->receipt.rests_on_count, wall_ms,
-                              &l->children_deleted, e);
+        code = cascade_delete(l->store, l->record.id, l->delete_, receipts, 1 + l->receipt.rests_on_count,
+                              wall_ms, &l->children_deleted, e);
     roaring_uint32_iterator_t *at = roaring_create_iterator(l->delete_);
     CHECK(at);
     for (; !code && at->has_value; roaring_advance_uint32_iterator(at))

@@ -13,7 +13,6 @@
 #include "common/value/number.h"
 #include "worker/provider/auth.h"
 
-
 enum auth_state { NONE, RENEWING, READY, FAILED, STATES };
 
 static const struct sm_state states[STATES] = {
@@ -37,7 +36,8 @@ enum auth_need auth_need(struct auth_session *session, const struct auth_def *de
     if (session->state == READY && now_ms < session->renew_ms)
         return AUTH_GO;
     /* A clock that was set back must not make a failure last. */
-    if (session->state == FAILED && now_ms >= session->failed_ms && now_ms - session->failed_ms < LIMIT_RENEW_AGAIN_MS)
+    if (session->state == FAILED && now_ms >= session->failed_ms &&
+        now_ms - session->failed_ms < LIMIT_RENEW_AGAIN_MS)
         return AUTH_FAIL;
     sm_move(states, &session->state, RENEWING);
     return AUTH_RENEW;

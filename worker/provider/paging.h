@@ -32,8 +32,8 @@ enum paging_verdict {
 
 /* What winnowing saw of a page, for the styles whose end depends on it. */
 struct page_seen {
-    uint64_t items;             /* that came */
-    bool repeats;               /* non-empty, and every item was seen before in this listing */
+    uint64_t items;                /* that came */
+    bool repeats;                  /* non-empty, and every item was seen before in this listing */
     const struct value *last_item; /* null when the page is empty */
     struct bytes last_id;
 };

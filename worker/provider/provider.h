@@ -54,14 +54,18 @@ struct page_part { /* of `parts`; `from`/`to` alone is one part */
 
 struct page_def {
     enum page_style style;
-    const struct page_part *parts; /* token: at least one; link, marker: [0].from; offset, number, marker: [0].to */
+    const struct page_part
+        *parts; /* token: at least one; link, marker: [0].from; offset, number, marker: [0].to */
     uint32_t part_count;
-    bool marker_is_id;       /* marker without `from`: the last item's id */
-    bool end_short;          /* `end: short` */
+    bool marker_is_id; /* marker without `from`: the last item's id */
+    bool end_short;    /* `end: short` */
     bool has_total, has_last, has_more, has_size;
     struct source total, last, more;
     uint64_t first; /* number: 1 by default; offset: 0 */
-    struct { struct target to; uint64_t min, max, default_; } size; /* default_: what the first request asks for */
+    struct {
+        struct target to;
+        uint64_t min, max, default_;
+    } size; /* default_: what the first request asks for */
     uint64_t pages_max;
 };
 
@@ -73,9 +77,9 @@ struct auth_def {
     const char *token;           /* bearer: template */
     struct fields headers;       /* header */
     /* login and exec: where the session's token is, and how it is sent. */
-    struct request_def request;   /* login */
-    const char *const *command;   /* exec: templates, ended by null */
-    struct source session_token;  /* header or body */
+    struct request_def request;  /* login */
+    const char *const *command;  /* exec: templates, ended by null */
+    struct source session_token; /* header or body */
     bool has_expires_in, has_expires_at;
     struct pointer expires_in; /* seconds from now */
     struct pointer expires_at; /* seconds since 1970, or an RFC 3339 time */
@@ -87,8 +91,8 @@ struct auth_def {
 
 struct limits_def {
     bool set;
-    double rate;  /* requests a second; 0: unlimited */
-    double burst; /* at least 1 when there is a rate */
+    double rate;          /* requests a second; 0: unlimited */
+    double burst;         /* at least 1 when there is a rate */
     uint32_t concurrency; /* 0: the default */
     const char *key;      /* template; null: account, region, provider */
 };
@@ -158,7 +162,8 @@ struct collection_def {
 struct regions_def {
     const char *const *names; /* a list, ended by null; null when there is none */
     bool discovered;
-    struct collection_def discovery; /* request, items, id, paging, errors: as a collection's; type "regions" */
+    struct collection_def
+        discovery; /* request, items, id, paging, errors: as a collection's; type "regions" */
 };
 
 struct provider {
@@ -167,7 +172,7 @@ struct provider {
     const char *path, *name;
     struct limits_def limits;
     struct regions_def regions;
-    struct value vars; /* an object of strings */
+    struct value vars;                /* an object of strings */
     const char *const *allow_origins; /* ended by null */
     bool rewrite_origin;
     const char *const *xml_list_elements; /* ended by null; null when none */
@@ -176,7 +181,7 @@ struct provider {
     struct collection_def *collections; /* parents before their children */
     uint32_t collection_count;
     uint32_t auth_count;
-    const char *const *credentials; /* names of {credentials.NAME} used anywhere, ended by null */
+    const char *const *credentials;  /* names of {credentials.NAME} used anywhere, ended by null */
     const char *const *account_keys; /* names of {account.KEY} used anywhere, without id; ended by null */
 };
 

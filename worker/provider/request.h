@@ -9,8 +9,13 @@
 #include "worker/provider/provider.h"
 #include "worker/provider/template.h"
 
-struct pair { struct bytes name, value; };
-struct pairs { struct pair *items; uint32_t count, cap; };
+struct pair {
+    struct bytes name, value;
+};
+struct pairs {
+    struct pair *items;
+    uint32_t count, cap;
+};
 
 /* Parts, all in the arena, values not yet encoded. */
 struct request_parts {
@@ -20,7 +25,7 @@ struct request_parts {
     struct pairs query, headers, form;
     struct value body;
     bool has_body, has_form;
-    struct bytes origin; /* scheme://host:port that the definition led to; set by request_begin */
+    struct bytes origin;      /* scheme://host:port that the definition led to; set by request_begin */
     struct bytes link_origin; /* of the next link that `url` now is, its origin having been allowed; set by
                                  paging_apply, else empty. Secrets go to these two origins only */
 };
@@ -28,7 +33,7 @@ struct request_parts {
 /* What goes over the wire. */
 struct request {
     const char *method;
-    const char *url; /* absolute, encoded, without fragment */
+    const char *url;      /* absolute, encoded, without fragment */
     struct pairs headers; /* with Content-Type where there is a body; no CR, LF or NUL in any */
     struct bytes body;
     bool has_body;

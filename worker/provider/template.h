@@ -26,8 +26,12 @@ struct placeholders {
 
 /* Which placeholders a text may use, for checking at start. */
 enum {
-    ALLOW_ACCOUNT = 1 << 0, ALLOW_REGION = 1 << 1, ALLOW_CREDENTIALS = 1 << 2, ALLOW_VARS = 1 << 3,
-    ALLOW_PARENT = 1 << 4,  ALLOW_ITEM = 1 << 5, /* {id} and {item:…} */
+    ALLOW_ACCOUNT = 1 << 0,
+    ALLOW_REGION = 1 << 1,
+    ALLOW_CREDENTIALS = 1 << 2,
+    ALLOW_VARS = 1 << 3,
+    ALLOW_PARENT = 1 << 4,
+    ALLOW_ITEM = 1 << 5, /* {id} and {item:…} */
     ALLOW_TOKEN = 1 << 6,
 };
 

@@ -6,7 +6,8 @@
 #include "common/error.h"
 
 struct url {
-    struct bytes scheme, userinfo, host, port, path, query; /* as written; an IPv6 host with its brackets, query without "?" */
+    struct bytes scheme, userinfo, host, port, path,
+        query; /* as written; an IPv6 host with its brackets, query without "?" */
     bool has_query, has_userinfo;
 };
 

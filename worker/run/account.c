@@ -27,7 +27,8 @@ static void resolve_credentials(struct account *a)
             error_at(&a->error, "credentials.%s", credential->name);
             break;
         }
-        value_put(&a->credentials, bytes_of(credential->name), value_string(arena_copy(&a->arena, buffer_bytes(&secret))));
+        value_put(&a->credentials, bytes_of(credential->name),
+                  value_string(arena_copy(&a->arena, buffer_bytes(&secret))));
     }
     buffer_close(&secret);
 }

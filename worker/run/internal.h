@@ -2,8 +2,8 @@
  *
  *   account --has--> regions, sessions, broods --make--> tasks --write to--> shards --commit
  *
- * A task is one job (a collection's harvest) or one region discovery under way. It belongs to a shard until what
- * it wrote is committed. Tasks are freed by run_bury only, between two turns of the loop, so that
+ * A task is one job (a collection's harvest) or one region discovery under way. It belongs to a shard until
+ * what it wrote is committed. Tasks are freed by run_bury only, between two turns of the loop, so that
  * whoever holds one in a callback may go on holding it. */
 #ifndef GARNER_RUN_INTERNAL_H
 #define GARNER_RUN_INTERNAL_H
@@ -25,11 +25,11 @@ struct shard {
     struct run *run;
     uint32_t number;
     struct store *store;
-    struct task_list tasks;      /* under way, or done and not committed yet */
-    uint64_t told;               /* the last seq that was given to `committed` */
-    struct fetch_timer *timer;   /* of the next commit */
-    bool failing;                /* inside shard_fail */
-    uint32_t done;               /* of its tasks, those that wait for a commit */
+    struct task_list tasks;    /* under way, or done and not committed yet */
+    uint64_t told;             /* the last seq that was given to `committed` */
+    struct fetch_timer *timer; /* of the next commit */
+    bool failing;              /* inside shard_fail */
+    uint32_t done;             /* of its tasks, those that wait for a commit */
 };
 
 /* A chain of parents, as placeholders need it; in an arena of its own, shared by reference count. */
@@ -45,8 +45,8 @@ struct lineage {
 struct brood {
     struct brood *next;
     const struct collection_def *parent_def;
-    uint32_t def_index;  /* of the next child collection_def to look at, in the provider */
-    uint32_t next_row;   /* of the parent's rows, for that def */
+    uint32_t def_index; /* of the next child collection_def to look at, in the provider */
+    uint32_t next_row;  /* of the parent's rows, for that def */
     struct shard *shard;
     uint32_t collection; /* the parent's */
     struct receipt_id receipt;
@@ -79,12 +79,12 @@ struct account {
     const char *const *regions; /* ended by null; null while they are being asked for */
     bool regions_asked;
     struct task *discovery; /* under way */
-    bool regions_certain; /* not the last known ones after a failed discovery */
+    bool regions_certain;   /* not the last known ones after a failed discovery */
     struct brood *broods;
     /* Where the iteration over root collections stands. */
     int priority;
     uint32_t def_index, region_index;
-    uint32_t active;        /* its tasks */
+    uint32_t active; /* its tasks */
     struct account *next_queued;
     bool queued;
 };
@@ -102,8 +102,8 @@ struct discovery {
 };
 
 struct task {
-    struct task *next, *previous;           /* in its shard's tasks */
-    struct task *next_waiting;              /* in a session's waiting */
+    struct task *next, *previous; /* in its shard's tasks */
+    struct task *next_waiting;    /* in a session's waiting */
     struct run *run;
     struct account *account;
     struct shard *shard; /* null for a discovery */
@@ -133,10 +133,10 @@ struct run {
     struct account *accounts;
     uint32_t account_count;
     struct account *queue, *queue_last; /* those that may have something to start */
-    struct shard *shards;  /* set->folder->shards */
-    uint64_t active;       /* tasks not dead */
-    uint64_t done;         /* of these, done and not committed yet */
-    struct task *dead;     /* to be buried; linked by next_waiting */
+    struct shard *shards;               /* set->folder->shards */
+    uint64_t active;                    /* tasks not dead */
+    uint64_t done;                      /* of these, done and not committed yet */
+    struct task *dead;                  /* to be buried; linked by next_waiting */
     bool stopping;
     struct fetch_timer *progress_timer;
     struct run_totals totals;
@@ -152,7 +152,7 @@ bool account_start_next(struct account *a); /* start its next task; false: nothi
 void account_set_regions(struct account *a, const char *const *names, bool certain);
 
 /* session.c */
-void session_renew(struct session *s);                    /* begin; tasks wait with session_wait */
+void session_renew(struct session *s); /* begin; tasks wait with session_wait */
 void session_wait(struct session *s, struct task *task);
 void session_forget(struct session *s, struct task *task); /* it waits no more */
 void session_close(struct session *s);
@@ -165,7 +165,8 @@ void discovery_ended(struct task *task);
 /* task.c */
 struct task *task_new(struct account *a, enum task_kind kind, const struct collection_def *def);
 void task_start_collection(struct account *a, const struct collection_def *def, struct bytes region,
-                           struct lineage *lineage, const struct listing_parent *parent); /* takes the lineage */
+                           struct lineage *lineage,
+                           const struct listing_parent *parent); /* takes the lineage */
 void task_follow(struct task *task, enum job_want want);
 void task_due(struct task *task);
 void task_end(struct task *task); /* it is over: dead, to be buried */
@@ -178,7 +179,7 @@ bool brood_has(const struct task *task); /* does anything have its collection as
 void brood_begin(struct task *task);
 bool brood_start_next(struct account *a);
 void brood_close_all(struct account *a);
-void lineage_release(struct lineage *lineage);                        /* null is fine */
+void lineage_release(struct lineage *lineage);                         /* null is fine */
 void lineage_path(const struct lineage *lineage, struct buffer *path); /* the `parent` of a collection_key */
 
 /* shard.c */
@@ -189,8 +190,8 @@ void shard_commit(struct shard *shard);
 void shard_fail(struct shard *shard, const struct error *error);
 
 /* watch.c */
-int watch_check(struct run *run, struct error *e); /* at the start: `splits` is what it was */
-int watch_mark(struct run *run, struct error *e);  /* at the end: what isn't watched any more */
+int watch_check(struct run *run, struct error *e);   /* at the start: `splits` is what it was */
+int watch_mark(struct run *run, struct error *e);    /* at the end: what isn't watched any more */
 const char *const *watch_regions(struct account *a); /* the last known ones, in a's arena */
 
 /* report.c */

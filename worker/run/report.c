@@ -77,7 +77,9 @@ static void report_held(struct task *task, const struct job_outcome *o)
     char held[UNITS_TEXT_BYTES], kept[UNITS_TEXT_BYTES];
     buffer_printf(&account, "%.*s/%.*s", BYTES_ARG(key->provider), BYTES_ARG(key->account));
     add_place(&line, key, 0);
-    buffer_printf(&line, "the guard holds back %s deletions, %s kept; to let the next sound listing delete them: garner confirm",
+    buffer_printf(&line,
+                  "the guard holds back %s deletions, %s kept; to let the next sound listing delete them: "
+                  "garner confirm",
                   units_count(o->held, held), units_count(o->kept, kept));
     add_word(&line, buffer_bytes(&account));
     add_word(&line, key->type);

@@ -99,7 +99,8 @@ static void show_progress(void *context)
 static void loop(struct run *run)
 {
     if (run->set->progress)
-        run->progress_timer = fetch_timer_start(run->fetch, clock_steady_ms() + PROGRESS_MS, run, show_progress);
+        run->progress_timer = fetch_timer_start(run->fetch, clock_steady_ms() + PROGRESS_MS, run,
+                                                show_progress);
     start_more(run);
     while (run->active) {
         if (run->active == run->done) /* nothing else is under way: no need to gather more */

@@ -32,8 +32,8 @@ struct run_setting {
     int stop_fd; /* readable when it is to stop: a signalfd; -1: none */
 };
 
-/* 0 when it ran, whatever became of its collections (`totals`); else it could not begin: ERR_CONFIG (a changed
- * `splits`), or the loop's or store's error. */
+/* 0 when it ran, whatever became of its collections (`totals`); else it could not begin: ERR_CONFIG (a
+ * changed `splits`), or the loop's or store's error. */
 int run_once(const struct run_setting *setting, struct run_totals *totals, struct error *e);
 
 #endif

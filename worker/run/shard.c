@@ -52,7 +52,8 @@ void shard_after_write(struct shard *shard, bool soon)
     if (soon || store_gathered(shard->store) >= LIMIT_COMMIT_ITEMS)
         shard_commit(shard);
     else if (!shard->timer)
-        shard->timer = fetch_timer_start(shard->run->fetch, clock_steady_ms() + LIMIT_COMMIT_MS, shard, on_timer);
+        shard->timer = fetch_timer_start(shard->run->fetch, clock_steady_ms() + LIMIT_COMMIT_MS, shard,
+                                         on_timer);
 }
 
 static void stop_timer(struct shard *shard)

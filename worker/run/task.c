@@ -48,8 +48,8 @@ static struct bucket *bucket_of(struct task *task, const struct limits_def *limi
     }
     buffer_add_char(&key, '\n'); /* never in a name: keeps a collection's buckets apart from its provider's */
     buffer_add_text(&key, type);
-    struct bucket *bucket = limiter_bucket(task->run->limiter, buffer_bytes(&key), limits->rate, limits->burst,
-                                           limits->concurrency);
+    struct bucket *bucket = limiter_bucket(task->run->limiter, buffer_bytes(&key), limits->rate,
+                                           limits->burst, limits->concurrency);
     buffer_close(&key);
     return bucket;
 }

@@ -18,8 +18,9 @@ static struct account *account_of(struct run *run, const struct collection_key *
 }
 
 /* Call `visit` for every collection of every shard that there is. */
-static int each_collection(struct run *run, int (*visit)(void *context, const struct collection_record *record),
-                           void *context, struct shard **current, struct error *e)
+static int each_collection(struct run *run,
+                           int (*visit)(void *context, const struct collection_record *record), void *context,
+                           struct shard **current, struct error *e)
 {
     int code = 0;
     for (uint32_t i = 0; !code && i < run->set->folder->shards; i++) {
@@ -53,10 +54,11 @@ static int check_shard(void *context, const struct collection_record *record)
     if (!a || folder_shard_of(key->provider, key->account, key->region, a->config->splits,
                               check->run->set->folder->shards) == check->shard->number)
         return 0;
-    return error_set(check->e, ERR_CONFIG,
-                     "account %.*s/%.*s: its `splits` was another number when it was first harvested, and is fixed "
-                     "since: set it back",
-                     BYTES_ARG(key->provider), BYTES_ARG(key->account));
+    return error_set(
+        check->e, ERR_CONFIG,
+        "account %.*s/%.*s: its `splits` was another number when it was first harvested, and is fixed "
+        "since: set it back",
+        BYTES_ARG(key->provider), BYTES_ARG(key->account));
 }
 
 int watch_check(struct run *run, struct error *e)

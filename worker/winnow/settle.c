@@ -14,7 +14,8 @@ static bool guard_lets_go(const struct settle *s, const struct missing *missing)
 {
     if (s->confirmed_ms && missing->since_ms <= s->confirmed_ms)
         return true;
-    return missing->count >= s->rule->guard_listings && s->now_ms - missing->since_ms >= s->rule->guard_over_ms;
+    return missing->count >= s->rule->guard_listings &&
+           s->now_ms - missing->since_ms >= s->rule->guard_over_ms;
 }
 
 enum settle_verdict settle_row(const struct settle *s, const struct missing *missing)

@@ -1,7 +1,7 @@
 /* Settle: what a sound listing may delete (docs/provider-files.md, Deletes). Pure: no I/O, no clock.
  *
- * The rows that a sound listing missed are its candidates. Each is judged with the sound listings in a row that
- * have missed it, this one included. */
+ * The rows that a sound listing missed are its candidates. Each is judged with the sound listings in a row
+ * that have missed it, this one included. */
 #ifndef GARNER_SETTLE_H
 #define GARNER_SETTLE_H
 
@@ -10,7 +10,7 @@
 
 struct settle {
     const struct delete_def *rule;
-    uint64_t rows;       /* live ones before this listing's creations */
+    uint64_t rows; /* live ones before this listing's creations */
     uint64_t candidates;
     int64_t now_ms;
     int64_t confirmed_ms; /* when an operator confirmed what was held; 0: not */

@@ -39,7 +39,8 @@ void winnow_open(struct winnow *w, const struct collection_def *def, const struc
     w->rules_changed = true;
     w->both = (struct winnow_rules){
         .ignore = joined(arena, def->ignore, def->ignore_count, old->ignore, old->ignore_count),
-        .unordered = joined(arena, def->unordered, def->unordered_count, old->unordered, old->unordered_count),
+        .unordered = joined(arena, def->unordered, def->unordered_count, old->unordered,
+                            old->unordered_count),
         .ignore_count = def->ignore_count + old->ignore_count,
         .unordered_count = def->unordered_count + old->unordered_count,
     };
@@ -63,7 +64,8 @@ bool winnow_saw(const struct winnow *w, uint32_t row)
     return roaring_bitmap_contains(w->seen, row);
 }
 
-static int id_part(const struct pointer *pointer, const struct value *item, struct bytes *part, struct error *e)
+static int id_part(const struct pointer *pointer, const struct value *item, struct bytes *part,
+                   struct error *e)
 {
     const struct value *found = pointer_get(pointer, item);
     const char *what = pointer->text.len ? pointer->text.data : "the item itself";
@@ -141,8 +143,10 @@ static bool same_under_both(struct winnow *w, struct arena *arena, const struct 
 {
     struct value a = pointer_prune(arena, before, w->both.ignore, w->both.ignore_count);
     struct value b = pointer_prune(arena, after, w->both.ignore, w->both.ignore_count);
-    struct digest first = canonical_digest(&a, w->both.unordered, w->both.unordered_count, w->secret, &w->scratch);
-    struct digest second = canonical_digest(&b, w->both.unordered, w->both.unordered_count, w->secret, &w->scratch);
+    struct digest first = canonical_digest(&a, w->both.unordered, w->both.unordered_count, w->secret,
+                                           &w->scratch);
+    struct digest second = canonical_digest(&b, w->both.unordered, w->both.unordered_count, w->secret,
+                                            &w->scratch);
     return digest_equal(first, second);
 }
 
@@ -154,8 +158,8 @@ static int compare(struct winnow *w, struct arena *arena, const struct winnow_it
     if (code)
         return error_at(e, "the stored document of '%.*s'", BYTES_ARG(item->id)), code;
     if (w->rules_changed) {
-        struct digest again = canonical_digest(&before, w->rules.unordered, w->rules.unordered_count, w->secret,
-                                               &w->scratch);
+        struct digest again = canonical_digest(&before, w->rules.unordered, w->rules.unordered_count,
+                                               w->secret, &w->scratch);
         if (digest_equal(again, item->digest)) {
             out->verdict = WINNOW_REDIGEST;
             return 0;

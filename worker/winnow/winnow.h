@@ -63,9 +63,9 @@ enum winnow_verdict {
 
 struct winnow_result {
     enum winnow_verdict verdict;
-    bool definition;      /* the update comes from changed rules, not from the provider */
-    struct bytes packed;  /* MessagePack of the document */
-    struct bytes patch;   /* MessagePack of the JSON Patch, for an update */
+    bool definition;     /* the update comes from changed rules, not from the provider */
+    struct bytes packed; /* MessagePack of the document */
+    struct bytes patch;  /* MessagePack of the JSON Patch, for an update */
 };
 
 /* `known` null: the store has nothing under that id. 0; ERR_CORRUPT when the stored document can't be read;
@@ -76,8 +76,8 @@ int winnow_judge(struct winnow *w, struct arena *arena, const struct winnow_item
 void winnow_mark(struct winnow *w, uint32_t row);
 bool winnow_saw(const struct winnow *w, uint32_t row);
 
-/* How many of these required pointers an item lacks: bit i is set for require[i] (the first 64). A null counts
- * as lacking. */
+/* How many of these required pointers an item lacks: bit i is set for require[i] (the first 64). A null
+ * counts as lacking. */
 uint64_t winnow_lacks(const struct collection_def *def, const struct value *document);
 
 #endif
