@@ -21,6 +21,7 @@ enum { LOG_EVERY_MS = 10000, PIECE_FULL = -1 };
 struct running {
     const struct options *options;
     struct folder folder;
+    bool bookmarked; /* one was printed: every batch ends with one */
     bool print_feed, deaf; /* deaf: standard output failed, and it was said */
     bool terminal;         /* stderr is one */
     struct feed_printer out;
@@ -52,6 +53,7 @@ static void bookmark(struct running *run)
     for (uint32_t i = 0; i < run->folder.shards; i++)
         if (run->positions[i].seq)
             cursor.positions[cursor.count++] = run->positions[i];
+    run->bookmarked = true;
     feed_printer_bookmark(&run->out, &cursor);
     arena_reset(&run->arena);
     feed_printer_flush(&run->out);
@@ -218,7 +220,7 @@ static int harvest(struct running *run, const struct setup *setup)
         say_passing("");
     if (r)
         return say_error(&e);
-    if (run->print_feed && !run->deaf)
+    if (run->print_feed && !run->deaf && !run->bookmarked) /* else a batch's was the last line */
         bookmark(run);
     summarize(run, &totals);
     return exit_code_of(run, &totals);

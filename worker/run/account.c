@@ -67,7 +67,7 @@ void account_open(struct account *a, struct run *run, const struct config_accoun
     else if (a->error.code)
         account_set_regions(a, watch_regions(a), false);
     if (a->error.code) {
-        report_account(a, &a->error, NULL);
+        report_account(a, &a->error, NULL, "nothing of this account was harvested");
         run->totals.accounts_failed++;
     }
     run_queue(a);

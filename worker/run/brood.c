@@ -121,27 +121,31 @@ static struct lineage *lineage_new(struct lineage *above)
     return lineage;
 }
 
-/* The parent resource of the brood's next child: null when that def has no more, or on an error. */
-static struct lineage *next_parent(struct brood *brood, struct listing_parent *parent, struct error *e)
+/* The parent resource of the brood's next child: null when that collection_def has no more, or on an error.
+ */
+static int next_parent(struct brood *brood, struct listing_parent *parent, struct lineage **out,
+                       struct error *e)
 {
     struct first first = {.lineage = lineage_new(brood->above)};
     struct store *store = brood->shard->store;
-    e->code = ERR_OK;
+    *out = NULL;
     int code = store_read(store, e);
     if (!code) {
         code = store_documents_each(store, brood->collection, brood->next_row, take_first, &first, e);
         store_done(store);
     }
-    if (first.found && first.code)
+    if (first.found) {
+        code = first.code;
         *e = first.error;
-    if (!first.found || first.code) {
-        lineage_release(first.lineage);
-        return NULL;
     }
-    e->code = ERR_OK;
+    if (code || !first.found) {
+        lineage_release(first.lineage);
+        return code;
+    }
     brood->next_row = first.row + 1;
     *parent = (struct listing_parent){brood->collection, first.row, brood->receipt};
-    return first.lineage;
+    *out = first.lineage;
+    return 0;
 }
 
 bool brood_start_next(struct account *a)
@@ -155,14 +159,17 @@ bool brood_start_next(struct account *a)
             brood_close(a);
             continue;
         }
-        struct lineage *lineage = next_parent(brood, &parent, &e);
+        struct lineage *lineage;
+        if (next_parent(brood, &parent, &lineage, &e)) {
+            report_account(a, &e, "reading the parents of its collections",
+                           "their children were not harvested");
+            a->run->totals.incomplete++;
+        }
         if (lineage) {
             struct bytes region = brood->region ? bytes_of(brood->region) : (struct bytes){0};
             task_start_collection(a, def, region, lineage, &parent);
             return true;
         }
-        if (e.code)
-            report_account(a, &e, "reading the parents of its collections");
         brood->def_index++;
         brood->next_row = 0;
     }

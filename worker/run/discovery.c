@@ -80,7 +80,7 @@ void discovery_ended(struct task *task)
     struct discovery *d = &task->discovery;
     a->discovery = NULL;
     if (d->error.code) {
-        report_account(a, &d->error, "finding its regions");
+        report_account(a, &d->error, "finding its regions", "the last known ones go on");
         a->run->totals.incomplete++;
         account_set_regions(a, watch_regions(a), false);
     } else {

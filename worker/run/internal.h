@@ -196,7 +196,8 @@ const char *const *watch_regions(struct account *a); /* the last known ones, in 
 
 /* report.c */
 void report_outcome(struct task *task, const struct job_outcome *outcome);
-void report_account(struct account *a, const struct error *error, const char *what);
+/* `what` failed (null: all of it), `so` …: what became of it. */
+void report_account(struct account *a, const struct error *error, const char *what, const char *so);
 void report_shard(struct shard *shard, const struct error *error);
 void report_failure(struct account *a, const struct collection_key *key, const struct error *error);
 

@@ -138,13 +138,12 @@ void report_shard(struct shard *shard, const struct error *error)
     say(shard->run, &line);
 }
 
-void report_account(struct account *a, const struct error *error, const char *what)
+void report_account(struct account *a, const struct error *error, const char *what, const char *so)
 {
     struct buffer line = {0};
     buffer_printf(&line, "%s %s: ", a->config->provider, a->config->id);
     if (what)
         buffer_printf(&line, "%s: ", what);
-    buffer_printf(&line, "%s", error->text);
-    buffer_add_text(&line, what ? "; the last known ones go on" : "; nothing of this account was harvested");
+    buffer_printf(&line, "%s; %s", error->text, so);
     say(a->run, &line);
 }

@@ -106,7 +106,7 @@ const char *const *watch_regions(struct account *a)
     known.names = arena_zalloc(&a->arena, 2 * sizeof *known.names);
     known.cap = 2;
     if (each_collection(a->run, add_region, &known, &known.shard, &e))
-        report_account(a, &e, "reading its regions");
+        report_account(a, &e, "reading its last known regions", "those not read were not harvested");
     return known.names;
 }
 
