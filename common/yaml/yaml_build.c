@@ -99,12 +99,15 @@ static bool take_properties(struct builder *b, yaml_node *node, struct fy_token 
 
 static bool take_scalar(struct builder *b, struct fy_event *event)
 {
+    struct yaml_place before = b->last;
     yaml_node *node = new_node(b, event, YAML_SCALAR);
     struct fy_token *value = event->scalar.value;
     node->plain = !value || fy_token_scalar_style(value) == FYSS_PLAIN;
     node->text = arena_copy(&b->file->arena, token_text(value));
     if (!node->plain)
         step_back(b, node, "'\"");
+    else if (!node->text.len) /* nothing stands nowhere: it is shown at what it belongs to */
+        node->place = b->last = before;
     add_child(b, node);
     return take_properties(b, node, event->scalar.tag, event->scalar.anchor);
 }

@@ -328,7 +328,8 @@ static void tls_faults_are_told_apart(void **state)
     lab_reopen(lab, &options);
     snprintf(url, sizeof url, "https://127.0.0.1:%u/", ntohs(at.sin_port));
     lab_get(lab, url);
-    assert_error(lab, ERR_CONNECT, "TLS handshake wasn't through in 0.3 s");
+    assert_error(lab, ERR_CONNECT, " in 0.3 s");
+    assert_error(lab, ERR_CONNECT, "s it a TLS port?");
     close(mute);
 }
 

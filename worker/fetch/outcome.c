@@ -62,7 +62,7 @@ static bool lengths_differ(const struct transfer *t)
 
 static int timed_out(struct transfer *t)
 {
-    long port = 0; /* our end's: there is one once TCP is connected */
+    long port = 0; /* our end's: there is one once TCP is connected, if this libcurl tells (8.14 doesn't) */
     curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
     double limit_s = seconds(t->fetch->options.connect_ms);
     if (port > 0)
@@ -70,8 +70,8 @@ static int timed_out(struct transfer *t)
                          "%s: connected, but the TLS handshake wasn't through in %g s: is it a TLS port?",
                          t->place, limit_s);
     return error_set(&t->error, ERR_CONNECT,
-                     "%s: no connection in %g s: is the host up, and does a firewall let us through?",
-                     t->place, limit_s);
+                     "%s: no connection in %g s: is the host up, and does a firewall let us through?%s",
+                     t->place, limit_s, t->tls ? " Is it a TLS port?" : "");
 }
 
 static int not_connected(struct transfer *t, CURLcode result)
