@@ -71,7 +71,8 @@ static int timed_out(struct transfer *t)
                          t->place, limit_s);
     return error_set(&t->error, ERR_CONNECT,
                      "%s: no connection in %g s: is the host up, and does a firewall let us through?%s",
-                     t->place, limit_s, t->tls ? " Is it a TLS port?" : "");
+                     t->place, limit_s,
+                     strncasecmp(t->request.url, "https:", 6) == 0 ? " Is it a TLS port?" : "");
 }
 
 static int not_connected(struct transfer *t, CURLcode result)
