@@ -32,8 +32,8 @@ enum {
     LIMIT_TRANSFERS = 256,         /* at once, of one thread */
     LIMIT_TRANSFERS_PER_KEY = 8,   /* at once of one limit key, when `concurrency` isn't set */
     LIMIT_TASKS = 4096,            /* harvests under way at once, of one run */
-    LIMIT_TASKS_PER_ACCOUNT = 32,  /* of one account */
-    LIMIT_CONNECTIONS_PER_HOST = 8,
+    LIMIT_TASKS_PER_ACCOUNT = 256, /* of one account */
+    LIMIT_CONNECTIONS_PER_HOST = 64,
     LIMIT_CONNECT_MS = 10000,
     LIMIT_SILENCE_MS = 30000,   /* no byte for so long ends a transfer */
     LIMIT_TRANSFER_MS = 300000, /* a whole answer */
