@@ -60,9 +60,13 @@ void config_close(struct config *config);
  * account only. */
 void config_check_credentials(const struct config *config, struct yaml_report *report);
 
-/* Resolve a credential into `out` (replaced): environment, file (without one trailing newline), command
- * (standard output without one trailing newline; blocks up to LIMIT_COMMAND_MS), or plain text.
- * Returns 0 or ERR_CREDENTIALS; the sentence names the reference, never the secret. */
+/* Resolve a credential into `out` (replaced): environment, file (without one trailing newline) or plain text.
+ * Not for CREDENTIAL_EXEC: its command is run by a driver, which doesn't block, and what came of it goes to
+ * credential_take. Returns 0 or ERR_CREDENTIALS; the sentence names the reference, never the secret. */
 int credential_resolve(const struct credential *credential, struct buffer *out, struct error *e);
+
+/* The same of a command's standard output (without one trailing newline), or of why there is none. */
+int credential_take(const struct credential *credential, struct bytes output, const struct error *failed,
+                    struct buffer *out, struct error *e);
 
 #endif

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/config/command.h"
+#include "common/check.h"
 #include "common/config/config.h"
 #include "common/limits.h"
 
@@ -83,20 +83,15 @@ static int resolve(const struct credential *c, struct buffer *out, struct error 
         code = read_file(c, out, e);
         drop_newline(out);
         break;
-    case CREDENTIAL_EXEC:
-        code = command_run(c->command, out, e);
-        drop_newline(out);
-        break;
     case CREDENTIAL_PLAIN:
         buffer_add_text(out, c->text);
         return 0;
+    case CREDENTIAL_EXEC:
+        break;
     }
     if (!code && !out->len)
         code = error_set(e, ERR_CREDENTIALS, "%s %s gave an empty text",
-                         c->kind == CREDENTIAL_ENV    ? "environment variable"
-                         : c->kind == CREDENTIAL_FILE ? "file"
-                                                      : "command",
-                         c->kind == CREDENTIAL_EXEC ? c->command[0] : c->text);
+                         c->kind == CREDENTIAL_ENV ? "environment variable" : "file", c->text);
     return code;
 }
 
@@ -107,14 +102,55 @@ static void wipe(struct buffer *out)
     buffer_reset(out);
 }
 
-int credential_resolve(const struct credential *credential, struct buffer *out, struct error *e)
+/* All or nothing. */
+static int ended(const struct credential *credential, int code, struct buffer *out, struct error *e)
 {
-    wipe(out);
-    int code = resolve(credential, out, e);
     if (!code)
         return 0;
     wipe(out);
     return error_at(e, "credential '%s'", credential->name);
+}
+
+int credential_resolve(const struct credential *credential, struct buffer *out, struct error *e)
+{
+    CHECK(credential->kind != CREDENTIAL_EXEC);
+    wipe(out);
+    return ended(credential, resolve(credential, out, e), out, e);
+}
+
+int credential_take(const struct credential *credential, struct bytes output, const struct error *failed,
+                    struct buffer *out, struct error *e)
+{
+    int code = 0;
+    wipe(out);
+    if (failed) {
+        code = error_set(e, ERR_CREDENTIALS, "%s", failed->text);
+    } else {
+        buffer_add_bytes(out, output);
+        drop_newline(out);
+        if (!out->len)
+            code = error_set(e, ERR_CREDENTIALS, "command %s gave an empty text", credential->command[0]);
+    }
+    return ended(credential, code, out, e);
+}
+
+/* Could the program be run: is it there and executable? */
+static bool command_exists(const char *program)
+{
+    if (strchr(program, '/'))
+        return access(program, X_OK) == 0;
+    const char *path = getenv("PATH");
+    struct buffer name = {0};
+    bool found = false;
+    while (path && *path && !found) {
+        size_t len = strcspn(path, ":");
+        buffer_reset(&name);
+        buffer_printf(&name, "%.*s/%s", len ? (int)len : 1, len ? path : ".", program);
+        found = access(buffer_text(&name), X_OK) == 0;
+        path += len + (path[len] == ':');
+    }
+    buffer_close(&name);
+    return found;
 }
 
 static void check_credential(const struct config *config, const struct credential *c,

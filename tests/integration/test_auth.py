@@ -298,3 +298,17 @@ def test_a_login_body_is_json_whatever_the_secret_holds(lab, server):
     lab.env["SECRET"] = 'a"b\\c{x}ü'
     lab.run()
     assert json.loads(server.asked("/login")[0].body)["password"] == 'a"b\\c{x}ü'
+
+
+def test_slow_commands_run_beside_each_other_and_hold_up_nobody(lab, server):
+    server.on("/things", {"items": items()})
+    slow = {"token": {"exec": ["sh", "-c", "sleep 1; echo secret-1"]}}
+    lab.has(collection(), accounts=[lab.account(id="quick", credentials={"token": {"plain": "secret-0"}}),
+                                    *[lab.account(id=f"slow-{n}", credentials=slow) for n in range(6)]],
+            auth={"kind": "bearer", "token": "{credentials.token}"})
+    started = time.monotonic()
+    lab.run()
+    when = {r.header("Authorization"): r.when for r in server.asked("/things")}
+    assert time.monotonic() - started < 5
+    assert when["Bearer secret-0"] < when["Bearer secret-1"] - 0.5
+    assert len(server.asked("/things")) == 7

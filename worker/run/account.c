@@ -14,25 +14,6 @@ static const struct provider *provider_of(const struct run *run, const char *nam
     return NULL;
 }
 
-static void resolve_credentials(struct account *a)
-{
-    const struct config_account *config = a->config;
-    struct buffer secret = {0};
-    struct error e;
-    a->credentials = value_object(&a->arena, config->credential_count);
-    for (uint32_t i = 0; i < config->credential_count; i++) {
-        const struct credential *credential = &config->credentials[i];
-        if (credential_resolve(credential, &secret, &e)) {
-            a->error = e;
-            error_at(&a->error, "credentials.%s", credential->name);
-            break;
-        }
-        value_put(&a->credentials, bytes_of(credential->name),
-                  value_string(arena_copy(&a->arena, buffer_bytes(&secret))));
-    }
-    buffer_close(&secret);
-}
-
 /* The provider's defaults, with the account's own in their place. */
 static void merge_vars(struct account *a)
 {
@@ -49,7 +30,6 @@ void account_open(struct account *a, struct run *run, const struct config_accoun
 {
     *a = (struct account){.run = run, .config = config, .provider = provider_of(run, config->provider)};
     CHECK(a->provider); /* the configuration was checked */
-    resolve_credentials(a);
     merge_vars(a);
     a->values = (struct placeholders){
         .account_id = bytes_of(config->id),
@@ -60,15 +40,20 @@ void account_open(struct account *a, struct run *run, const struct config_accoun
     a->sessions = mem_zalloc((a->provider->auth_count + 1) * sizeof *a->sessions);
     for (uint32_t i = 0; i < a->provider->auth_count; i++)
         a->sessions[i].account = a;
-    if (config->regions)
-        account_set_regions(a, config->regions, true);
+    credentials_resolve(a);
+}
+
+void account_resolved(struct account *a)
+{
+    if (a->config->regions)
+        account_set_regions(a, a->config->regions, true);
     else if (a->provider->regions.names)
         account_set_regions(a, a->provider->regions.names, true);
     else if (a->error.code)
         account_set_regions(a, watch_regions(a), false);
     if (a->error.code) {
         report_account(a, &a->error, NULL, "nothing of this account was harvested");
-        run->totals.accounts_failed++;
+        a->run->totals.accounts_failed++;
     }
     run_queue(a);
 }
@@ -79,9 +64,7 @@ void account_close(struct account *a)
         session_close(&a->sessions[i]);
     free(a->sessions);
     brood_close_all(a);
-    for (uint32_t i = 0; i < a->credentials.count; i++) /* no secret outlives its use */
-        explicit_bzero((char *)(uintptr_t)a->credentials.members[i].value.text.data,
-                       a->credentials.members[i].value.text.len);
+    credentials_wipe(a); /* no secret outlives its use */
     arena_close(&a->arena);
 }
 

@@ -67,12 +67,20 @@ struct session {
     struct task_list waiting;
 };
 
+/* A credential whose command is running. */
+struct secret {
+    struct account *account;
+    const struct credential *credential;
+};
+
 struct account {
     struct run *run;
     const struct config_account *config;
     const struct provider *provider;
     struct arena arena;
     struct value credentials, vars;
+    struct secret *secrets;     /* as many as the account has credentials */
+    uint32_t resolving;         /* of these, commands that are running */
     struct placeholders values; /* without region and parent */
     struct session *sessions;   /* provider->auth_count */
     struct error error;         /* it can't be harvested at all; code ERR_OK when it can */
@@ -135,6 +143,7 @@ struct run {
     struct account *queue, *queue_last; /* those that may have something to start */
     struct shard *shards;               /* set->folder->shards */
     uint64_t active;                    /* tasks not dead */
+    uint64_t resolving;                 /* commands that give credentials */
     uint64_t done;                      /* of these, done and not committed yet */
     struct task *dead;                  /* to be buried; linked by next_waiting */
     bool stopping;
@@ -147,9 +156,14 @@ void run_queue(struct account *a); /* it may have something to start */
 
 /* account.c */
 void account_open(struct account *a, struct run *run, const struct config_account *config);
+void account_resolved(struct account *a); /* its credentials are there, or its error is set */
 void account_close(struct account *a);
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
+
+/* credentials.c */
+void credentials_resolve(struct account *a); /* ends in account_resolved, now or later */
+void credentials_wipe(struct account *a);
 
 /* session.c */
 void session_renew(struct session *s); /* begin; tasks wait with session_wait */

@@ -102,8 +102,9 @@ static void loop(struct run *run)
         run->progress_timer = fetch_timer_start(run->fetch, clock_steady_ms() + PROGRESS_MS, run,
                                                 show_progress);
     start_more(run);
-    while (run->active) {
-        if (run->active == run->done) /* nothing else is under way: no need to gather more */
+    while (run->active || (run->resolving && !run->stopping)) {
+        if (run->active && run->active == run->done &&
+            !run->resolving) /* nothing else is under way: no need to gather more */
             commit_all(run);
         else
             fetch_step(run->fetch, -1);
