@@ -8,7 +8,7 @@
 
 #include "cli/say.h"
 #include "cli/stop.h"
-#include "cli/text.h"
+#include "common/text.h"
 
 void printer_open(struct printer *p)
 {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/say.h"
-#include "cli/text.h"
+#include "common/text.h"
 #include "common/value/value.h"
 
 static void add_member(struct buffer *out, const char *key, struct bytes text)

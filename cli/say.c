@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cli/text.h"
+#include "common/text.h"
 
 static const char *name = "garner";
 static bool passing; /* a passing line is shown, the cursor at its beginning */

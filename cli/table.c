@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "cli/text.h"
 #include "common/check.h"
+#include "common/text.h"
 #include "common/units.h"
 
 enum { GAP = 2, LAST_COLUMNS_MIN = 16 };

@@ -21,7 +21,7 @@ enum { LOG_EVERY_MS = 10000, PIECE_FULL = -1 };
 struct running {
     const struct options *options;
     struct folder folder;
-    bool bookmarked; /* one was printed: every batch ends with one */
+    bool bookmarked;       /* one was printed: every batch ends with one */
     bool print_feed, deaf; /* deaf: standard output failed, and it was said */
     bool terminal;         /* stderr is one */
     struct feed_printer out;

@@ -4,8 +4,8 @@
 #include "cli/data.h"
 #include "cli/print.h"
 #include "cli/say.h"
-#include "cli/text.h"
 #include "cli/verbs.h"
+#include "common/text.h"
 
 static uint64_t count_collections(const struct setup *setup)
 {

@@ -5,8 +5,8 @@
 #include "cli/print.h"
 #include "cli/say.h"
 #include "cli/select.h"
-#include "cli/text.h"
 #include "cli/verbs.h"
+#include "common/text.h"
 #include "common/units.h"
 #include "common/value/value.h"
 

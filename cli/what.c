@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "cli/text.h"
+#include "common/text.h"
 #include "common/units.h"
 #include "common/value/patch.h"
 #include "common/value/pointer.h"

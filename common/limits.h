@@ -55,7 +55,10 @@ enum {
     LIMIT_YAML_ALIASED = 1 << 20, /* values that all aliases of a file together stand for */
     LIMIT_YAML_MESSAGES = 100,    /* shown; the rest are counted */
     LIMIT_NAMES = 1024,           /* vars, and placeholders of one kind, in a provider file */
-    LIMIT_NAME_BYTES = 128,       /* an account's id; a provider's, region's or type's name */
+    LIMIT_REQUIRE = 64,           /* pointers of `require` */
+    LIMIT_RULES_BYTES =
+        64 << 10,           /* `ignore` and `unordered` of a collection together: its record keeps them */
+    LIMIT_NAME_BYTES = 128, /* an account's id; a provider's, region's or type's name */
     LIMIT_FOLLOWERS = 16,
     LIMIT_ACCOUNTS = 100000,
     LIMIT_COLLECTIONS = 4096, /* in one provider file */
@@ -64,10 +67,12 @@ enum {
     /* The store. */
     LIMIT_SHARDS = 16384,
     LIMIT_SHARDS_DEFAULT = 256,
-    LIMIT_COMMIT_ITEMS = 10000, /* a commit gathers up to so many items … */
-    LIMIT_COMMIT_MS = 500,      /* … or for so long */
-    LIMIT_RECEIPTS = 16,        /* kept of a collection, beside those that deletes rest on */
-    LIMIT_KEY_BYTES = 511,      /* LMDB's own */
+    LIMIT_COMMIT_ITEMS = 10000,       /* a commit gathers up to so many items … */
+    LIMIT_COMMIT_MS = 500,            /* … or for so long */
+    LIMIT_RECEIPTS = 16,              /* kept of a collection, beside those that deletes rest on */
+    LIMIT_KEY_BYTES = 511,            /* LMDB's own */
+    LIMIT_COLLECTION_BYTES = 8 << 20, /* a collection's record, with its rules, and older ones */
+    LIMIT_RECEIPT_BYTES = 1 << 20,
     LIMIT_RECORD_BYTES = 64 << 20,
 };
 
@@ -79,6 +84,7 @@ enum {
 
 _Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a body");
 _Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");
+_Static_assert(LIMIT_RULES_BYTES * 64 < LIMIT_COLLECTION_BYTES, "a record holds the rules of many edits");
 _Static_assert(LIMIT_RETRY_MAX_MS <= LIMIT_RETRY_AFTER_MS, "our own patience is the shorter one");
 _Static_assert(LIMIT_SILENCE_MS < LIMIT_TRANSFER_MS, "silence is noticed first");
 

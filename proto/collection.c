@@ -6,7 +6,6 @@
 #include "proto/wire.h"
 
 enum {
-    COLLECTION_BYTES_MAX = 8 << 20, /* `ignore` and `unordered` come from a provider file of that size */
     KEY_PART_BYTES_MAX = LIMIT_PARENTS * (3 * LIMIT_ID_BYTES + 1) /* ids joined, each byte escaped */
 };
 
@@ -154,7 +153,7 @@ int collection_unpack(struct arena *arena, struct bytes packed, struct collectio
                       struct error *e)
 {
     Garner__CollectionRecord *from = wire_unpack(&garner__collection_record__descriptor, arena, packed,
-                                                 COLLECTION_BYTES_MAX);
+                                                 LIMIT_COLLECTION_BYTES);
     if (!from || !wire_is_digest(from->definition) || !wire_is_digest(from->id_rule))
         goto corrupt;
     fields_from_wire(from, out);

@@ -9,7 +9,7 @@
 #include "common/check.h"
 #include "proto/wire.h"
 
-enum { RECEIPT_BYTES_MAX = 1 << 20, MISSING_BYTES_MAX = 1024 };
+enum { MISSING_BYTES_MAX = 1024 }; /* LIMIT_GUARD_LISTINGS numbers and a time */
 
 char *receipt_id_text(struct receipt_id id, char out[RECEIPT_ID_TEXT_BYTES])
 {
@@ -123,7 +123,7 @@ void receipt_pack(const struct receipt *receipt, struct buffer *out)
 
 int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out, struct error *e)
 {
-    Garner__Receipt *message = wire_unpack(&garner__receipt__descriptor, arena, packed, RECEIPT_BYTES_MAX);
+    Garner__Receipt *message = wire_unpack(&garner__receipt__descriptor, arena, packed, LIMIT_RECEIPT_BYTES);
     if (!message || !receipt_from_wire(arena, message, out))
         return error_set(e, ERR_CORRUPT, "a receipt of %zu bytes is no receipt", packed.len);
     return 0;

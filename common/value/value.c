@@ -34,11 +34,6 @@ struct value value_u64(struct arena *arena, uint64_t number)
     return value_number(bytes_of(arena_printf(arena, "%" PRIu64, number)));
 }
 
-struct value value_i64(struct arena *arena, int64_t number)
-{
-    return value_number(bytes_of(arena_printf(arena, "%" PRId64, number)));
-}
-
 struct value value_array(struct arena *arena, uint32_t count)
 {
     _Static_assert(VALUE_NULL == 0, "cleared items are null");

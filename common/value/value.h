@@ -36,7 +36,6 @@ struct value value_bool(bool boolean);
 struct value value_string(struct bytes text);
 struct value value_number(struct bytes literal); /* must be a valid JSON number */
 struct value value_u64(struct arena *arena, uint64_t number);
-struct value value_i64(struct arena *arena, int64_t number);
 struct value value_array(struct arena *arena, uint32_t count);  /* items are null */
 struct value value_object(struct arena *arena, uint32_t count); /* for value_put; room for `count` */
 

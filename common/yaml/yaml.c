@@ -128,19 +128,9 @@ const yaml_node *yaml_root(const struct yaml_file *file)
     return file->root;
 }
 
-const char *yaml_name(const struct yaml_file *file)
-{
-    return file->name;
-}
-
 unsigned yaml_line(const yaml_node *node)
 {
     return node->place.line;
-}
-
-unsigned yaml_column(const yaml_node *node)
-{
-    return node->place.column;
 }
 
 enum yaml_kind yaml_kind(const yaml_node *node)

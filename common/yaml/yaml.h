@@ -33,7 +33,6 @@ struct yaml_file *yaml_open(const char *path, struct yaml_report *report);
 struct yaml_file *yaml_open_text(const char *name, struct bytes text, struct yaml_report *report);
 void yaml_close(struct yaml_file *file); /* null is fine */
 const yaml_node *yaml_root(const struct yaml_file *file);
-const char *yaml_name(const struct yaml_file *file);
 
 /* Messages at a node; null: about the file as a whole. Control characters become `?`. */
 void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,
@@ -42,8 +41,7 @@ void yaml_warning(struct yaml_report *r, const struct yaml_file *f, const yaml_n
                   ...) __attribute__((format(printf, 4, 5)));
 /* From now on messages show source lines only up to this node, "***" behind: it holds a secret. */
 void yaml_hide(struct yaml_file *file, const yaml_node *secret);
-unsigned yaml_line(const yaml_node *node);   /* from 1 */
-unsigned yaml_column(const yaml_node *node); /* from 1 */
+unsigned yaml_line(const yaml_node *node); /* from 1 */
 
 enum yaml_kind yaml_kind(const yaml_node *node);
 struct bytes yaml_text(const yaml_node *scalar); /* as it means, without quotes */

@@ -241,6 +241,26 @@ static void degraded_page_is_refused(void **state)
     lab_close(lab);
 }
 
+/* What is required may stand in lists: one place that has it is enough, and an empty list lacks nothing. */
+static void required_parts_may_stand_in_lists(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_open(LISTED "    require: [/tags/*/key]\n");
+    lab_answers(
+        lab, 200, NULL,
+        "{\"items\":[{\"id\":\"a\",\"tags\":[{\"key\":1},{}]},{\"id\":\"b\",\"tags\":[{\"key\":2}]}]}");
+    lab_harvest(lab, "item");
+    lab_answers(lab, 200, NULL,
+                "{\"items\":[{\"id\":\"a\",\"tags\":[]},{\"id\":\"b\",\"tags\":[{\"key\":2}]}]}");
+    lab_harvest(lab, "item");
+    assert_true(lab_outcome(lab)->sound);
+    lab_answers(lab, 200, NULL,
+                "{\"items\":[{\"id\":\"a\",\"tags\":[]},{\"id\":\"b\",\"tags\":[{\"key\":null}]}]}");
+    lab_harvest(lab, "item");
+    assert_int_equal(lab_outcome(lab)->error.code, ERR_DEGRADED);
+    lab_close(lab);
+}
+
 /* An item too large to keep is told, and costs neither the others nor itself: it stays as it was. */
 static void oversized_item_is_a_fault(void **state)
 {
@@ -317,6 +337,7 @@ int main(void)
         cmocka_unit_test(retry_after_is_honoured),
         cmocka_unit_test(absent_is_complete_and_empty),
         cmocka_unit_test(degraded_page_is_refused),
+        cmocka_unit_test(required_parts_may_stand_in_lists),
         cmocka_unit_test(oversized_item_is_a_fault),
         cmocka_unit_test(cut_body_is_never_a_last_page),
         cmocka_unit_test(broken_transfer_is_tried_again),

@@ -1,6 +1,7 @@
 /* Mistakes in provider files: each one's exact message. */
 #include "test_report.h"
 
+#include "common/limits.h"
 #include "worker/provider/provider.h"
 
 #define THING(type, request, items, id)                                                                      \
@@ -408,12 +409,37 @@ static void mistakes_in_paging(void **state)
     (void)state;
 }
 
+static void too_many(const char *list, int count, const char *message)
+{
+    struct buffer text = {0};
+    buffer_printf(&text, "%s  %s: [", PLAIN, list);
+    for (int i = 0; i < count; i++)
+        buffer_printf(&text, "%s/a-name-of-some-length/%06d", i ? ", " : "", i);
+    buffer_add_text(&text, "]\n");
+    all_are_told(&(struct mistake){buffer_text(&text), message}, 1);
+    buffer_close(&text);
+}
+
+/* Lists of pointers are bounded: a collection's record keeps some of them. */
+static void too_many_pointers(void **state)
+{
+    too_many("require", LIMIT_REQUIRE, "");
+    too_many("require", LIMIT_REQUIRE + 1, "7:12: error: more than 64 pointers");
+    too_many("ignore", 1000, "");
+    too_many("ignore", 3000, "3:3: error: 'ignore' and 'unordered' have more than 64 KiB together");
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mistakes_in_the_top),           cmocka_unit_test(mistakes_in_auth),
-        cmocka_unit_test(mistakes_in_limits_and_errors), cmocka_unit_test(mistakes_in_collections),
-        cmocka_unit_test(mistakes_in_requests),          cmocka_unit_test(mistakes_in_paging),
+        cmocka_unit_test(mistakes_in_the_top),
+        cmocka_unit_test(mistakes_in_auth),
+        cmocka_unit_test(mistakes_in_limits_and_errors),
+        cmocka_unit_test(mistakes_in_collections),
+        cmocka_unit_test(mistakes_in_requests),
+        cmocka_unit_test(mistakes_in_paging),
+        cmocka_unit_test(too_many_pointers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,8 @@ static inline struct value maker_number(struct random *r, struct arena *arena)
                                            "0.10"};
     if (random_below(r, 2))
         return value_number(bytes_of(literals[random_below(r, sizeof literals / sizeof *literals)]));
-    return value_i64(arena, (int64_t)(random_u64(r) >> random_below(r, 64)) - 5);
+    long long number = (long long)(random_u64(r) >> random_below(r, 64)) - 5;
+    return value_number(bytes_of(arena_printf(arena, "%lld", number)));
 }
 
 static inline struct value maker_value(struct random *r, struct arena *arena, unsigned depth)

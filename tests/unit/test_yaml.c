@@ -45,11 +45,9 @@ static void a_file_becomes_nodes_with_places(void **state)
     assert_int_equal(yaml_count(list), 2);
     const yaml_node *map = yaml_item(list, 1);
     assert_int_equal(yaml_line(yaml_get(map, "y")), 5);
-    assert_int_equal(yaml_column(yaml_get(map, "y")), 9);
     assert_true(yaml_is_null(yaml_get(map, "z")));
     assert_null(yaml_get(map, "nothing"));
     assert_true(bytes_is(yaml_text(yaml_get(root, "c")), "two\nlines\n"));
-    assert_string_equal(yaml_name(lab.file), "f.yaml");
     lab_close(&lab);
     (void)state;
 }

@@ -81,7 +81,7 @@ static int lost_of(struct listing *l, const struct winnow_item *item, uint64_t l
  * it knows. To take it would be to report updates that never happened. */
 static int check_required(struct listing *l, const struct taken *taken, uint64_t count, struct error *e)
 {
-    uint64_t lost_by[64] = {0}, had = 0;
+    uint64_t lost_by[LIMIT_REQUIRE] = {0}, had = 0;
     for (uint64_t i = 0; i < count; i++) {
         if (!taken[i].readable)
             continue;
@@ -93,7 +93,7 @@ static int check_required(struct listing *l, const struct taken *taken, uint64_t
         for (uint32_t bit = 0; lost; bit++, lost >>= 1)
             lost_by[bit] += lost & 1;
     }
-    for (uint32_t bit = 0; bit < l->def->require_count && bit < 64; bit++)
+    for (uint32_t bit = 0; bit < l->def->require_count; bit++)
         if (lost_by[bit] * 100 > count * LIMIT_DEGRADED_PERCENT)
             return error_set(
                 e, ERR_DEGRADED,

@@ -160,6 +160,29 @@ static void read_get(struct reader *r, const yaml_node *node, struct collection_
     r->used_vars = vars;
 }
 
+static void read_require(struct reader *r, const yaml_node *node, struct collection_def *out)
+{
+    if (read_pointers(r, node, POINTER_WALKS, &out->require, &out->require_count) &&
+        out->require_count > LIMIT_REQUIRE)
+        yaml_error(r->report, r->file, node, "more than %d pointers", LIMIT_REQUIRE);
+}
+
+static size_t text_bytes(const struct pointer *pointers, uint32_t count)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += pointers[i].text.len;
+    return bytes;
+}
+
+static void check_rules(struct reader *r, const yaml_node *map, const struct collection_def *def)
+{
+    if (text_bytes(def->ignore, def->ignore_count) + text_bytes(def->unordered, def->unordered_count) >
+        LIMIT_RULES_BYTES)
+        yaml_error(r->report, r->file, map, "'ignore' and 'unordered' have more than %d KiB together",
+                   LIMIT_RULES_BYTES >> 10);
+}
+
 static void read_rest(struct reader *r, const yaml_node *map, struct collection_def *out)
 {
     static const char *const orders[] = {"any", "stable", NULL};
@@ -172,11 +195,12 @@ static void read_rest(struct reader *r, const yaml_node *map, struct collection_
     if ((n = yaml_get(map, "absent")))
         read_absent(r, n, out);
     if ((n = yaml_get(map, "require")))
-        read_pointers(r, n, POINTER_WALKS, &out->require, &out->require_count);
+        read_require(r, n, out);
     if ((n = yaml_get(map, "ignore")))
         read_pointers(r, n, POINTER_WALKS, &out->ignore, &out->ignore_count);
     if ((n = yaml_get(map, "unordered")))
         read_pointers(r, n, POINTER_WALKS | POINTER_WHOLE, &out->unordered, &out->unordered_count);
+    check_rules(r, map, out);
     if ((n = yaml_get(map, "order")) && yaml_read_word(r->report, r->file, n, orders, &index))
         out->order_stable = index == 1;
     if ((n = yaml_get(map, "priority")) && yaml_read_word(r->report, r->file, n, priorities, &index))

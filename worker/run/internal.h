@@ -54,13 +54,10 @@ struct brood {
     struct lineage *above;
 };
 
-enum session_state { SESSION_IDLE, SESSION_RENEWING };
-
 struct session {
     struct account *account;
     const struct auth_def *def; /* the first one seen of its index */
     struct auth_session session;
-    enum session_state state;
     struct exchange exchange; /* of the login */
     struct collection_def login_def;
     struct fetch_timer *timer;

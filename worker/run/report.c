@@ -3,8 +3,8 @@
 #include "worker/run/internal.h"
 
 #include <inttypes.h>
-#include <string.h>
 
+#include "common/text.h"
 #include "common/units.h"
 
 static void say(struct run *run, struct buffer *line)
@@ -49,25 +49,10 @@ static void count(struct run *run, const struct job_outcome *o, bool wrong)
     totals->items += o->created + o->updated + o->unchanged;
 }
 
-/* A word of a command, quoted where a shell would read more into it. */
 static void add_word(struct buffer *line, struct bytes word)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
-    size_t safe = 0;
-    while (safe < word.len && word.data[safe] && strchr(plain, word.data[safe]))
-        safe++;
     buffer_add_char(line, ' ');
-    if (word.len && safe == word.len) {
-        buffer_add_bytes(line, word);
-        return;
-    }
-    buffer_add_char(line, '\'');
-    for (size_t i = 0; i < word.len; i++)
-        if (word.data[i] == '\'')
-            buffer_add_text(line, "'\\''");
-        else
-            buffer_add_char(line, word.data[i]);
-    buffer_add_char(line, '\'');
+    text_add_shell(line, word);
 }
 
 static void report_held(struct task *task, const struct job_outcome *o)

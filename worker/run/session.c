@@ -36,7 +36,6 @@ void session_forget(struct session *s, struct task *task)
 static void wake(struct session *s)
 {
     uint32_t waiting = 0;
-    s->state = SESSION_IDLE;
     for (struct task *task = s->waiting.first; task; task = task->next_waiting)
         waiting++;
     for (; waiting && s->waiting.first; waiting--) {
@@ -172,8 +171,6 @@ static void run_command(struct session *s)
 
 void session_renew(struct session *s)
 {
-    CHECK(s->state == SESSION_IDLE);
-    s->state = SESSION_RENEWING;
     if (s->def->kind == AUTH_LOGIN)
         log_in(s);
     else

@@ -124,7 +124,13 @@ static int put_record(struct store *store, const struct collection_record *recor
     struct key key = id_key(record->id);
     struct buffer packed = {0};
     collection_pack(record, &packed);
-    int r = table_put(store, TABLE_COLLECTIONS, key_bytes(&key), buffer_bytes(&packed), 0, e);
+    int r = packed.len <= LIMIT_COLLECTION_BYTES
+                ? table_put(store, TABLE_COLLECTIONS, key_bytes(&key), buffer_bytes(&packed), 0, e)
+                : error_set(
+                      e, ERR_LIMIT,
+                      "a collection's record of %zu bytes: %d are allowed; its provider file was edited too "
+                      "often since it was last listed completely",
+                      packed.len, LIMIT_COLLECTION_BYTES);
     buffer_close(&packed);
     return r;
 }

@@ -24,19 +24,9 @@ int store_missing_put(struct store *store, uint32_t collection, uint32_t row, co
     return r;
 }
 
-static int visit_row(void *context, struct bytes key, struct bytes value)
-{
-    roaring_bitmap_t *rows = context;
-    (void)value;
-    if (key.len == 8)
-        roaring_bitmap_add(rows, be32_get(key.data + 4));
-    return 0;
-}
-
 int store_missing_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows, struct error *e)
 {
-    struct key prefix = key_collection(collection);
-    return table_each(store, TABLE_MISSING, key_bytes(&prefix), (struct bytes){0}, visit_row, rows, e);
+    return table_rows(store, TABLE_MISSING, collection, rows, e);
 }
 
 int store_missing_forget(struct store *store, uint32_t collection, const roaring_bitmap_t *seen,

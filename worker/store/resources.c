@@ -98,17 +98,7 @@ int store_documents_each(struct store *store, uint32_t collection, uint32_t from
                       e);
 }
 
-static int visit_row(void *context, struct bytes key, struct bytes value)
-{
-    roaring_bitmap_t *rows = context;
-    (void)value;
-    if (key.len == 8)
-        roaring_bitmap_add(rows, be32_get(key.data + 4));
-    return 0;
-}
-
 int store_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows, struct error *e)
 {
-    struct key prefix = key_collection(collection);
-    return table_each(store, TABLE_DOCUMENTS, key_bytes(&prefix), (struct bytes){0}, visit_row, rows, e);
+    return table_rows(store, TABLE_DOCUMENTS, collection, rows, e);
 }

@@ -175,6 +175,22 @@ struct long_search {
     uint8_t used[UINT8_MAX + 1]; /* by counter */
 };
 
+static int visit_row(void *context, struct bytes key, struct bytes value)
+{
+    roaring_bitmap_t *rows = context;
+    (void)value;
+    if (key.len == 8)
+        roaring_bitmap_add(rows, be32_get(key.data + 4));
+    return 0;
+}
+
+int table_rows(struct store *store, enum table table, uint32_t collection, roaring_bitmap_t *rows,
+               struct error *e)
+{
+    struct key prefix = key_collection(collection);
+    return table_each(store, table, key_bytes(&prefix), (struct bytes){0}, visit_row, rows, e);
+}
+
 enum { LONG_FOUND = -1 };
 
 static int visit_long(void *context, struct bytes key, struct bytes value)

@@ -112,6 +112,10 @@ typedef int table_visit(void *context, struct bytes key, struct bytes value);
 int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from,
                table_visit *visit, void *context, struct error *e);
 
+/* Add the rows that a table keyed by collection and row has of a collection. */
+int table_rows(struct store *store, enum table table, uint32_t collection, roaring_bitmap_t *rows,
+               struct error *e);
+
 /* Long names. `key` holds a prefix, to which a digest of `name` and a counter are added. `is_it` tells
  * whether a value is that name's, in full: 1, 0, or minus an error. Finds its key and value, or
  * ERR_NOT_FOUND and the first key that is free. */

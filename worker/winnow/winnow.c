@@ -11,6 +11,8 @@
 #include "common/value/patch.h"
 #include "worker/provider/url.h"
 
+_Static_assert(LIMIT_REQUIRE <= 64, "a bit each");
+
 static const struct pointer *joined(struct arena *arena, const struct pointer *a, uint32_t a_count,
                                     const struct pointer *b, uint32_t b_count)
 {
@@ -192,13 +194,27 @@ int winnow_judge(struct winnow *w, struct arena *arena, const struct winnow_item
     return code;
 }
 
+/* Counts what is there and null; stops at what is there and isn't. */
+static int find_value(void *nulls, const struct value *found)
+{
+    ++*(uint64_t *)nulls;
+    return found->type != VALUE_NULL;
+}
+
+/* An empty list lacks nothing of what its items must have. */
+static bool lacks_one(const struct pointer *pointer, const struct value *document)
+{
+    struct pointer_missed missed;
+    uint64_t nulls = 0;
+    return pointer_walk(pointer, document, false, &missed, find_value, &nulls) == 0 &&
+           nulls + missed.absent + missed.wrong > 0;
+}
+
 uint64_t winnow_lacks(const struct collection_def *def, const struct value *document)
 {
     uint64_t lacks = 0;
-    for (uint32_t i = 0; i < def->require_count && i < 64; i++) {
-        const struct value *found = pointer_get(&def->require[i], document);
-        if (!found || found->type == VALUE_NULL)
+    for (uint32_t i = 0; i < def->require_count; i++)
+        if (lacks_one(&def->require[i], document))
             lacks |= UINT64_C(1) << i;
-    }
     return lacks;
 }

@@ -76,8 +76,8 @@ int winnow_judge(struct winnow *w, struct arena *arena, const struct winnow_item
 void winnow_mark(struct winnow *w, uint32_t row);
 bool winnow_saw(const struct winnow *w, uint32_t row);
 
-/* How many of these required pointers an item lacks: bit i is set for require[i] (the first 64). A null
- * counts as lacking. */
+/* Which of the required pointers an item lacks: bit i is set for require[i]. A null counts as lacking; of a
+ * pointer with `*`, one place that has it is enough. */
 uint64_t winnow_lacks(const struct collection_def *def, const struct value *document);
 
 #endif

@@ -2,8 +2,8 @@
  *
  * "Safe" text is valid UTF-8 without control characters, so it can't move a cursor, ring a bell, forge a
  * line or turn the reading direction. Pure; widths need an UTF-8 LC_CTYPE (main sets C.UTF-8). */
-#ifndef GARNER_CLI_TEXT_H
-#define GARNER_CLI_TEXT_H
+#ifndef GARNER_COMMON_TEXT_H
+#define GARNER_COMMON_TEXT_H
 
 #include "common/bytes.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cli/text.h"
+#include "common/text.h"
 
 static void safe_is(struct bytes text, const char *wanted)
 {
