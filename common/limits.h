@@ -49,6 +49,12 @@ enum {
     LIMIT_COMMAND_MS = 30000,      /* an exec credential or login */
     LIMIT_COMMAND_BYTES = 1 << 20, /* its standard output */
 
+    /* AWS. */
+    LIMIT_AWS_FILE_BYTES = 1 << 20, /* a shared file, or a file with a token */
+    LIMIT_AWS_ROLES = 8,            /* assumed one from the other */
+    LIMIT_AWS_LOCAL_MS = 2000,      /* for an answer of container or instance metadata */
+    LIMIT_CLOCK_SKEW_MS = 240000,   /* a clock this far off is what is wrong with a signature */
+
     /* Files that people write. */
     LIMIT_YAML_BYTES = 64 << 20,
     LIMIT_YAML_ANCHORS = 1024,

@@ -17,6 +17,12 @@ struct credential {
     const yaml_node *place;
 };
 
+/* `credentials: {aws: …}`: who to be at AWS; texts are null where nothing is said. */
+struct config_aws {
+    const char *profile, *role_arn, *external_id;
+    const yaml_node *place; /* null: there is no such key, which is the same as an empty one */
+};
+
 struct config_account {
     const char *id;
     const char *provider;
@@ -26,6 +32,7 @@ struct config_account {
     struct value vars;          /* overrides of {vars.NAME}, an object of strings */
     const struct credential *credentials;
     uint32_t credential_count;
+    struct config_aws aws;
     const yaml_node *place;
 };
 

@@ -44,12 +44,13 @@ static int decode_span(struct lab *lab, const char *type, enum format_kind forma
                             .body = body,
                             .delimited = delimited,
                             .url = "http://h/"};
-    struct value value;
+    struct decoded decoded;
     lab->error.text[0] = 0;
     buffer_reset(&lab->json);
-    int code = decode_body(&lab->arena, &answer, format, &value, &lab->notes, &lab->error);
+    int code = decode_body(&lab->arena, &answer, format, NULL, &decoded, &lab->error);
+    lab->notes = decoded.notes;
     if (!code)
-        value_to_json(&value, &lab->json);
+        value_to_json(&decoded.value, &lab->json);
     return code;
 }
 

@@ -174,24 +174,35 @@ bool decode_is_lines(const struct answer *answer, enum format_kind format)
     return format == FORMAT_JSONL || (format == FORMAT_AUTO && is_any_of(media_type(answer), jsonl_types));
 }
 
-int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format, struct value *out,
-                struct json_notes *notes, struct error *e)
+int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format,
+                const struct xml_rules *rules, struct decoded *out, struct error *e)
 {
     struct bytes type = media_type(answer), body = without_mark(answer->body), trimmed = bytes_trim(body);
-    struct json_notes own;
-    notes = notes ? notes : &own;
-    *notes = (struct json_notes){0};
+    (void)rules;
+    *out = (struct decoded){.value = value_null(), .format = format};
     if (trimmed.len == 0 && !decode_is_lines(answer, format))
         return error_set(e, ERR_BODY, "empty body instead of %s", format == FORMAT_XML ? "XML" : "JSON");
     if (format == FORMAT_AUTO)
         format = detect(type, trimmed, e);
     if (format == FORMAT_AUTO)
         return ERR_BODY;
+    out->format = format;
     if (format == FORMAT_XML)
         return error_set(e, ERR_BODY, "XML is not supported by this version");
     if (trimmed.len && check_start(type, trimmed, e))
         return ERR_BODY;
     if (format == FORMAT_JSONL)
-        return jsonl_decode(arena, body, answer->delimited, out, notes, e);
-    return decode_json(arena, answer, trimmed, out, notes, e);
+        return jsonl_decode(arena, body, answer->delimited, &out->value, &out->notes, e);
+    return decode_json(arena, answer, trimmed, &out->value, &out->notes, e);
+}
+
+bool decode_error_body(struct arena *arena, const struct answer *answer, const struct xml_rules *rules,
+                       struct value *out)
+{
+    struct decoded decoded;
+    *out = value_null();
+    if (!answer->body.len || decode_body(arena, answer, FORMAT_AUTO, rules, &decoded, NULL))
+        return false;
+    *out = decoded.value;
+    return true;
 }

@@ -1,19 +1,45 @@
-/* The status decides, unless the body bears a code that the provider file knows: some APIs throttle with
+/* The status decides, unless the answer bears a code that the provider file knows: some APIs throttle with
  * a 400, or answer 200 and an error. */
 #include "worker/harvest/answer.h"
 
 #include <string.h>
 
-enum { QUOTE_BYTES = 160 };
+enum { QUOTE_BYTES = 160, MESSAGE_BYTES = 300, CODE_BYTES_MAX = 128 };
 
-/* The error code in a body, as text; empty when there is none. */
-static struct bytes code_of(const struct collection_def *def, const struct value *body)
+/* --- What the answer says of itself --- */
+
+/* The text at the first of some places that has one; empty when none has. */
+static struct bytes find_text(const struct source *places, uint32_t count, const struct answer *answer,
+                              const struct value *body)
 {
     struct bytes text = {"", 0};
-    const struct value *found = def->errors.has_code_at ? pointer_get(&def->errors.code_at, body) : NULL;
-    if (found)
-        value_scalar_text(found, &text);
+    for (uint32_t i = 0; i < count && !text.len; i++) {
+        const struct value *found = NULL;
+        if (places[i].kind == SOURCE_HEADER)
+            answer_header(answer, places[i].name, &text);
+        else
+            found = pointer_get(&places[i].pointer, body);
+        if (found && !value_scalar_text(found, &text))
+            text.len = 0;
+    }
     return text;
+}
+
+/* The error's code: "com.example#Throttling:http://…" may be written for Throttling. */
+static struct bytes code_of(const struct collection_def *def, const struct answer *answer,
+                            const struct value *body)
+{
+    const struct errors_def *errors = &def->errors;
+    struct bytes code = find_text(errors->code_at, errors->code_at_count, answer, body);
+    const char *at;
+    if (errors->code_before && code.len &&
+        (at = memmem(code.data, code.len, errors->code_before, strlen(errors->code_before))) &&
+        at > code.data)
+        code.len = (size_t)(at - code.data);
+    while (errors->code_after && code.len &&
+           (at = memmem(code.data, code.len, errors->code_after, strlen(errors->code_after))))
+        code = bytes_from(code, (size_t)(at - code.data) + strlen(errors->code_after));
+    return code.len <= CODE_BYTES_MAX ? bytes_trim(code) : (struct bytes){"", 0};
 }
 
 static bool is_one_of(struct bytes code, const char *const *list)
@@ -33,6 +59,16 @@ static bool is_absent(const struct collection_def *def, int status, struct bytes
     return false;
 }
 
+static bool names_region(const struct collection_def *def, const struct answer *answer)
+{
+    struct bytes region;
+    bool may = answer->status == 301 || answer->status == 307 || answer->status == 400;
+    return may && def->auth.region_from && answer_header(answer, def->auth.region_from, &region) &&
+           region.len;
+}
+
+/* --- What to say of it --- */
+
 static int code_of_status(int status)
 {
     if (status == 429)
@@ -44,37 +80,66 @@ static int code_of_status(int status)
     return ERR_HTTP;
 }
 
-static const char *advice(int code, int status)
+/* What the provider file advises for the code, else what the kind of error suggests. */
+static void add_advice(const struct collection_def *def, int code, int status, struct bytes name,
+                       struct buffer *out)
 {
-    switch (code) {
-    case ERR_THROTTLED:
-        return "lower `limits` in the provider file, or `every`";
-    case ERR_SERVER:
-        return "the provider's side failed; the next harvest tries again";
-    case ERR_DENIED:
-        return status == 401 ? "check the account's credentials"
-                             : "allow the account's credentials to read this";
-    default:
-        return status == 404 ? "check the request's url in the provider file"
-                             : "check the request in the provider file";
-    }
+    const struct value *own = value_get(&def->errors.advice, name);
+    if (own)
+        buffer_add_bytes(out, own->text);
+    else if (code == ERR_THROTTLED)
+        buffer_add_text(out, "lower `limits` in the provider file, or `every`");
+    else if (code == ERR_SERVER)
+        buffer_add_text(out, "the provider's side failed; the next harvest tries again");
+    else if (code == ERR_DENIED && status == 401)
+        buffer_add_text(out, "check the account's credentials");
+    else if (code == ERR_DENIED && def->permissions)
+        for (const char *const *name_of = def->permissions; *name_of; name_of++)
+            buffer_printf(out, "%s%s", name_of == def->permissions ? "grant " : " and ", *name_of);
+    else if (code == ERR_DENIED)
+        buffer_add_text(out, "allow the account's credentials to read this");
+    else if (status == 404)
+        buffer_add_text(out, "check the request's url in the provider file");
+    else
+        buffer_add_text(out, "check the request in the provider file");
 }
 
-/* "HTTP 403 AccessDenied ('{"message": …}'): allow …" */
-static int refuse(const struct answer *answer, int code, struct bytes name, struct error *e)
+/* As much of a text as fits, cut between characters; empty if it isn't one. */
+static struct bytes quotable(struct bytes text, size_t most, bool *cut)
 {
-    struct bytes text = bytes_trim(answer->body);
-    size_t len = text.len < QUOTE_BYTES ? text.len : QUOTE_BYTES;
+    text = bytes_trim(text);
+    size_t len = text.len < most ? text.len : most;
     while (len && len < text.len && ((unsigned char)text.data[len] & 0xc0) == 0x80)
         len--;
     struct bytes quote = {text.data, len};
+    *cut = len < text.len;
     if (!bytes_is_utf8(quote, NULL) || memchr(quote.data, 0, quote.len))
         quote.len = 0;
-    return error_set(e, code, "HTTP %d%s%.*s%s%.*s%s%s: %s", answer->status, name.len ? " " : "",
-                     BYTES_ARG(name), quote.len ? " ('" : "", BYTES_ARG(quote),
-                     len < text.len && quote.len ? "…" : "", quote.len ? "')" : "",
-                     advice(code, answer->status));
+    return quote;
 }
+
+/* "HTTP 403 AccessDenied: User … is not authorized …: grant s3:GetBucketPolicy", or, where the provider file
+ * doesn't say where a message is, "HTTP 403 AccessDenied ('{"message": …}'): allow …" */
+static int refuse(const struct collection_def *def, const struct answer *answer, int code, struct bytes name,
+                  const struct value *body, struct error *e)
+{
+    struct buffer advice = {0};
+    struct bytes message = find_text(def->errors.message_at, def->errors.message_at_count, answer, body);
+    bool cut, told = message.len > 0;
+    struct bytes quote = told ? quotable(message, MESSAGE_BYTES, &cut)
+                              : quotable(answer->body, QUOTE_BYTES, &cut);
+    add_advice(def, code, answer->status, name, &advice);
+    error_set(e, code, "HTTP %d%s%.*s%s%.*s%s%s: %.*s", answer->status, name.len ? " " : "", BYTES_ARG(name),
+              !quote.len ? ""
+              : told     ? ": "
+                         : " ('",
+              BYTES_ARG(quote), cut && quote.len ? "…" : "", !quote.len || told ? "" : "')",
+              BYTES_ARG(buffer_bytes(&advice)));
+    buffer_close(&advice);
+    return code;
+}
+
+/* --- Judging --- */
 
 static bool may_bear_document(int status)
 {
@@ -83,16 +148,22 @@ static bool may_bear_document(int status)
 
 /* What the status and the error's code say, when they say something: true if `*code` is the result. */
 static bool judge_error(const struct collection_def *def, const struct answer *answer, struct bytes name,
-                        enum answer_kind *kind, int *code, struct error *e)
+                        const struct value *body, enum answer_kind *kind, int *code, struct error *e)
 {
     *code = 0;
     if (is_one_of(name, def->errors.throttled)) {
-        *code = refuse(answer, ERR_THROTTLED, name, e);
-    } else if (is_one_of(name, def->errors.expired) || answer->status == 401) {
-        *kind = ANSWER_REJECTED;
-        refuse(answer, ERR_DENIED, name, e);
+        *code = refuse(def, answer, ERR_THROTTLED, name, body, e);
     } else if (is_absent(def, answer->status, name)) {
         *kind = ANSWER_ABSENT;
+    } else if (is_one_of(name, def->errors.expired) || answer->status == 401) {
+        *kind = ANSWER_REJECTED;
+        refuse(def, answer, ERR_DENIED, name, body, e);
+    } else if (names_region(def, answer)) {
+        *kind = ANSWER_MOVED;
+        refuse(def, answer, ERR_HTTP, name, body, e);
+    } else if (is_one_of(name, def->errors.skewed)) {
+        *kind = ANSWER_SKEWED;
+        refuse(def, answer, ERR_DENIED, name, body, e);
     } else {
         return false;
     }
@@ -100,20 +171,20 @@ static bool judge_error(const struct collection_def *def, const struct answer *a
 }
 
 int answer_judge(const struct collection_def *def, const struct answer *answer, struct arena *arena,
-                 enum answer_kind *kind, struct value *body, struct json_notes *notes, struct error *e)
+                 enum answer_kind *kind, struct decoded *body, struct error *e)
 {
     bool document = may_bear_document(answer->status);
     int decoded = 0, code;
-    *body = value_null();
+    *body = (struct decoded){.value = value_null()};
     *kind = ANSWER_DOCUMENT;
     if (document)
-        decoded = decode_body(arena, answer, def->format, body, notes, e);
-    else if (def->errors.has_code_at && answer->body.len)
-        (void)decode_body(arena, answer, FORMAT_AUTO, body, NULL, NULL); /* an error's body may be anything */
-    struct bytes name = code_of(def, body);
-    if (judge_error(def, answer, name, kind, &code, e))
+        decoded = decode_body(arena, answer, def->format, &def->provider->xml, body, e);
+    else if (def->errors.code_at_count)
+        decode_error_body(arena, answer, &def->provider->xml, &body->value);
+    struct bytes name = code_of(def, answer, &body->value);
+    if (judge_error(def, answer, name, &body->value, kind, &code, e))
         return code;
-    return document ? decoded : refuse(answer, code_of_status(answer->status), name, e);
+    return document ? decoded : refuse(def, answer, code_of_status(answer->status), name, &body->value, e);
 }
 
 int answer_judge_get(const struct collection_def *def, const struct answer *answer, struct arena *arena,
@@ -122,14 +193,14 @@ int answer_judge_get(const struct collection_def *def, const struct answer *answ
     struct value body = value_null();
     int code;
     *kind = ANSWER_DOCUMENT;
-    if (def->errors.has_code_at && answer->body.len)
-        (void)decode_body(arena, answer, FORMAT_AUTO, &body, NULL, NULL);
-    struct bytes name = code_of(def, &body);
-    if (judge_error(def, answer, name, kind, &code, e))
+    if (def->errors.code_at_count)
+        decode_error_body(arena, answer, &def->provider->xml, &body);
+    struct bytes name = code_of(def, answer, &body);
+    if (judge_error(def, answer, name, &body, kind, &code, e))
         return code;
     if (answer->status == 404)
         *kind = ANSWER_ABSENT;
     else if (answer->status < 200 || answer->status > 299)
-        return refuse(answer, code_of_status(answer->status), name, e);
+        return refuse(def, answer, code_of_status(answer->status), name, &body, e);
     return 0;
 }

@@ -9,13 +9,15 @@ enum answer_kind {
     ANSWER_DOCUMENT, /* a body to go on with */
     ANSWER_ABSENT,   /* one of `absent`: there is nothing of that kind */
     ANSWER_REJECTED, /* 401, or a code of `expired`: a new session may help */
+    ANSWER_SKEWED,   /* a code of `skewed`: the clocks may differ */
+    ANSWER_MOVED,    /* 301, 307 or 400 that names a region (region_from of the auth): it may be there */
 };
 
-/* Judge an answer to a listing, and decode its body into `body` (of an error where its code is needed, else
- * null). Returns 0 and the kind; for ANSWER_REJECTED `e` says what was answered, should no renewal help. Else
- * ERR_THROTTLED, ERR_SERVER, ERR_DENIED, ERR_HTTP, ERR_BODY, ERR_LIMIT. */
+/* Judge an answer to a listing, and decode its body (of an error where its code is needed, else null).
+ * Returns 0 and the kind; for those from ANSWER_REJECTED on `e` says what was answered, should a second try
+ * not help. Else ERR_THROTTLED, ERR_SERVER, ERR_DENIED, ERR_HTTP, ERR_BODY, ERR_LIMIT. */
 int answer_judge(const struct collection_def *def, const struct answer *answer, struct arena *arena,
-                 enum answer_kind *kind, struct value *body, struct json_notes *notes, struct error *e);
+                 enum answer_kind *kind, struct decoded *body, struct error *e);
 
 /* Judge an answer to a `get`: a 404 or one of `absent` is ANSWER_ABSENT, any 2xx ANSWER_DOCUMENT whatever its
  * body, the rest as above. */

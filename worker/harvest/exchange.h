@@ -45,8 +45,7 @@ struct exchange {
     bool renewed;        /* a rejected token was renewed already */
     struct request request;
     enum answer_kind kind;
-    struct value body;
-    struct json_notes notes;
+    struct decoded body;
     const struct answer *answer; /* during exchange_answered, and until the caller's answer goes */
     struct error error;
     int64_t at_ms;

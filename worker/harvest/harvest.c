@@ -109,7 +109,8 @@ static int read_items(struct harvest *h, struct error *e)
     h->item_count = 0;
     if (h->exchange.kind == ANSWER_ABSENT)
         return 0;
-    if (pointer_walk(&def->items, &h->exchange.body, def->format == FORMAT_XML, &missed, add_item, &found))
+    if (pointer_walk(&def->items, &h->exchange.body.value, h->exchange.body.format == FORMAT_XML, &missed,
+                     add_item, &found))
         return error_set(e, ERR_LIMIT, "a page of more than %d items: ask for smaller pages with `page.size`",
                          LIMIT_ITEMS_PER_PAGE);
     if (missed.wrong)
@@ -138,7 +139,7 @@ static enum harvest_want take_page(struct harvest *h)
         return fail(h, &h->error);
     if (!h->exchange.answer->delimited && decode_is_lines(h->exchange.answer, h->def->format))
         unsound(h, "lines of JSON in an answer that doesn't say where it ends may be cut");
-    h->duplicate_keys += h->exchange.notes.duplicate_keys;
+    h->duplicate_keys += h->exchange.body.notes.duplicate_keys;
     sm_move(states, &h->state, TAKING);
     return HARVEST_PAGE;
 }
@@ -205,8 +206,9 @@ enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen,
     enum paging_verdict verdict = PAGING_END;
     const char *why = "";
     bool sound = true;
-    if (h->exchange.kind != ANSWER_ABSENT && paging_next(h->paging, h->exchange.answer, &h->exchange.body,
-                                                         seen, &verdict, &sound, &why, &h->error))
+    if (h->exchange.kind != ANSWER_ABSENT &&
+        paging_next(h->paging, h->exchange.answer, &h->exchange.body.value, seen, &verdict, &sound, &why,
+                    &h->error))
         return fail(h, &h->error);
     if (!sound)
         unsound(h, why);

@@ -129,6 +129,7 @@ int auth_apply(const struct auth_def *def, const struct auth_session *session,
     case AUTH_LOGIN:
     case AUTH_EXEC:
         return apply_session(def, session, values, parts, e);
+    case AUTH_AWS_SIGV4: /* signed when it is sent */
     case AUTH_NONE:
         break;
     }

@@ -14,9 +14,13 @@
 struct auth_session {
     int state; /* enum auth_state, auth_session.c */
     struct buffer token;
-    uint64_t generation;   /* grows with each token: tells a 401 of an old token from one of the new */
-    int64_t expires_ms;    /* INT64_MAX: not known */
-    int64_t renew_ms;      /* from when on a renewal is due */
+    struct buffer key_id, secret; /* aws_sigv4: with `token`, the keys */
+    struct arena arena;           /* of endpoints */
+    struct value endpoints;       /* aws_sigv4: as of aws_endpoint (worker/aws/chain.h) */
+    int64_t skew_ms;              /* what the provider's clock is ahead of ours, once it complained */
+    uint64_t generation;          /* grows with each token: tells a 401 of an old token from one of the new */
+    int64_t expires_ms;           /* INT64_MAX: not known */
+    int64_t renew_ms;             /* from when on a renewal is due */
     int64_t wall_ahead_ms; /* the wall clock less the clock of now_ms, for `expires_at`; whoever renews sets
                               it before auth_renewed; 0 if now_ms is the wall clock's */
     struct error error;    /* why the last renewal failed */

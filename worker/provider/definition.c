@@ -133,8 +133,8 @@ static struct value absents(struct arena *a, const struct collection_def *def)
 static struct value xml(struct arena *a, const struct provider *provider)
 {
     struct value out = value_object(a, MEMBERS_MAX);
-    put(&out, "list_elements", texts(a, provider->xml_list_elements));
-    put(&out, "arrays", pointers(a, provider->xml_arrays, provider->xml_array_count));
+    put(&out, "list_elements", texts(a, provider->xml.list_elements));
+    put(&out, "arrays", pointers(a, provider->xml.arrays, provider->xml.array_count));
     return out;
 }
 

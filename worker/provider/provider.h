@@ -69,7 +69,7 @@ struct page_def {
     uint64_t pages_max;
 };
 
-enum auth_kind { AUTH_NONE, AUTH_BASIC, AUTH_BEARER, AUTH_HEADER, AUTH_LOGIN, AUTH_EXEC };
+enum auth_kind { AUTH_NONE, AUTH_BASIC, AUTH_BEARER, AUTH_HEADER, AUTH_LOGIN, AUTH_EXEC, AUTH_AWS_SIGV4 };
 
 struct auth_def {
     enum auth_kind kind;
@@ -85,7 +85,13 @@ struct auth_def {
     struct pointer expires_at; /* seconds since 1970, or an RFC 3339 time */
     const char *send_header;
     const char *format; /* "{token}" is where the token goes */
-    uint32_t index;     /* of this auth in the provider: sessions are kept per account and index */
+    /* aws_sigv4 */
+    const char *service;     /* that is signed for: "ec2" */
+    const char *service_id;  /* as in AWS_ENDPOINT_URL_<ID>: "ELASTIC_LOAD_BALANCING_V2" */
+    const char *region;      /* template: the region that is signed for, {auth.region} */
+    const char *region_from; /* the header in which a redirect names another region; null: none does */
+    uint32_t index; /* of this auth in the provider: sessions are kept per account and index. All of kind
+                       aws_sigv4 have one together */
     const yaml_node *place;
 };
 
@@ -98,10 +104,20 @@ struct limits_def {
 };
 
 struct errors_def {
-    bool has_code_at;
-    struct pointer code_at;
+    const struct source *code_at, *message_at; /* body or header; the first that is there counts */
+    uint32_t code_at_count, message_at_count;
+    const char *code_after,
+        *code_before;             /* the code is behind the last, before the first of these; or null */
     const char *const *throttled; /* ended by null; null when none */
-    const char *const *expired;
+    const char *const *expired, *const *skewed;
+    struct value advice; /* an object: code -> what to do about it */
+};
+
+/* How XML becomes documents. */
+struct xml_rules {
+    const char *const *list_elements; /* ended by null; null when none */
+    const struct pointer *arrays;
+    uint32_t array_count;
 };
 
 enum scope_kind { SCOPE_ACCOUNT, SCOPE_REGION, SCOPE_PARENT };
@@ -152,7 +168,8 @@ struct collection_def {
     int64_t every_ms, full_every_ms;
     enum priority priority;
     struct delete_def delete_;
-    struct limits_def limits; /* the collection's own bucket, beside the provider's */
+    struct limits_def limits;       /* the collection's own bucket, beside the provider's */
+    const char *const *permissions; /* that its requests need, ended by null; null when it doesn't say */
     struct digest definition; /* of all that shapes documents and listings: not of every, full_every, limits,
                                  priority, delete; the same however the YAML is laid out */
     struct digest id_rule;    /* of `id` alone */
@@ -175,9 +192,7 @@ struct provider {
     struct value vars;                /* an object of strings */
     const char *const *allow_origins; /* ended by null */
     bool rewrite_origin;
-    const char *const *xml_list_elements; /* ended by null; null when none */
-    const struct pointer *xml_arrays;
-    uint32_t xml_array_count;
+    struct xml_rules xml;
     struct collection_def *collections; /* parents before their children */
     uint32_t collection_count;
     uint32_t auth_count;

@@ -66,8 +66,10 @@ bool read_pointers(struct reader *r, const yaml_node *node, unsigned flags, cons
 bool read_source(struct reader *r, const yaml_node *node, unsigned kinds, struct source *out);
 bool read_target(struct reader *r, const yaml_node *node, struct target *out);
 void read_limits(struct reader *r, const yaml_node *node, struct limits_def *out);
-void read_errors(struct reader *r, const yaml_node *node, struct errors_def *out);
 void names_add(struct reader *r, struct names *names, struct bytes name);
+
+/* --- read_errors.c --- */
+void read_errors(struct reader *r, const yaml_node *node, struct errors_def *out);
 
 /* --- read_request.c --- */
 void read_request(struct reader *r, const yaml_node *node, struct request_def *out);

@@ -7,12 +7,12 @@
 #include "worker/provider/read.h"
 
 static const char *const collection_keys[] = {
-    "type",  "auth",     "errors",     "scope",  "request", "format", "items",     "items_optional",
-    "id",    "page",     "get",        "absent", "require", "ignore", "unordered", "order",
-    "every", "priority", "full_every", "delete", "limits",  NULL};
+    "type",  "auth",     "errors",     "scope",  "request", "format",      "items",     "items_optional",
+    "id",    "page",     "get",        "absent", "require", "ignore",      "unordered", "order",
+    "every", "priority", "full_every", "delete", "limits",  "permissions", NULL};
 
-static const char *const discovery_keys[] = {"request", "items",  "items_optional", "id", "page",
-                                             "format",  "errors", "auth",           NULL};
+static const char *const discovery_keys[] = {"request", "items",  "items_optional", "id",          "page",
+                                             "format",  "errors", "auth",           "permissions", NULL};
 
 static const char *const format_names[] = {"json", "xml", "jsonl", NULL};
 static const enum format_kind formats[] = {FORMAT_JSON, FORMAT_XML, FORMAT_JSONL};
@@ -114,7 +114,7 @@ static void read_absent(struct reader *r, const yaml_node *node, struct collecti
         if ((n = read_need(r, item, "status")) && yaml_read_u64(r->report, r->file, n, 200, 599, &status))
             list[i].status = (uint32_t)status;
         if ((n = yaml_get(item, "code")) && yaml_read_text(r->report, r->file, n, r->arena, &list[i].code) &&
-            !out->errors.has_code_at)
+            !out->errors.code_at_count)
             yaml_error(r->report, r->file, n,
                        "'code' needs 'errors' with 'code_at': where in the body a code is");
     }

@@ -72,9 +72,9 @@ static void read_xml(struct reader *r, const yaml_node *node)
     if (!yaml_check_keys(r->report, r->file, node, keys))
         return;
     if ((n = yaml_get(node, "list_elements")))
-        yaml_read_texts(r->report, r->file, n, r->arena, &provider->xml_list_elements, NULL);
+        yaml_read_texts(r->report, r->file, n, r->arena, &provider->xml.list_elements, NULL);
     if ((n = yaml_get(node, "arrays")))
-        read_pointers(r, n, POINTER_WALKS, &provider->xml_arrays, &provider->xml_array_count);
+        read_pointers(r, n, POINTER_WALKS, &provider->xml.arrays, &provider->xml.array_count);
 }
 
 /* Whether all requests that use the file's own auth, or its limits, are of a region. */

@@ -292,18 +292,3 @@ void read_limits(struct reader *r, const yaml_node *node, struct limits_def *out
         read_template(r, n, &out->key);
     r->allowed = before;
 }
-
-void read_errors(struct reader *r, const yaml_node *node, struct errors_def *out)
-{
-    static const char *const keys[] = {"code_at", "throttled", "expired", NULL};
-    const yaml_node *n;
-    if (!yaml_check_keys(r->report, r->file, node, keys))
-        return;
-    *out = (struct errors_def){0};
-    if ((n = read_need(r, node, "code_at")))
-        out->has_code_at = read_pointer(r, n, POINTER_WHOLE, &out->code_at);
-    if ((n = yaml_get(node, "throttled")))
-        yaml_read_texts(r->report, r->file, n, r->arena, &out->throttled, NULL);
-    if ((n = yaml_get(node, "expired")))
-        yaml_read_texts(r->report, r->file, n, r->arena, &out->expired, NULL);
-}

@@ -37,6 +37,9 @@ struct request {
     struct pairs headers; /* with Content-Type where there is a body; no CR, LF or NUL in any */
     struct bytes body;
     bool has_body;
+    bool is_signed;  /* holds for this URL only: redirects aren't followed, they come back as answers */
+    bool is_direct;  /* past any proxy: for what is on this machine or link */
+    int64_t wait_ms; /* for a connection, and for the answer; 0: as in limits.h */
 };
 
 /* What came back. Headers in the order they came; of redirects only the last answer's. */

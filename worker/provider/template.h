@@ -22,6 +22,9 @@ struct placeholders {
     const struct resource_view *item; /* {id}, {item:/POINTER} */
     struct bytes token;               /* {token} in an auth's format */
     bool has_token;
+    const char *auth_region; /* {auth.region}: what aws_sigv4 signs for */
+    struct bytes endpoint;   /* takes the place of scheme, host and port of a URL that is written out in the
+                                provider file, its path going in front; empty: nothing does */
 };
 
 /* Which placeholders a text may use, for checking at start. */
@@ -33,6 +36,7 @@ enum {
     ALLOW_PARENT = 1 << 4,
     ALLOW_ITEM = 1 << 5, /* {id} and {item:…} */
     ALLOW_TOKEN = 1 << 6,
+    ALLOW_AUTH_REGION = 1 << 7,
 };
 
 enum template_encoding {

@@ -96,7 +96,7 @@ static void follow(struct session *s, enum exchange_want want)
         s->timer = fetch_timer_start(run->fetch, s->exchange.at_ms, s, on_timer);
         return;
     case EXCHANGE_DONE:
-        ended(s, s->exchange.answer, &s->exchange.body);
+        ended(s, s->exchange.answer, &s->exchange.body.value);
         return;
     case EXCHANGE_FAILED:
         e = s->exchange.error;
@@ -132,15 +132,15 @@ static void on_output(void *context, const struct fetch_result *result)
 {
     struct session *s = context;
     struct arena arena = {0};
-    struct value body;
+    struct decoded body;
     struct error e = result->error;
     int code = result->code ? result->code
-                            : decode_body(&arena, &result->answer, FORMAT_JSON, &body, NULL, &e);
+                            : decode_body(&arena, &result->answer, FORMAT_JSON, NULL, &body, &e);
     if (code) {
         error_set(&e, ERR_LOGIN, "running '%s' for a token: %s", s->def->command[0], e.text);
         failed(s, &e);
     } else {
-        ended(s, &result->answer, &body);
+        ended(s, &result->answer, &body.value);
     }
     arena_close(&arena);
 }
