@@ -14,8 +14,9 @@ struct world {
 static void world_open(struct world *w)
 {
     *w = (struct world){0};
-    w->account = value_of(&w->arena,
-                          "{\"endpoint\":\"http://127.0.0.1:5000\",\"org\":\"a/b c\",\"odd.key\":\"o\"}");
+    w->account = value_of(
+        &w->arena,
+        "{\"endpoint\":\"http://127.0.0.1:5000\",\"org\":\"a/b c\",\"odd.key\":\"o\",\"up\":\"/a/../b\"}");
     w->credentials = value_of(&w->arena, "{\"token\":\"s3cr3t\",\"empty\":\"\"}");
     w->vars = value_of(&w->arena, "{\"version\":\"2026-01\",\"dots\":\"..\",\"dot\":\".\"}");
     w->vm =
@@ -35,6 +36,7 @@ static void world_open(struct world *w)
         .item = &w->item,
         .token = BYTES("tok"),
         .has_token = true,
+        .auth_region = "eu-south-1",
     };
 }
 
@@ -79,6 +81,12 @@ static void placeholders_expand(void **state)
         {"{{{id}}}", "{i}"},
         {"{{\"a\": \"{region}\"}}", "{\"a\": \"eu-west-1\"}"},
         {"{{{{}}}}", "{{}}"},
+        {"{auth.region}", "eu-south-1"},
+        {"{parent:/nope|vars.version}", "2026-01"},
+        {"{parent:/name|vars.version}", "vm/1"},
+        {"{account.nope|parent:/none|credentials.empty|region}", ""},
+        {"<{item:/nope|}>", "<>"},
+        {"{+parent:/name}", "vm/1"},
     };
     struct world w;
     world_open(&w);
@@ -101,6 +109,8 @@ static void urls_encode_all_but_the_start(void **state)
                    "http://127.0.0.1:5000http%3A%2F%2F127.0.0.1%3A5000");
     assert_expands(&w, "{{{account.org}}}", TEMPLATE_URL, "{a%2Fb%20c}");
     assert_expands(&w, "https://x/{vars.version}..", TEMPLATE_URL, "https://x/2026-01..");
+    assert_expands(&w, "https://x/2013{+account.org}/{+parent.parent.id}", TEMPLATE_URL,
+                   "https://x/2013a/b%20c/g/p");
     arena_close(&w.arena);
     (void)state;
 }
@@ -124,6 +134,8 @@ static void missing_values_are_errors(void **state)
         {"{parent.parent.parent.id}", "{parent.parent.parent.id} has no value: there is no such parent here"},
         {"https://h/{vars.dots}/x", "{vars.dots} is \"..\", which can't be a part of a URL's path"},
         {"https://h/{vars.dot}", "{vars.dot} is \".\", which can't be a part of a URL's path"},
+        {"https://h{+account.up}", "{account.up} is \"/a/../b\", which can't be a part of a URL's path"},
+        {"{parent:/nope|vars.nope}", "{parent:/nope} has no value: the document has nothing there"},
         {"https://h/{regoin}", "unknown placeholder {regoin}: did you mean {region}?"},
     };
     struct world w;
@@ -145,9 +157,9 @@ static void missing_values_are_errors(void **state)
 /* Where nothing is known, nothing has a value. */
 static void nothing_known_is_an_error_each(void **state)
 {
-    static const char *const cases[] = {"{account.id}", "{account.x}", "{region}",    "{credentials.x}",
-                                        "{vars.x}",     "{parent.id}", "{parent:/x}", "{id}",
-                                        "{item:/x}",    "{token}"};
+    static const char *const cases[] = {"{account.id}", "{account.x}", "{region}",      "{credentials.x}",
+                                        "{vars.x}",     "{parent.id}", "{parent:/x}",   "{id}",
+                                        "{item:/x}",    "{token}",     "{auth.region}", "{id|region}"};
     static const struct placeholders none;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer out = {0};
@@ -157,7 +169,7 @@ static void nothing_known_is_an_error_each(void **state)
     (void)state;
 }
 
-enum { ALLOW_ALL = ALLOW_TOKEN * 2 - 1 };
+enum { ALLOW_ALL = ALLOW_AUTH_REGION * 2 - 1 };
 
 /* What is wrong with a template is told at start, with what was meant. */
 static void mistakes_are_told_at_start(void **state)
@@ -170,6 +182,13 @@ static void mistakes_are_told_at_start(void **state)
         {"{account.id}{account.x}{region}{credentials.y}{vars.z}{id}{item:/a/b}{token}", ALLOW_ALL, 0, NULL},
         {"{parent.id}{parent:/a}{parent.parent.id}{parent.parent:/b}{parent:}", ALLOW_PARENT, 2, NULL},
         {"{{no}} {{{region}}}", ALLOW_REGION, 0, NULL},
+        {"{parent:/a|vars.x|}{+parent.id}{auth.region}", ALLOW_ALL, 1, NULL},
+        {"{region|regoin}", ALLOW_ALL, 0, "unknown placeholder {regoin}: did you mean {region}?"},
+        {"{|region}", ALLOW_ALL, 0, "unknown placeholder {|region}"},
+        {"{region||id}", ALLOW_ALL, 0, "unknown placeholder {}"},
+        {"{region|parent.id}", ALLOW_REGION, 0, "{parent.id} can't have a value here"},
+        {"{auth.region}", ALLOW_ACCOUNT, 0, "{auth.region} can't have a value here: only requests with auth"},
+        {"{auth.regio}", ALLOW_ALL, 0, "unknown placeholder {auth.regio}: did you mean {auth.region}?"},
         {"}", ALLOW_ALL, 0, "a '}' without a '{'"},
         {"a}b", ALLOW_ALL, 0, "a '}' without a '{'"},
         {"{", ALLOW_ALL, 0, "a '{' without a '}'"},

@@ -1,36 +1,10 @@
-/* How it works: a template is cut into pieces, one at a time: literal text, or a placeholder as a kind, a
- * name or pointer, and how many generations up. Expanding and checking walk the same pieces, so what was
- * checked at start is what is expanded later. Nothing is compiled ahead: templates are short, and a
- * request costs a thousand times what cutting its templates does. */
-#include "worker/provider/template.h"
+/* Expanding and checking; what a template is made of is in template_piece.c. */
+#include "worker/provider/template_piece.h"
 
 #include <string.h>
 
 #include "common/check.h"
-#include "common/nearest.h"
 #include "worker/provider/url.h"
-
-enum piece_kind {
-    PIECE_LITERAL,
-    PIECE_ACCOUNT_ID,
-    PIECE_ACCOUNT_KEY,
-    PIECE_REGION,
-    PIECE_CREDENTIAL,
-    PIECE_VAR,
-    PIECE_PARENT_ID,
-    PIECE_PARENT_POINTER,
-    PIECE_ID,
-    PIECE_ITEM_POINTER,
-    PIECE_TOKEN,
-    PIECE_KINDS
-};
-
-struct piece {
-    enum piece_kind kind;
-    struct bytes inner;   /* a literal, or what stands between the braces */
-    struct bytes name;    /* a key, or a pointer */
-    uint32_t generations; /* parents up; 1 is the parent */
-};
 
 static const unsigned needs[PIECE_KINDS] = {
     [PIECE_ACCOUNT_ID] = ALLOW_ACCOUNT,
@@ -43,130 +17,8 @@ static const unsigned needs[PIECE_KINDS] = {
     [PIECE_ID] = ALLOW_ITEM,
     [PIECE_ITEM_POINTER] = ALLOW_ITEM,
     [PIECE_TOKEN] = ALLOW_TOKEN,
+    [PIECE_AUTH_REGION] = ALLOW_AUTH_REGION,
 };
-
-/* How each kind is written, and where it can have a value. */
-struct usage {
-    unsigned allow;
-    const char *head, *forms, *where;
-};
-
-static const struct usage usages[] = {
-    {ALLOW_ACCOUNT, "account", "{account.id} or {account.KEY}", "this belongs to no account"},
-    {ALLOW_REGION, "region", "{region}", "only a collection of scope region has one, or a child of such"},
-    {ALLOW_CREDENTIALS, "credentials", "{credentials.NAME}", "credentials go into requests and auth only"},
-    {ALLOW_VARS, "vars", "{vars.NAME}", "vars go into requests and auth only"},
-    {ALLOW_PARENT, "parent", "{parent.id} or {parent:/POINTER}", "there is no such parent"},
-    {ALLOW_ITEM, "id", "{id}", "only `get` has one"},
-    {ALLOW_ITEM, "item", "{item:/POINTER}", "only `get` and `id` have one"},
-    {ALLOW_TOKEN, "token", "{token}", "only the format of a login or exec auth has one"},
-};
-enum { USAGES = sizeof usages / sizeof *usages };
-
-static bool take(struct bytes *text, const char *prefix)
-{
-    if (!bytes_starts(*text, prefix))
-        return false;
-    *text = bytes_from(*text, strlen(prefix));
-    return true;
-}
-
-static bool classify_parent(struct bytes rest, struct piece *piece)
-{
-    piece->generations = 1;
-    while (take(&rest, ".parent"))
-        piece->generations++;
-    if (bytes_is(rest, ".id")) {
-        piece->kind = PIECE_PARENT_ID;
-        return true;
-    }
-    piece->kind = PIECE_PARENT_POINTER;
-    bool is_pointer = take(&rest, ":");
-    piece->name = rest;
-    return is_pointer;
-}
-
-/* Say which placeholder `piece->inner` is. False when it is none. */
-static bool classify(struct piece *piece)
-{
-    static const struct {
-        const char *prefix;
-        enum piece_kind kind;
-        bool named;
-    } forms[] = {
-        {"account.", PIECE_ACCOUNT_KEY, true},
-        {"credentials.", PIECE_CREDENTIAL, true},
-        {"vars.", PIECE_VAR, true},
-        {"region", PIECE_REGION, false},
-        {"id", PIECE_ID, false},
-        {"token", PIECE_TOKEN, false},
-    };
-    struct bytes rest = piece->inner;
-    if (take(&rest, "parent"))
-        return classify_parent(rest, piece);
-    if (take(&rest, "item:")) {
-        piece->kind = PIECE_ITEM_POINTER;
-        piece->name = rest;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        rest = piece->inner;
-        if (!take(&rest, forms[i].prefix))
-            continue;
-        piece->kind = bytes_is(piece->inner, "account.id") ? PIECE_ACCOUNT_ID : forms[i].kind;
-        piece->name = rest;
-        return forms[i].named == (rest.len > 0);
-    }
-    return false;
-}
-
-/* What was most likely meant by an unknown placeholder. */
-static int unknown(struct bytes inner, struct error *e)
-{
-    const char *heads[USAGES];
-    size_t len = 0;
-    while (len < inner.len && inner.data[len] != '.' && inner.data[len] != ':')
-        len++;
-    for (size_t i = 0; i < USAGES; i++)
-        heads[i] = usages[i].head;
-    const char *nearest = nearest_word((struct bytes){inner.data, len}, heads, USAGES);
-    for (size_t i = 0; i < USAGES; i++)
-        if (nearest == heads[i])
-            return error_set(e, ERR_CONFIG, "unknown placeholder {%.*s}: did you mean %s?", BYTES_ARG(inner),
-                             usages[i].forms);
-    return error_set(e, ERR_CONFIG,
-                     "unknown placeholder {%.*s}: the known ones are {account.id}, {account.KEY}, {region}, "
-                     "{credentials.NAME}, {vars.NAME}, {parent.id}, {parent:/POINTER}, {id} and "
-                     "{item:/POINTER}; a brace is written {{ or }}",
-                     BYTES_ARG(inner));
-}
-
-/* Cut the next piece off `*rest`, which isn't empty. Literal text comes in runs up to the next brace. */
-static int next_piece(struct bytes *rest, struct piece *piece, struct error *e)
-{
-    *piece = (struct piece){.kind = PIECE_LITERAL};
-    size_t len = 0;
-    while (len < rest->len && rest->data[len] != '{' && rest->data[len] != '}')
-        len++;
-    if (len == 0 && (bytes_starts(*rest, "{{") || bytes_starts(*rest, "}}"))) {
-        piece->inner = (struct bytes){rest->data, 1};
-        *rest = bytes_from(*rest, 2);
-        return 0;
-    }
-    if (len > 0) {
-        piece->inner = (struct bytes){rest->data, len};
-        *rest = bytes_from(*rest, len);
-        return 0;
-    }
-    if (rest->data[0] == '}')
-        return error_set(e, ERR_CONFIG, "a '}' without a '{' before it: a brace is written }}");
-    const char *end = memchr(rest->data, '}', rest->len);
-    if (!end)
-        return error_set(e, ERR_CONFIG, "a '{' without a '}' behind it: a brace is written {{");
-    piece->inner = (struct bytes){rest->data + 1, (size_t)(end - rest->data) - 1};
-    *rest = bytes_from(*rest, piece->inner.len + 2);
-    return classify(piece) ? 0 : unknown(piece->inner, e);
-}
 
 /* --- Expanding --- */
 
@@ -257,6 +109,12 @@ static int find_value(const struct piece *piece, const struct placeholders *valu
     case PIECE_ID:
     case PIECE_ITEM_POINTER:
         return from_item(piece, values, out, e);
+    case PIECE_AUTH_REGION:
+        *out = bytes_of(values->auth_region);
+        return values->auth_region ? 0 : no_value(piece, e, "nothing is signed here");
+    case PIECE_NOTHING:
+        *out = BYTES("");
+        return 0;
     case PIECE_LITERAL:
     case PIECE_KINDS:
         break;
@@ -265,15 +123,63 @@ static int find_value(const struct piece *piece, const struct placeholders *valu
     return ERR_PLACEHOLDER;
 }
 
+/* The value of the first alternative that has one; else why the first has none. */
+static int find_any(struct piece *piece, const struct placeholders *values, struct bytes *out,
+                    struct error *e)
+{
+    struct error other;
+    int err = find_value(piece, values, out, e);
+    while (err && piece->has_other) {
+        int wrong = template_next_alternative(piece, e);
+        if (wrong)
+            return wrong;
+        err = find_value(piece, values, out, &other);
+    }
+    return err;
+}
+
+/* Encoding can't keep these two from being taken for a step within the path. */
+static bool is_step(struct bytes segment)
+{
+    return bytes_is(segment, ".") || bytes_is(segment, "..");
+}
+
+static bool has_step(struct bytes path)
+{
+    for (size_t from = 0, at = 0; at <= path.len; at++) {
+        if (at < path.len && path.data[at] != '/')
+            continue;
+        if (is_step((struct bytes){path.data + from, at - from}))
+            return true;
+        from = at + 1;
+    }
+    return false;
+}
+
+/* As url_encode, but a "/" stays one (RFC 6570, 3.2.3). */
+static void encode_path(struct bytes path, struct buffer *out)
+{
+    for (size_t from = 0, at = 0; at <= path.len; at++) {
+        if (at < path.len && path.data[at] != '/')
+            continue;
+        url_encode((struct bytes){path.data + from, at - from}, out);
+        if (at < path.len)
+            buffer_add_char(out, '/');
+        from = at + 1;
+    }
+}
+
 static int add_value(const struct piece *piece, struct bytes value, enum template_encoding encoding,
                      bool at_start, struct buffer *out, struct error *e)
 {
     if (encoding == TEMPLATE_URL && !at_start) {
-        /* Encoding can't keep these two from being taken for a step within the path. */
-        if (bytes_is(value, ".") || bytes_is(value, ".."))
+        if (piece->keeps_slashes ? has_step(value) : is_step(value))
             return error_set(e, ERR_PLACEHOLDER, "{%.*s} is \"%.*s\", which can't be a part of a URL's path",
                              BYTES_ARG(piece->inner), BYTES_ARG(value));
-        url_encode(value, out);
+        if (piece->keeps_slashes)
+            encode_path(value, out);
+        else
+            url_encode(value, out);
     } else {
         buffer_add_bytes(out, value);
     }
@@ -289,14 +195,14 @@ int template_expand(const char *text, const struct placeholders *values, enum te
     for (bool at_start = true; !err && rest.len; at_start = false) {
         struct piece piece;
         struct bytes value;
-        err = next_piece(&rest, &piece, e);
+        err = template_next_piece(&rest, &piece, e);
         if (err)
             break;
         if (piece.kind == PIECE_LITERAL) {
             buffer_add_bytes(out, piece.inner);
             continue;
         }
-        err = find_value(&piece, values, &value, e);
+        err = find_any(&piece, values, &value, e);
         if (!err)
             err = add_value(&piece, value, encoding, at_start, out, e);
     }
@@ -336,11 +242,22 @@ static int check_allowed(const struct piece *piece, unsigned allowed, unsigned p
     if (allowed & need)
         return 0;
     size_t i = 0;
-    while (usages[i].allow != need ||
-           (piece->kind == PIECE_ITEM_POINTER && strcmp(usages[i].head, "item") != 0))
+    while (template_usages[i].allow != need ||
+           (piece->kind == PIECE_ITEM_POINTER && strcmp(template_usages[i].head, "item") != 0))
         i++;
     return error_set(e, ERR_CONFIG, "{%.*s} can't have a value here: %s", BYTES_ARG(piece->inner),
-                     usages[i].where);
+                     template_usages[i].where);
+}
+
+static void tell_use(const struct piece *piece,
+                     void (*use)(void *context, const char *kind, struct bytes name), void *context)
+{
+    if (piece->kind == PIECE_ACCOUNT_KEY)
+        use(context, "account", piece->name);
+    if (piece->kind == PIECE_CREDENTIAL)
+        use(context, "credentials", piece->name);
+    if (piece->kind == PIECE_VAR)
+        use(context, "vars", piece->name);
 }
 
 int template_check(const char *text, unsigned allowed, unsigned parents,
@@ -348,26 +265,21 @@ int template_check(const char *text, unsigned allowed, unsigned parents,
                    struct error *e)
 {
     struct bytes rest = bytes_of(text);
-    while (rest.len) {
-        struct piece piece;
-        int err = next_piece(&rest, &piece, e);
+    struct piece piece = {0};
+    while (rest.len || piece.has_other) {
+        int err = piece.has_other ? template_next_alternative(&piece, e)
+                                  : template_next_piece(&rest, &piece, e);
         if (err)
             return err;
-        if (piece.kind == PIECE_LITERAL)
+        if (piece.kind == PIECE_LITERAL || piece.kind == PIECE_NOTHING)
             continue;
         err = check_allowed(&piece, allowed, parents, e);
         if (!err && (piece.kind == PIECE_PARENT_POINTER || piece.kind == PIECE_ITEM_POINTER))
             err = check_pointer(&piece, e);
         if (err)
             return err;
-        if (!use)
-            continue;
-        if (piece.kind == PIECE_ACCOUNT_KEY)
-            use(context, "account", piece.name);
-        if (piece.kind == PIECE_CREDENTIAL)
-            use(context, "credentials", piece.name);
-        if (piece.kind == PIECE_VAR)
-            use(context, "vars", piece.name);
+        if (use)
+            tell_use(&piece, use, context);
     }
     return 0;
 }

@@ -1,4 +1,7 @@
-/* Templates: text with {placeholders}, `{{` and `}}` for braces. Pure. */
+/* Templates: text with {placeholders}, `{{` and `}}` for braces. Pure.
+ *
+ * {A|B} stands for the first of several placeholders that has a value, {A|} for nothing if A has none. In a
+ * URL {+A} keeps the slashes of its value. So a pointer in a placeholder can't hold "|". */
 #ifndef GARNER_TEMPLATE_H
 #define GARNER_TEMPLATE_H
 
