@@ -30,7 +30,7 @@ ONLY_IN = {
 
 # Deciding code: state + event + now -> actions. Folders end in "/"; the others are stems of a .h and a .c.
 DECIDERS = (
-    "worker/provider/", "worker/winnow/", "worker/schedule/", "worker/decode/",
+    "worker/provider/", "worker/winnow/", "worker/schedule/", "worker/decode/", "worker/aws/",
     "coordinator/placement/", "coordinator/membership/",
     "worker/fetch/heap", "worker/fetch/limiter", "worker/fetch/redirect", "worker/fetch/retry",
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest",
