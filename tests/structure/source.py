@@ -23,6 +23,7 @@ EVERYTHING = {"cli", "tests"}
 ONLY_IN = {
     "lmdb.h": "worker/store",
     "curl/": "worker/fetch",
+    "openssl/": "worker/provider",
     "yyjson.h": "common/value",
     "msgpack": "common/value",
     "libfyaml.h": "common/yaml",

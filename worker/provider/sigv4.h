@@ -2,7 +2,7 @@
  *
  * Source: "AWS Signature Version 4 for API requests" in the IAM user guide; tests hold it against the
  * published vectors. What is signed is what is sent: the canonical URI and query are made from the bytes of
- * request->url, never from what they stand for. */
+ * request->url, never from what they stand for, so whoever sends it must leave dot segments in it alone. */
 #ifndef GARNER_SIGV4_H
 #define GARNER_SIGV4_H
 
@@ -15,25 +15,34 @@ struct sigv4_keys {
 
 struct sigv4_setting {
     struct sigv4_keys keys;
-    const char *region, *service; /* of the credential scope */
-    int64_t wall_ms;              /* the time to sign for; seconds count */
+    const char *region, *service; /* of the credential scope: letters, digits, "-", "_" and "." */
+    int64_t wall_ms; /* the time to sign for; seconds count; before 1970 and after 9999 is those */
+    bool keeps_path; /* sign the path as it is, which is always so for service "s3" */
 };
 
-/* Sign: adds X-Amz-Date, X-Amz-Security-Token (with a token), Host where it isn't there yet (the URL's host,
- * with a port that isn't the scheme's own), for service "s3" X-Amz-Content-Sha256, and Authorization, to the
- * request's headers; ones of the same names are replaced. All headers are signed but those that proxies and
- * libcurl change (Authorization, Connection, Expect, TE, Transfer-Encoding, User-Agent, X-Amzn-Trace-Id).
+/* Sign: adds Host where it isn't there yet (the URL's host in lower case, with a port that isn't the
+ * scheme's own), X-Amz-Date, X-Amz-Security-Token (with a token), X-Amz-Content-Sha256 (for service "s3",
+ * or where the request has one) and Authorization to the request's headers; ones of these four names are
+ * replaced, so a request can be signed again. All headers are signed but Authorization and those that belong
+ * to one connection or that proxies and libcurl change (Connection, Expect, Keep-Alive, Proxy-…, TE,
+ * Trailer, Transfer-Encoding, Upgrade, User-Agent, X-Amzn-Trace-Id).
  *
- * For "s3" the path is signed as it is; for others dot segments and repeated slashes are taken out of the
- * canonical URI and it is encoded once more. All new texts live in `arena`. Sets request->is_signed.
- * Returns 0; ERR_CREDENTIALS: key id, secret or token hold a line break, NUL or nothing; ERR_HTTP: no
- * http(s) URL. No sentence holds a secret. */
+ * Path: for "s3" every escape stays one and other characters than unreserved ones become one. For other
+ * services empty segments and dot segments are taken out, and all of it is encoded once more (%20 is
+ * %2520), as they do with what comes in. Query: in order of encoded names, then values; "a" is "a=", escapes
+ * stay, and a "+" is a plus, %2B: a space is written %20.
+ *
+ * The list of headers is a new one and all new texts live in `arena`. Sets request->is_signed.
+ * Returns 0, or with the request untouched: ERR_CREDENTIALS: key id or secret is empty, or one of id, secret
+ * and token holds a control character (line break, NUL, …); ERR_CONFIG: no such region or service; ERR_HTTP:
+ * no http(s) URL, or one with a user. No sentence holds a secret. */
 int sigv4_sign(const struct sigv4_setting *how, struct arena *arena, struct request *request,
                struct error *e);
 
 /* The steps in between, for tests and for finding out why a signature doesn't match: the canonical request
  * and the string to sign of a request that sigv4_sign signed with this setting (its Authorization left out).
- */
+ * Both are appended. The canonical request holds the token. Errors as above, but for the keys, which it
+ * doesn't need. */
 int sigv4_explain(const struct sigv4_setting *how, const struct request *request, struct buffer *canonical,
                   struct buffer *to_sign, struct error *e);
 
