@@ -220,8 +220,10 @@ class Lab:
     # --- commands ---
 
     def environment(self):
-        env = {key: value for key, value in os.environ.items()
+        """Nothing of the developer's own AWS: no AWS_…, no ~/.aws, no machine that hands out keys."""
+        env = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")
                if not key.lower().endswith("_proxy") and key not in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "GARNER_AT")}
+        env |= {"HOME": str(self.folder), "AWS_EC2_METADATA_DISABLED": "true"}
         env.setdefault("ASAN_OPTIONS", "exitcode=99:detect_stack_use_after_return=1")
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:exitcode=99")
         env.setdefault("TSAN_OPTIONS", "halt_on_error=1:exitcode=99")
