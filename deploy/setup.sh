@@ -19,7 +19,7 @@ packages=(
     libnng-dev liblmdb-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev
     libxml2-dev libxxhash-dev libroaring-dev libfyaml-dev libarchive-dev libssl-dev
     libmicrohttpd-dev libcmocka-dev libyyjson-dev
-    python3 python3-pytest python3-yaml docker-registry nghttp2-server
+    python3 python3-venv docker-registry nghttp2-server
 )
 case $release in
     bookworm) packages=("${packages[@]/libclang-rt-dev/libclang-rt-14-dev}" libmsgpack-dev) ;;

@@ -1,0 +1,60 @@
+"""moto's server, with pages where AWS has them and moto doesn't. Run with the tests' virtual environment:
+
+    python tests/lib/moto_server.py        prints "listening on http://127.0.0.1:PORT", serves until SIGTERM
+
+moto answers most of EC2's Describe calls with everything at once, whatever MaxResults says. Here they come in
+pages, as AWS's do. The thousand images that moto has by default, and their snapshots, are left out.
+"""
+
+import os
+import signal
+import sys
+
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # read when moto is imported
+
+from moto.core.responses import ActionResult  # noqa: E402
+from moto.ec2.responses import EC2Response  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app  # noqa: E402
+from werkzeug.serving import make_server  # noqa: E402
+
+# Where moto ignores MaxResults: the action, and where its answer has the list.
+PAGED = {
+    "describe_snapshots": "Snapshots", "describe_volumes": "Volumes", "describe_images": "Images",
+    "describe_security_groups": "SecurityGroups", "describe_network_interfaces": "NetworkInterfaces",
+    "describe_subnets": "Subnets", "describe_vpcs": "Vpcs", "describe_route_tables": "RouteTables",
+    "describe_network_acls": "NetworkAcls", "describe_internet_gateways": "InternetGateways",
+}
+
+
+def paged(action, name):
+    """That action, in pages: NextToken is the place where the next one begins."""
+    def answer(self):
+        made = action(self)
+        if not isinstance(made, ActionResult):
+            return made
+        result, size = dict(made.result), self._get_param("MaxResults")
+        first = int(self._get_param("NextToken") or 0)
+        last = first + int(size or len(result[name]) or 1)
+        if last < len(result[name]):
+            result["NextToken"] = str(last)
+        result[name] = list(result[name])[first:last]
+        return ActionResult(result)
+    return answer
+
+
+class Handler(MotoRequestHandler):
+    def log_request(self, code="-", size="-"):
+        print(self.command, self.path[:200], code, flush=True)
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for action, name in PAGED.items():
+        setattr(EC2Response, action, paged(getattr(EC2Response, action), name))
+    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=Handler)
+    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
