@@ -53,6 +53,7 @@ enum {
     LIMIT_AWS_FILE_BYTES = 1 << 20, /* a shared file, or a file with a token */
     LIMIT_AWS_ROLES = 8,            /* assumed one from the other */
     LIMIT_AWS_LOCAL_MS = 2000,      /* for an answer of container or instance metadata */
+    LIMIT_REGION_BYTES = 64,        /* the name of one that is signed for */
     LIMIT_CLOCK_SKEW_MS = 240000,   /* a clock this far off is what is wrong with a signature */
 
     /* Files that people write. */

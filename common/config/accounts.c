@@ -24,6 +24,24 @@ static void hide_secret(struct yaml_file *file, const yaml_node *node)
         yaml_hide(file, yaml_value(node, 0));
 }
 
+static const char *const aws_keys[] = {"profile", "role_arn", "external_id", NULL};
+
+/* Of `aws` everything but the names that it knows may be a secret that was written out. */
+static void hide_aws_secrets(struct yaml_file *file, const yaml_node *node)
+{
+    if (yaml_kind(node) != YAML_MAP) {
+        yaml_hide(file, node);
+        return;
+    }
+    for (uint32_t i = 0; i < yaml_count(node); i++) {
+        bool known = false;
+        for (const char *const *key = aws_keys; *key; key++)
+            known = known || bytes_is(yaml_text(yaml_key(node, i)), *key);
+        if (!known)
+            yaml_hide(file, yaml_value(node, i));
+    }
+}
+
 void config_hide_secrets(struct yaml_file *file)
 {
     const yaml_node *accounts = yaml_get(yaml_root(file), "accounts");
@@ -31,11 +49,14 @@ void config_hide_secrets(struct yaml_file *file)
         return;
     for (uint32_t i = 0; i < yaml_count(accounts); i++) {
         const yaml_node *credentials = yaml_get(yaml_item(accounts, i), "credentials");
-        if (credentials && yaml_kind(credentials) != YAML_MAP)
+        if (credentials && yaml_kind(credentials) != YAML_MAP) {
             yaml_hide(file, credentials);
-        else if (credentials)
-            for (uint32_t k = 0; k < yaml_count(credentials); k++)
-                hide_secret(file, yaml_value(credentials, k));
+            continue;
+        }
+        for (uint32_t k = 0; credentials && k < yaml_count(credentials); k++) {
+            bool aws = bytes_is(yaml_text(yaml_key(credentials, k)), "aws");
+            (aws ? hide_aws_secrets : hide_secret)(file, yaml_value(credentials, k));
+        }
     }
 }
 
@@ -115,6 +136,35 @@ static bool read_reference(struct config_reader *c, const yaml_node *node, struc
     return true;
 }
 
+/* `aws`: not a secret but a name for one, in AWS's own files. */
+static void read_aws(struct config_reader *c, const yaml_node *key, const yaml_node *node,
+                     struct config_aws *out)
+{
+    const char **const texts[] = {&out->profile, &out->role_arn, &out->external_id};
+    struct config *config = c->config;
+    const yaml_node *n;
+    out->place = key;
+    if (yaml_is_null(node))
+        return;
+    if (yaml_kind(node) != YAML_MAP) { /* without what it is: it may be a secret */
+        yaml_error(c->report, config->file, key,
+                   "credential 'aws' needs a map of profile, role_arn and external_id, each optional");
+        return;
+    }
+    yaml_check_keys(c->report, config->file, node, aws_keys);
+    for (uint32_t i = 0; aws_keys[i]; i++)
+        if ((n = yaml_get(node, aws_keys[i])) &&
+            yaml_read_text(c->report, config->file, n, &config->arena, texts[i]) && !**texts[i])
+            yaml_error(c->report, config->file, n, "'%s' is empty: leave it out for AWS's default",
+                       aws_keys[i]);
+    if (out->role_arn && *out->role_arn && strncmp(out->role_arn, "arn:", 4) != 0)
+        yaml_error(c->report, config->file, yaml_get(node, "role_arn"),
+                   "a role's ARN looks like arn:aws:iam::123456789012:role/NAME, not '%s'", out->role_arn);
+    if (out->external_id && !out->role_arn)
+        yaml_error(c->report, config->file, yaml_get(node, "external_id"),
+                   "'external_id' goes with 'role_arn', which is missing");
+}
+
 static void read_credentials(struct config_reader *c, const yaml_node *node, struct config_account *out)
 {
     struct config *config = c->config;
@@ -129,8 +179,7 @@ static void read_credentials(struct config_reader *c, const yaml_node *node, str
         struct credential *credential = &list[out->credential_count];
         *credential = (struct credential){.place = key};
         if (bytes_is(yaml_text(key), "aws"))
-            yaml_error(c->report, config->file, key,
-                       "credentials 'aws' are not supported by this version yet");
+            read_aws(c, key, yaml_value(node, i), &out->aws);
         else if (config_read_name(c, key, &credential->name) &&
                  read_reference(c, yaml_value(node, i), credential))
             out->credential_count++;

@@ -1,13 +1,11 @@
 /* Credentials: from a reference to the secret. Nothing here prints or keeps one. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/check.h"
 #include "common/config/config.h"
+#include "common/file.h"
 #include "common/limits.h"
 
 static int read_env(const struct credential *c, struct buffer *out, struct error *e)
@@ -17,50 +15,6 @@ static int read_env(const struct credential *c, struct buffer *out, struct error
         return error_set(e, ERR_CREDENTIALS, "environment variable %s is not set", c->text);
     buffer_add_text(out, value);
     return 0;
-}
-
-/* Open a credential's file for reading. A descriptor, or -1 with the error set. Anything but a regular
- * file could block for ever, or give something else each time. */
-static int open_file(const char *path, struct error *e)
-{
-    struct stat about;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        error_set(e, ERR_CREDENTIALS, "file %s can't be opened: %s", path, strerror(errno));
-        return -1;
-    }
-    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
-        return fd;
-    error_set(e, ERR_CREDENTIALS, "%s is not a regular file", path);
-    close(fd);
-    return -1;
-}
-
-static int read_file(const struct credential *c, struct buffer *out, struct error *e)
-{
-    int fd = open_file(c->text, e), code = 0;
-    if (fd < 0)
-        return ERR_CREDENTIALS;
-    buffer_reserve(out, 4096);
-    for (;;) {
-        if (out->cap - out->len < 1024)
-            buffer_reserve(out, out->cap);
-        ssize_t got = read(fd, out->data + out->len, out->cap - out->len - 1);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            code = error_set(e, ERR_CREDENTIALS, "file %s can't be read: %s", c->text, strerror(errno));
-        if (got <= 0)
-            break;
-        out->len += (size_t)got;
-        if (out->len > LIMIT_COMMAND_BYTES) {
-            code = error_set(e, ERR_CREDENTIALS, "file %s is larger than %d MiB", c->text,
-                             LIMIT_COMMAND_BYTES >> 20);
-            break;
-        }
-    }
-    close(fd);
-    return code;
 }
 
 /* Files and commands end in a newline that isn't part of the secret. */
@@ -80,7 +34,7 @@ static int resolve(const struct credential *c, struct buffer *out, struct error 
         code = read_env(c, out, e);
         break;
     case CREDENTIAL_FILE:
-        code = read_file(c, out, e);
+        code = file_read(c->text, LIMIT_COMMAND_BYTES, out, e);
         drop_newline(out);
         break;
     case CREDENTIAL_PLAIN:
@@ -108,7 +62,10 @@ static int ended(const struct credential *credential, int code, struct buffer *o
     if (!code)
         return 0;
     wipe(out);
-    return error_at(e, "credential '%s'", credential->name);
+    if (e)
+        e->code = ERR_CREDENTIALS;
+    error_at(e, "credential '%s'", credential->name);
+    return ERR_CREDENTIALS;
 }
 
 int credential_resolve(const struct credential *credential, struct buffer *out, struct error *e)
@@ -162,7 +119,7 @@ static void check_credential(const struct config *config, const struct credentia
     if (c->kind == CREDENTIAL_EXEC && !command_exists(c->command[0]))
         error_set(&e, ERR_CREDENTIALS, "program %s is not there or can't be run", c->command[0]);
     if (c->kind == CREDENTIAL_FILE) {
-        int fd = open_file(c->text, &e);
+        int fd = file_open(c->text, &e);
         if (fd >= 0)
             close(fd);
     }

@@ -186,7 +186,7 @@ static void add_headers(struct arena *arena, const char *text, struct pairs *out
 static enum job_want answer(struct lab *lab, struct job *job)
 {
     struct scripted *s = lab->first;
-    const struct request *request = job_request(job);
+    const struct request *request = job_request(job, wall(lab));
     const char *path = strstr(request->url, "://lab");
     note(lab, "asks %s", path ? path + 6 : request->url);
     if (!s)

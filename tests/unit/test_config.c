@@ -231,8 +231,18 @@ static const struct mistake mistakes[] = {
     {ACCOUNT("credentials: {token: [hunter2]}"),
      "5:24: error: credential 'token' must have exactly one of the keys env, file, exec and "
      "plain"},
-    {ACCOUNT("credentials: {aws: {profile: x}}"),
-     "5:17: error: credentials 'aws' are not supported by this version yet"},
+    {ACCOUNT("credentials: {aws: {profil: hunter2}}"),
+     "5:23: error: unknown key 'profil': did you mean 'profile'?"},
+    {ACCOUNT("credentials: {aws: {secret_access_key: hunter2}}"),
+     "5:23: error: unknown key 'secret_access_key'"},
+    {ACCOUNT("credentials: {aws: hunter2}"),
+     "5:17: error: credential 'aws' needs a map of profile, role_arn and external_id, each optional"},
+    {ACCOUNT("credentials: {aws: {profile: ''}}"),
+     "5:32: error: 'profile' is empty: leave it out for AWS's default"},
+    {ACCOUNT("credentials: {aws: {role_arn: audit}}"),
+     "5:33: error: a role's ARN looks like arn:aws:iam::123456789012:role/NAME, not 'audit'"},
+    {ACCOUNT("credentials: {aws: {external_id: x}}"),
+     "5:36: error: 'external_id' goes with 'role_arn', which is missing"},
 };
 
 /* Each mistake has its message, and a secret is never part of it. */

@@ -261,6 +261,38 @@ static void collections_override_the_file(void **state)
     (void)state;
 }
 
+/* All auths of kind aws_sigv4 share one session; a region is asked for where there is none. */
+static void aws_auths_share_an_identity(void **state)
+{
+    struct provider *p = open_text(
+        "provider: p\nauth: {kind: aws_sigv4, service: ec2, region: '{vars.home}'}\nvars: {home: us-east-1}\n"
+        "errors: {code_at: [/Error/Code, header:X-Type], code_after: '#', message_at: /m, skewed: [S], "
+        "advice: {S: set "
+        "it}}\ncollections:\n"
+        "- {type: a, request: {url: 'https://x/{auth.region}'}, items: '/*', id: /id, permissions: [ec2:A, "
+        "ec2:B]}\n"
+        "- {type: b, scope: region, request: {url: 'https://x/'}, items: '/*', id: /id,\n"
+        "   auth: {kind: aws_sigv4, service: elasticloadbalancing, id: elastic load-balancing v2, "
+        "region_from: "
+        "header:X-R}}\n",
+        "");
+    const struct collection_def *a = &p->collections[0], *b = &p->collections[1];
+    assert_true(p->uses_aws);
+    assert_int_equal(p->auth_count, 1);
+    assert_int_equal(a->auth.index, b->auth.index);
+    assert_string_equal(a->auth.service_id, "EC2");
+    assert_string_equal(a->auth.region, "{vars.home}");
+    assert_string_equal(a->permissions[1], "ec2:B");
+    assert_int_equal(a->errors.code_at_count, 2);
+    assert_int_equal(a->errors.code_at[1].kind, SOURCE_HEADER);
+    assert_string_equal(a->errors.code_after, "#");
+    assert_string_equal(b->auth.service_id, "ELASTIC_LOAD_BALANCING_V2");
+    assert_string_equal(b->auth.region, "{region}");
+    assert_string_equal(b->auth.region_from, "X-R");
+    provider_close(p);
+    (void)state;
+}
+
 static struct digest definition_of(const char *text, bool id_rule)
 {
     struct yaml_report report = {0};
@@ -425,6 +457,7 @@ int main(void)
         cmocka_unit_test(paging_is_read),
         cmocka_unit_test(requests_are_read),
         cmocka_unit_test(collections_override_the_file),
+        cmocka_unit_test(aws_auths_share_an_identity),
         cmocka_unit_test(definitions_hold_what_shapes_documents),
         cmocka_unit_test(accounts_fit_their_providers),
         cmocka_unit_test(provider_names_are_unique),

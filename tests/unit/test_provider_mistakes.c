@@ -91,7 +91,15 @@ static const struct mistake in_auth[] = {
     {TOP("auth: {kind: bearer, token: \"{credential.token}\"}"),
      "1:29: error: unknown placeholder {credential.token}: did you mean {credentials.NAME}?"},
     {TOP("auth: {kind: aws_sigv4, service: ec2}"),
-     "1:14: error: auth of kind 'aws_sigv4' is not supported by this version yet"},
+     "1:7: error: the key 'region' is missing: which region is signed for, where there is no {region}"},
+    {TOP("auth: {kind: aws_sigv4, region: us-east-1, regions_from: 'header:x'}"),
+     "1:44: error: unknown key 'regions_from': did you mean 'region_from'?\n"
+     "1:7: error: the key 'service' is missing"},
+    {TOP("auth: {kind: aws_sigv4, service: s3, region: x, region_from: body:/r}"),
+     "1:62: error: expected header:NAME, not 'body:/r'"},
+    {TOP("auth: {kind: aws_sigv4, service: 's 3', region: '{parent.id}'}"),
+     "1:34: error: a name is made of letters, digits, '.', '_' and '-'\n"
+     "1:49: error: {parent.id} can't have a value here: there is no such parent"},
     {TOP("auth: {kind: azure_shared_key}"),
      "1:14: error: auth of kind 'azure_shared_key' is not supported by this version yet"},
     {TOP("auth: {kind: login, token: item:/x, send: query:t, format: Bearer}"),
@@ -139,6 +147,11 @@ static const struct mistake in_limits_and_errors[] = {
      "1:19: error: a pointer with '*' leads to many values: one is needed here\n"
      "1:36: error: expected a list of texts, not 'A'\n"
      "1:48: error: 'A' stands twice in this list"},
+    {TOP("errors: {code_at: [], message_at: [/a, item:/b], code_after: '', advice: [X]}"),
+     "1:19: error: this list of places is empty\n"
+     "1:40: error: expected body:/pointer or header:NAME, not 'item:/b'\n"
+     "1:62: error: 'code_after' is empty\n"
+     "1:74: error: expected a map of codes and what to do about them, not a list"},
 };
 
 static void mistakes_in_limits_and_errors(void **state)

@@ -116,6 +116,28 @@ static void url_keeps_its_own_query(void **state)
     (void)state;
 }
 
+/* An endpoint takes the place of a URL's origin, if the URL is written out in the file; its path goes in front. */
+static void endpoint_takes_the_origin(void **state)
+{
+    static const char *const cases[][3] = {
+        {"https://ec2.test/a?b=c", "http://127.0.0.1:5000", "http://127.0.0.1:5000/a?b=c"},
+        {"https://ec2.test", "http://127.0.0.1:5000/base/", "http://127.0.0.1:5000/base/"},
+        {"https://ec2.test:8443/a%2Fb", "https://[::1]:7/p", "https://[::1]:7/p/a%2Fb"},
+        {"{account.host}/a", "http://other/", "http://127.0.0.1:5000/a"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bench b;
+        bench_open(&b, "GET", cases[i][0]);
+        b.values.endpoint = bytes_of(cases[i][1]);
+        bench_begin(&b);
+        bench_finish(&b);
+        assert_string_equal(b.request.url, cases[i][2]);
+        assert_true(strncmp(cases[i][2], b.parts.origin.data, b.parts.origin.len) == 0);
+        arena_close(&b.arena);
+    }
+    (void)state;
+}
+
 /* Strings of a body are templates at any depth, keys and other scalars stay. */
 static void body_is_expanded_and_sent_as_json(void **state)
 {
@@ -354,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(query_is_encoded),
         cmocka_unit_test(url_keeps_its_own_query),
+        cmocka_unit_test(endpoint_takes_the_origin),
         cmocka_unit_test(body_is_expanded_and_sent_as_json),
         cmocka_unit_test(form_is_encoded),
         cmocka_unit_test(own_content_type_stands),

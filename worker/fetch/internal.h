@@ -91,6 +91,7 @@ void transfer_start(struct transfer *t);                  /* QUEUED to RESOLVING
 void transfer_free(struct transfer *t);                   /* in whatever state; doesn't unlink */
 void transfer_ended(struct transfer *t, CURLcode result); /* libcurl is done with it */
 void transfer_answer(const struct transfer *t, struct answer *out);
+int64_t transfer_patience(const struct transfer *t, int64_t limit_ms); /* or the request's own, if less */
 
 /* callbacks.c: what libcurl calls while a transfer is under way */
 void transfer_set_callbacks(struct transfer *t);

@@ -64,7 +64,7 @@ static int timed_out(struct transfer *t)
 {
     long port = 0; /* our end's: there is one once TCP is connected, if this libcurl tells (8.14 doesn't) */
     curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
-    double limit_s = seconds(t->fetch->options.connect_ms);
+    double limit_s = seconds(transfer_patience(t, t->fetch->options.connect_ms));
     if (port > 0)
         return error_set(&t->error, ERR_CONNECT,
                          "%s: connected, but the TLS handshake wasn't through in %g s: is it a TLS port?",

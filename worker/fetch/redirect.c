@@ -89,7 +89,7 @@ int redirect_decide(struct arena *arena, const struct request *asked, const stru
     struct bytes location, target;
     int status = answer->status;
     *verdict = REDIRECT_NONE;
-    if (!is_redirect(status))
+    if (!is_redirect(status) || asked->is_signed)
         return 0;
     if (!answer_header(answer, "Location", &location) || bytes_trim(location).len == 0)
         return error_set(e, ERR_REDIRECT, "HTTP %d without a Location that says where to", status);

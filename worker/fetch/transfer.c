@@ -100,36 +100,42 @@ static void finish(struct transfer *t, int code)
 
 /* --- Time-outs of our own --- */
 
+int64_t transfer_patience(const struct transfer *t, int64_t limit_ms)
+{
+    return t->request.wait_ms && t->request.wait_ms < limit_ms ? t->request.wait_ms : limit_ms;
+}
+
 static void on_timer(void *context)
 {
     struct transfer *t = context;
-    const struct fetch_options *options = &t->fetch->options;
-    int64_t now_ms = clock_steady_ms();
+    int64_t now_ms = clock_steady_ms(), connect_ms = transfer_patience(t, t->fetch->options.connect_ms);
+    int64_t silence_ms = transfer_patience(t, t->fetch->options.silence_ms);
+    int64_t transfer_ms = transfer_patience(t, t->fetch->options.transfer_ms);
     CHECK_MAGIC(t, TRANSFER_MAGIC);
     t->timer = NULL;
     if (t->state == TRANSFER_RESOLVING) {
         if (resolver_began(t->fetch->resolver, &t->ticket)) {
             finish(t, error_set(&t->error, ERR_RESOLVE,
                                 "%s: the name was not resolved in %g s: is the DNS server up?", t->place,
-                                (double)options->connect_ms / 1000));
+                                (double)connect_ms / 1000));
             return;
         } /* else other names are looked for: what those may take is bounded too */
-        t->timer = loop_timer(&t->fetch->loop, now_ms + options->connect_ms, t, on_timer);
+        t->timer = loop_timer(&t->fetch->loop, now_ms + connect_ms, t, on_timer);
         return;
     }
     if (outcome_moved(t) != t->moved) { /* what was sent, or is still in the decompressor */
         t->moved = outcome_moved(t);
         t->heard_ms = now_ms;
     }
-    if (now_ms - t->sent_ms >= options->transfer_ms) {
-        finish(t, outcome_too_slow(t, options->transfer_ms));
+    if (now_ms - t->sent_ms >= transfer_ms) {
+        finish(t, outcome_too_slow(t, transfer_ms));
         return;
     }
-    if (now_ms - t->heard_ms >= options->silence_ms) {
-        finish(t, outcome_silent(t, options->silence_ms));
+    if (now_ms - t->heard_ms >= silence_ms) {
+        finish(t, outcome_silent(t, silence_ms));
         return;
     }
-    int64_t silent_ms = t->heard_ms + options->silence_ms, late_ms = t->sent_ms + options->transfer_ms;
+    int64_t silent_ms = t->heard_ms + silence_ms, late_ms = t->sent_ms + transfer_ms;
     t->timer = loop_timer(&t->fetch->loop, silent_ms < late_ms ? silent_ms : late_ms, t, on_timer);
 }
 
@@ -142,7 +148,8 @@ static int on_send(void *context, char *to_ip, char *from_ip, int to_port, int f
     t->sent = true;
     t->sent_ms = t->heard_ms = clock_steady_ms();
     loop_timer_cancel(&t->fetch->loop, t->timer);
-    t->timer = loop_timer(&t->fetch->loop, t->sent_ms + t->fetch->options.silence_ms, t, on_timer);
+    t->timer = loop_timer(&t->fetch->loop, t->sent_ms + transfer_patience(t, t->fetch->options.silence_ms), t,
+                          on_timer);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -212,7 +219,9 @@ static void set_connection(struct transfer *t)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->options.connect_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)transfer_patience(t, fetch->options.connect_ms));
+    if (t->request.is_direct)
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
@@ -283,7 +292,7 @@ static int read_place(struct transfer *t, bool *proxied)
     if (url_parse(bytes_of(t->request.url), &url, &t->error))
         return ERR_HTTP;
     bool tls = bytes_is_nocase(url.scheme, "https");
-    *proxied = tls ? t->fetch->proxy_https : t->fetch->proxy_http;
+    *proxied = !t->request.is_direct && (tls ? t->fetch->proxy_https : t->fetch->proxy_http);
     t->host = arena_strdup(&t->arena, url.host);
     t->port = bytes_to_u64(url.port, &port) ? (unsigned)port : tls ? 443 : 80;
     t->place = arena_printf(&t->arena, "%s:%u", t->host, t->port);
@@ -302,7 +311,8 @@ static void start_hop(struct transfer *t)
         ask(t, NULL);
         return;
     }
-    t->timer = loop_timer(&t->fetch->loop, clock_steady_ms() + t->fetch->options.connect_ms, t, on_timer);
+    t->timer = loop_timer(
+        &t->fetch->loop, clock_steady_ms() + transfer_patience(t, t->fetch->options.connect_ms), t, on_timer);
     resolver_ask(t->fetch->resolver, bytes_of(t->host), &t->ticket, t, on_found);
 }
 

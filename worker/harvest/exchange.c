@@ -1,9 +1,13 @@
 #include "worker/harvest/exchange.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/limits.h"
 #include "common/sm.h"
+#include "common/units.h"
+#include "worker/aws/chain.h"
 
 enum { NEW, SESSION, SENT, WAITING, DONE, STATES };
 
@@ -33,8 +37,10 @@ void exchange_redact(const struct placeholders *values, const struct auth_sessio
     const struct value *secrets = values->credentials;
     for (uint32_t i = 0; secrets && i < secrets->count; i++)
         redact_text(e, secrets->members[i].value.text);
-    if (session)
-        redact_text(e, buffer_bytes(&session->token));
+    if (!session)
+        return;
+    redact_text(e, buffer_bytes(&session->token));
+    redact_text(e, buffer_bytes(&session->secret));
 }
 
 void exchange_open(struct exchange *x, const struct exchange_setting *setting)
@@ -55,16 +61,52 @@ static enum exchange_want fail(struct exchange *x)
     return EXCHANGE_FAILED;
 }
 
+/* A region becomes part of a host's name, so nothing but what a name is made of is taken. */
+static bool take_region(struct exchange *x, struct bytes region)
+{
+    if (!region.len || region.len >= sizeof x->region)
+        return false;
+    for (size_t i = 0; i < region.len; i++)
+        if (!isalnum((unsigned char)region.data[i]) && region.data[i] != '-')
+            return false;
+    memcpy(x->region, region.data, region.len);
+    x->region[region.len] = 0;
+    return true;
+}
+
+/* Where aws_sigv4 leads to: the region that is signed for, and the endpoint in AWS's place. */
+static int aim(struct exchange *x, struct placeholders *values, struct error *e)
+{
+    const struct auth_def *auth = x->set.auth;
+    struct buffer region = {0};
+    int code = 0;
+    if (auth->kind != AUTH_AWS_SIGV4)
+        return 0;
+    if (!x->moved && !(code = template_expand(auth->region, values, TEMPLATE_PLAIN, &region, e)) &&
+        !take_region(x, buffer_bytes(&region)))
+        code = error_set(e, ERR_PLACEHOLDER, "\"%.*s\" can't be a region", BYTES_ARG(buffer_bytes(&region)));
+    if (code)
+        error_at(e, "auth region %s", auth->region);
+    buffer_close(&region);
+    values->auth_region = x->region;
+    if (x->set.session)
+        values->endpoint = aws_endpoint(&x->set.session->endpoints, auth->service_id);
+    return code;
+}
+
 static int build(struct exchange *x)
 {
     struct request_parts parts;
+    struct placeholders values = *x->set.values;
     struct error *e = &x->error;
     arena_reset(&x->arena);
-    int code = request_begin(&parts, &x->arena, x->set.request, x->set.values, e);
+    int code = aim(x, &values, e);
+    if (!code)
+        code = request_begin(&parts, &x->arena, x->set.request, &values, e);
     if (!code && x->set.build)
         code = x->set.build(x->set.context, &parts, e);
     if (!code)
-        code = auth_apply(x->set.auth, x->set.session, x->set.values, &parts, e);
+        code = auth_apply(x->set.auth, x->set.session, &values, &parts, e);
     if (!code)
         code = request_finish(&parts, &x->request, e);
     return code;
@@ -98,8 +140,19 @@ enum exchange_want exchange_start(struct exchange *x, int64_t now_ms)
     if (x->state == DONE)
         sm_move(states, &x->state, NEW);
     x->tries = 0;
-    x->renewed = false;
+    x->renewed = x->corrected = false;
     return go(x, now_ms);
+}
+
+const struct request *exchange_request(struct exchange *x, int64_t wall_ms)
+{
+    const struct auth_session *session = x->set.session;
+    CHECK(x->state == SENT);
+    if (session)
+        x->generation = session->generation;
+    x->signed_ms = wall_ms;
+    auth_sign(x->set.auth, session, x->region, wall_ms, &x->arena, &x->request);
+    return &x->request;
 }
 
 enum exchange_want exchange_due(struct exchange *x, int64_t now_ms)
@@ -122,13 +175,55 @@ static enum exchange_want try_again(struct exchange *x, int64_t retry_after_ms, 
     return EXCHANGE_WAIT;
 }
 
+/* The same request once more, for a reason that is no fault of its own. */
+static enum exchange_want once_more(struct exchange *x, int64_t now_ms)
+{
+    x->tries--;
+    return go(x, now_ms);
+}
+
 static enum exchange_want rejected(struct exchange *x, int64_t now_ms)
 {
     if (!x->set.session || !auth_rejected(x->set.session, x->set.auth, x->generation, x->renewed))
         return fail(x);
     x->renewed = true;
-    x->tries--; /* the renewal is no fault of the request */
-    return go(x, now_ms);
+    return once_more(x, now_ms);
+}
+
+/* The provider says that our time is wrong. It is believed once, if its own clock differs. */
+static enum exchange_want skewed(struct exchange *x, int64_t now_ms, int64_t wall_ms)
+{
+    struct auth_session *session = x->set.session;
+    struct bytes date;
+    int64_t theirs_ms;
+    if (!session || x->set.auth->kind != AUTH_AWS_SIGV4 || !answer_header(x->answer, "Date", &date) ||
+        !units_http_date(bytes_trim(date), &theirs_ms))
+        return fail(x);
+    int64_t off_ms = theirs_ms - (x->signed_ms + session->skew_ms);
+    int64_t ahead_ms = theirs_ms - wall_ms;
+    if (llabs(off_ms) > LIMIT_CLOCK_SKEW_MS && !x->corrected) {
+        x->corrected = true;
+        session->skew_ms = ahead_ms;
+        return once_more(x, now_ms);
+    }
+    if (llabs(ahead_ms) > LIMIT_CLOCK_SKEW_MS)
+        error_set(&x->error, x->error.code, "%s (this machine's clock is %lld s %s the provider's: set it)",
+                  x->error.text, (long long)llabs(ahead_ms) / 1000, ahead_ms > 0 ? "behind" : "ahead of");
+    return fail(x);
+}
+
+/* The provider says that what was asked for is in another region: it is asked there, once. */
+static enum exchange_want elsewhere(struct exchange *x, int64_t now_ms)
+{
+    struct bytes region;
+    char asked[LIMIT_REGION_BYTES];
+    strcpy(asked, x->region);
+    if (!x->moved && answer_header(x->answer, x->set.auth->region_from, &region) &&
+        !bytes_is(region, asked) && take_region(x, region)) {
+        x->moved = true;
+        return once_more(x, now_ms);
+    }
+    return fail(x);
 }
 
 enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms,
@@ -146,6 +241,10 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
     }
     if (x->kind == ANSWER_REJECTED)
         return rejected(x, now_ms);
+    if (x->kind == ANSWER_SKEWED)
+        return skewed(x, now_ms, wall_ms);
+    if (x->kind == ANSWER_MOVED)
+        return elsewhere(x, now_ms);
     sm_move(states, &x->state, DONE);
     return EXCHANGE_DONE;
 }

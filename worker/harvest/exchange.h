@@ -10,6 +10,7 @@
 #ifndef GARNER_EXCHANGE_H
 #define GARNER_EXCHANGE_H
 
+#include "common/limits.h"
 #include "worker/fetch/retry.h"
 #include "worker/harvest/answer.h"
 #include "worker/provider/auth.h"
@@ -28,7 +29,7 @@ struct exchange_setting {
 };
 
 enum exchange_want {
-    EXCHANGE_SEND,         /* send `request`, then exchange_answered or exchange_broke */
+    EXCHANGE_SEND,         /* send exchange_request(), then exchange_answered or exchange_broke */
     EXCHANGE_WAIT,         /* call exchange_due at `at_ms` */
     EXCHANGE_RENEW,        /* renew the session, then exchange_due */
     EXCHANGE_WAIT_SESSION, /* somebody else renews it: exchange_due when that has ended */
@@ -41,9 +42,13 @@ struct exchange {
     struct arena arena; /* of the current try: request, answer's document */
     int state;
     unsigned tries;
-    uint64_t generation; /* of the session's token that was sent */
-    bool renewed;        /* a rejected token was renewed already */
-    struct request request;
+    uint64_t generation;             /* of the session's token that was sent */
+    bool renewed;                    /* a rejected token was renewed already */
+    bool corrected;                  /* the provider's clock was followed already */
+    bool moved;                      /* a redirect to another region was followed already */
+    char region[LIMIT_REGION_BYTES]; /* that is signed for */
+    int64_t signed_ms;               /* by our wall clock, when */
+    struct request request;          /* signed by exchange_request */
     enum answer_kind kind;
     struct decoded body;
     const struct answer *answer; /* during exchange_answered, and until the caller's answer goes */
@@ -58,13 +63,16 @@ void exchange_close(struct exchange *x); /* safe twice, and on one that is all z
 enum exchange_want exchange_start(struct exchange *x, int64_t now_ms);
 enum exchange_want exchange_due(struct exchange *x, int64_t now_ms);
 
+/* What to send now, signed as of `wall_ms`: call it right before sending. */
+const struct request *exchange_request(struct exchange *x, int64_t wall_ms);
+
 /* The document is in x->arena; strings of `answer` are used until the next step. `wall_ms` is for dates in
  * Retry-After. */
 enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms,
                                      int64_t wall_ms);
 enum exchange_want exchange_broke(struct exchange *x, const struct error *error, int64_t now_ms);
 
-/* Take secrets out of a sentence: every resolved credential, and the session's token. */
+/* Take secrets out of a sentence: every resolved credential, and the session's token or keys. */
 void exchange_redact(const struct placeholders *values, const struct auth_session *session, struct error *e);
 
 #endif

@@ -52,9 +52,9 @@ void harvest_close(struct harvest *h)
     *h = (struct harvest){0};
 }
 
-const struct request *harvest_request(const struct harvest *h)
+const struct request *harvest_request(struct harvest *h, int64_t wall_ms)
 {
-    return &h->exchange.request;
+    return exchange_request(&h->exchange, wall_ms);
 }
 
 int64_t harvest_at_ms(const struct harvest *h)

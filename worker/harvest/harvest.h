@@ -60,7 +60,7 @@ enum harvest_want harvest_refused(struct harvest *h, const struct error *error);
  * answer. */
 enum harvest_want harvest_get(struct harvest *h, const struct resource_view *item, int64_t now_ms);
 
-const struct request *harvest_request(const struct harvest *h);
+const struct request *harvest_request(struct harvest *h, int64_t wall_ms); /* right before sending */
 int64_t harvest_at_ms(const struct harvest *h);
 uint64_t
 harvest_page(const struct harvest *h); /* the page being asked for or taken, from 1; 0 before and after */

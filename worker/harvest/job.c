@@ -200,9 +200,9 @@ void job_count(struct job *job, uint64_t requests, uint64_t bytes)
     job->bytes += bytes;
 }
 
-const struct request *job_request(const struct job *job)
+const struct request *job_request(struct job *job, int64_t wall_ms)
 {
-    return harvest_request(&job->harvest);
+    return harvest_request(&job->harvest, wall_ms);
 }
 
 int64_t job_at_ms(const struct job *job)

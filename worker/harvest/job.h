@@ -68,7 +68,7 @@ enum job_want job_broke(struct job *job, const struct error *error, int64_t now_
 enum job_want job_stop(struct job *job, const struct error *why, int64_t wall_ms);
 
 void job_count(struct job *job, uint64_t requests, uint64_t bytes);
-const struct request *job_request(const struct job *job);
+const struct request *job_request(struct job *job, int64_t wall_ms); /* right before sending */
 int64_t job_at_ms(const struct job *job);
 
 #endif

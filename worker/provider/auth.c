@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base64.h"
+#include "common/check.h"
 #include "worker/provider/url.h"
 
 /* Close a buffer that held a secret. */
@@ -97,6 +98,24 @@ static int apply_session(const struct auth_def *def, const struct auth_session *
         request_set_header(parts, def->send_header, buffer_bytes(&value));
     forget(&value);
     return err;
+}
+
+void auth_sign(const struct auth_def *def, const struct auth_session *session, const char *region,
+               int64_t wall_ms, struct arena *arena, struct request *request)
+{
+    struct error e;
+    if (def->kind != AUTH_AWS_SIGV4)
+        return;
+    CHECK(session);
+    struct sigv4_setting how = {
+        .keys = {buffer_bytes(&session->key_id), buffer_bytes(&session->secret),
+                 buffer_bytes(&session->token)},
+        .region = region,
+        .service = def->service,
+        .wall_ms = wall_ms + session->skew_ms,
+    };
+    int code = sigv4_sign(&how, arena, request, &e);
+    CHECK(!code); /* auth_renewed_keys saw to the keys, request_finish to the URL */
 }
 
 static int check_origin(const struct request_parts *parts, struct error *e)

@@ -1,7 +1,8 @@
 /* Auth: what makes a request be somebody's, as plain decisions. Pure; no sentence holds a secret.
  *
- * Kinds none, basic, bearer and header need only credentials. login and exec need a session: a token
- * that was fetched and may expire. One session serves all collections of an account that share an auth.
+ * Kinds none, basic, bearer and header need only credentials. login, exec and aws_sigv4 need a session: a
+ * token, or keys, that were fetched and may expire. One session serves all collections of an account that
+ * share an auth.
  *
  *   NONE --need--> RENEWING --token--> READY --expires or 401--> RENEWING
  *                     |                                             |
@@ -10,6 +11,7 @@
 #define GARNER_AUTH_H
 
 #include "worker/provider/request.h"
+#include "worker/provider/sigv4.h"
 
 struct auth_session {
     int state; /* enum auth_state, auth_session.c */
@@ -47,11 +49,22 @@ int auth_renewed(struct auth_session *session, const struct auth_def *def, const
                  const struct value *body, int64_t now_ms, struct error *e);
 void auth_failed(struct auth_session *session, const struct error *e, int64_t now_ms);
 
+/* The same for aws_sigv4: the keys that the chain found (copied), until when by the wall clock (INT64_MAX:
+ * not known), and its endpoints (copied), as of worker/aws/chain.h. Fails if they have expired already, or
+ * can't be keys. */
+int auth_renewed_keys(struct auth_session *session, const struct sigv4_keys *keys, int64_t expires_wall_ms,
+                      const struct value *endpoints, int64_t now_ms, struct error *e);
+
 /* Add what the kind needs to a request's parts, after paging_apply. 0; ERR_PLACEHOLDER; ERR_CREDENTIALS: no
  * token, a user with ':', or a URL whose origin is neither the definition's nor an allowed link's. */
 int auth_apply(const struct auth_def *def, const struct auth_session *session,
                const struct placeholders *values, struct request_parts *parts, struct error *e);
 
-void auth_session_close(struct auth_session *session); /* wipes the token */
+/* Sign a finished request for a region, at the very last moment: signatures hold for minutes only. Nothing to
+ * do for kinds but aws_sigv4. `wall_ms` is our clock's; the provider's is session->skew_ms ahead. */
+void auth_sign(const struct auth_def *def, const struct auth_session *session, const char *region,
+               int64_t wall_ms, struct arena *arena, struct request *request);
+
+void auth_session_close(struct auth_session *session); /* wipes what is secret */
 
 #endif

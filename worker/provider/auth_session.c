@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/check.h"
 #include "common/limits.h"
 #include "common/sm.h"
 #include "common/units.h"
@@ -24,7 +25,7 @@ static const struct sm_state states[STATES] = {
 
 static bool has_session(const struct auth_def *def)
 {
-    return def->kind == AUTH_LOGIN || def->kind == AUTH_EXEC;
+    return def->kind == AUTH_LOGIN || def->kind == AUTH_EXEC || def->kind == AUTH_AWS_SIGV4;
 }
 
 enum auth_need auth_need(struct auth_session *session, const struct auth_def *def, int64_t now_ms)
@@ -145,12 +146,16 @@ static void forget(struct buffer *b)
     buffer_close(b);
 }
 
-static void take(struct auth_session *session, struct bytes token, int64_t now_ms, int64_t expires_ms)
+static void keep(struct buffer *to, struct bytes secret)
+{
+    forget(to);
+    buffer_reserve(to, secret.len + 1);
+    buffer_add_bytes(to, secret);
+}
+
+static void be_ready(struct auth_session *session, int64_t now_ms, int64_t expires_ms)
 {
     int64_t life_ms = expires_ms - now_ms;
-    forget(&session->token);
-    buffer_reserve(&session->token, token.len);
-    buffer_add_bytes(&session->token, token);
     session->generation++;
     session->expires_ms = expires_ms;
     session->renew_ms = expires_ms;
@@ -175,15 +180,54 @@ int auth_renewed(struct auth_session *session, const struct auth_def *def, const
     if (!err)
         err = read_expiry(session, def, body, now_ms, &expires_ms, &cause);
     if (!err) {
-        take(session, token, now_ms, expires_ms);
+        keep(&session->token, token);
+        be_ready(session, now_ms, expires_ms);
         return 0;
     }
     auth_failed(session, &cause, now_ms);
     return error_set(e, err, "%s", cause.text);
 }
 
+/* Something that can go into a header. */
+static bool is_key(struct bytes text, bool may_be_empty)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] <= ' ' || (unsigned char)text.data[i] >= 0x7f)
+            return false;
+    return may_be_empty || text.len;
+}
+
+int auth_renewed_keys(struct auth_session *session, const struct sigv4_keys *keys, int64_t expires_wall_ms,
+                      const struct value *endpoints, int64_t now_ms, struct error *e)
+{
+    struct error cause = {0};
+    int64_t expires_ms = expires_wall_ms;
+    CHECK(session->state == RENEWING);
+    if (expires_ms != INT64_MAX)
+        expires_ms -= session->wall_ahead_ms + session->skew_ms;
+    if (!is_key(keys->id, false) || !is_key(keys->secret, false) || !is_key(keys->token, true))
+        error_set(&cause, ERR_CREDENTIALS,
+                  "the AWS credentials that were found are empty, or hold a blank or line break");
+    else if (expires_ms <= now_ms)
+        error_set(&cause, ERR_CREDENTIALS, "the AWS credentials that were found have expired already");
+    if (cause.code) {
+        auth_failed(session, &cause, now_ms);
+        return error_set(e, cause.code, "%s", cause.text);
+    }
+    keep(&session->key_id, keys->id);
+    keep(&session->secret, keys->secret);
+    keep(&session->token, keys->token);
+    arena_reset(&session->arena);
+    session->endpoints = value_copy(&session->arena, endpoints);
+    be_ready(session, now_ms, expires_ms);
+    return 0;
+}
+
 void auth_session_close(struct auth_session *session)
 {
     forget(&session->token);
+    forget(&session->key_id);
+    forget(&session->secret);
+    arena_close(&session->arena);
     *session = (struct auth_session){0};
 }

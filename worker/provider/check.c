@@ -80,6 +80,9 @@ static void check_credentials(const struct checker *c, const struct config_accou
             yaml_error(c->report, c->config->file, account->place,
                        "account '%s' has no credential '%s', which %s uses", account->id, *name,
                        provider->path);
+    if (account->aws.place && !provider->uses_aws)
+        yaml_warning(c->report, c->config->file, account->aws.place,
+                     "credential 'aws' is not used by %s: it has no auth of kind aws_sigv4", provider->path);
     for (uint32_t i = 0; i < account->credential_count; i++)
         if (!is_listed(account->credentials[i].name, provider->credentials))
             yaml_warning(c->report, c->config->file, account->credentials[i].place,
@@ -104,6 +107,8 @@ static void check_keys(const struct checker *c, const struct config_account *acc
                        provider->path, *name);
     for (uint32_t i = 0; i < account->keys.count; i++) {
         struct bytes key = account->keys.members[i].key;
+        if (provider->uses_aws && bytes_is(key, "endpoint"))
+            continue;                                     /* takes the place of AWS's own */
         if (!is_listed(key.data, provider->account_keys)) /* the arena's copy: NUL behind it */
             yaml_warning(c->report, c->config->file, find_key(account->place, key),
                          "{account.%.*s} is not used by %s", BYTES_ARG(key), provider->path);

@@ -196,6 +196,7 @@ struct provider {
     struct collection_def *collections; /* parents before their children */
     uint32_t collection_count;
     uint32_t auth_count;
+    bool uses_aws;                   /* any auth of kind aws_sigv4 */
     const char *const *credentials;  /* names of {credentials.NAME} used anywhere, ended by null */
     const char *const *account_keys; /* names of {account.KEY} used anywhere, without id; ended by null */
 };

@@ -24,6 +24,8 @@ struct reader {
     unsigned allowed;
     uint32_t parents;
     struct names credentials, account_keys;
+    bool has_aws_auth; /* one of kind aws_sigv4 was met, and has this index */
+    uint32_t aws_auth;
     struct names *used_vars; /* of what shapes the collection being read; null elsewhere */
 };
 

@@ -1,4 +1,5 @@
 /* Auth: which keys go with which kind is a table. */
+#include <ctype.h>
 #include <string.h>
 
 #include "worker/provider/read.h"
@@ -7,8 +8,8 @@ enum { KIND_LATER = -1 };
 
 static const char *const kind_names[] = {"none", "basic",     "bearer",           "header", "login",
                                          "exec", "aws_sigv4", "azure_shared_key", NULL};
-static const int kinds[] = {AUTH_NONE,  AUTH_BASIC, AUTH_BEARER, AUTH_HEADER,
-                            AUTH_LOGIN, AUTH_EXEC,  KIND_LATER,  KIND_LATER};
+static const int kinds[] = {AUTH_NONE,  AUTH_BASIC, AUTH_BEARER,    AUTH_HEADER,
+                            AUTH_LOGIN, AUTH_EXEC,  AUTH_AWS_SIGV4, KIND_LATER};
 
 static const char *const kind_keys[][9] = {
     [AUTH_NONE] = {"kind", NULL},
@@ -17,6 +18,7 @@ static const char *const kind_keys[][9] = {
     [AUTH_HEADER] = {"kind", "headers", NULL},
     [AUTH_LOGIN] = {"kind", "request", "token", "expires_in", "expires_at", "send", "format", NULL},
     [AUTH_EXEC] = {"kind", "command", "token", "expires_in", "expires_at", "send", "format", NULL},
+    [AUTH_AWS_SIGV4] = {"kind", "service", "id", "region", "region_from", NULL},
 };
 
 static void need_template(struct reader *r, const yaml_node *map, const char *key, const char **out)
@@ -99,12 +101,51 @@ static void read_session(struct reader *r, const yaml_node *node, struct auth_de
         read_format(r, n, out);
 }
 
+/* A service's id as in AWS_ENDPOINT_URL_<ID>, however it is written: "Route 53", "route-53", "ROUTE_53". */
+static const char *endpoint_id(struct reader *r, const char *text)
+{
+    char *id = arena_strdup(r->arena, bytes_of(text));
+    for (char *c = id; *c; c++)
+        *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
+    return id;
+}
+
+/* All of kind aws_sigv4 share one identity, so one session; what differs is said in each request. */
+static uint32_t shared_index(struct reader *r)
+{
+    if (!r->has_aws_auth) {
+        r->has_aws_auth = true;
+        r->aws_auth = r->provider->auth_count++;
+    }
+    return r->aws_auth;
+}
+
+static void read_aws(struct reader *r, const yaml_node *node, struct auth_def *out)
+{
+    const yaml_node *n;
+    struct source from;
+    const char *id;
+    out->service = out->service_id = out->region = "";
+    if ((n = read_need(r, node, "service")) && read_name(r, n, &out->service))
+        out->service_id = endpoint_id(r, out->service);
+    if ((n = yaml_get(node, "id")) && yaml_read_text(r->report, r->file, n, r->arena, &id))
+        out->service_id = endpoint_id(r, id);
+    if ((n = yaml_get(node, "region")))
+        read_template(r, n, &out->region);
+    else if (r->allowed & ALLOW_REGION)
+        out->region = "{region}";
+    else
+        yaml_error(r->report, r->file, node,
+                   "the key 'region' is missing: which region is signed for, where there is no {region}");
+    if ((n = yaml_get(node, "region_from")) && read_source(r, n, 1 << SOURCE_HEADER, &from))
+        out->region_from = from.name;
+}
+
 void read_auth(struct reader *r, const yaml_node *node, struct auth_def *out)
 {
     const yaml_node *n = yaml_get(node, "kind");
     int index;
-    *out = (struct auth_def){
-        .kind = AUTH_NONE, .format = "{token}", .index = r->provider->auth_count++, .place = node};
+    *out = (struct auth_def){.kind = AUTH_NONE, .format = "{token}", .place = node};
     if (!yaml_expect(r->report, r->file, node, YAML_MAP, "a map with a 'kind'"))
         return;
     if (!n)
@@ -117,6 +158,7 @@ void read_auth(struct reader *r, const yaml_node *node, struct auth_def *out)
         return;
     }
     out->kind = (enum auth_kind)kinds[index];
+    out->index = out->kind == AUTH_AWS_SIGV4 ? shared_index(r) : r->provider->auth_count++;
     yaml_check_keys(r->report, r->file, node, kind_keys[out->kind]);
     if (out->kind == AUTH_BASIC) {
         need_template(r, node, "user", &out->user);
@@ -127,6 +169,8 @@ void read_auth(struct reader *r, const yaml_node *node, struct auth_def *out)
         if ((n = read_need(r, node, "headers")) && read_fields(r, n, true, &out->headers) &&
             !out->headers.count)
             yaml_error(r->report, r->file, n, "'headers' is empty");
+    } else if (out->kind == AUTH_AWS_SIGV4) {
+        read_aws(r, node, out);
     } else if (out->kind != AUTH_NONE) {
         read_session(r, node, out);
     }

@@ -135,8 +135,12 @@ static void read_listing(struct reader *r, const yaml_node *map, struct collecti
     int index;
     if ((n = yaml_get(map, "auth")))
         read_auth(r, n, &out->auth);
+    if (out->auth.kind == AUTH_AWS_SIGV4)
+        r->allowed |= ALLOW_AUTH_REGION;
     if ((n = yaml_get(map, "errors")))
         read_errors(r, n, &out->errors);
+    if ((n = yaml_get(map, "permissions")))
+        yaml_read_texts(r->report, r->file, n, r->arena, &out->permissions, NULL);
     if ((n = read_need(r, map, "request")))
         read_request(r, n, &out->request);
     if ((n = yaml_get(map, "format")) && yaml_read_word(r->report, r->file, n, format_names, &index))

@@ -170,6 +170,7 @@ static struct provider *read_file(const char *name, struct yaml_file *file, stru
     }
     read_root(&r, yaml_root(file));
     provider->credentials = r.credentials.count ? r.credentials.items : nothing;
+    provider->uses_aws = r.has_aws_auth;
     provider->account_keys = r.account_keys.count ? r.account_keys.items : nothing;
     return provider;
 }

@@ -123,6 +123,24 @@ static int expand_body(struct arena *arena, const struct value *from, const stru
     return err;
 }
 
+/* Another endpoint in the place of scheme, host and port; its path goes in front of the URL's own. */
+static int move_to(struct arena *arena, struct bytes endpoint, struct bytes *text, struct error *e)
+{
+    struct url to, from;
+    int err = url_parse(endpoint, &to, e);
+    if (err)
+        return error_at(e, "endpoint %.*s", BYTES_ARG(endpoint));
+    CHECK(url_parse(*text, &from, NULL) == 0);
+    struct bytes path = from.path.len ? from.path : BYTES("/");
+    while (to.path.len && to.path.data[to.path.len - 1] == '/')
+        to.path.len--;
+    *text = bytes_of(arena_printf(arena, "%.*s://%.*s%s%.*s%.*s%.*s%s%.*s", BYTES_ARG(to.scheme),
+                                  BYTES_ARG(to.host), to.port.len ? ":" : "", BYTES_ARG(to.port),
+                                  BYTES_ARG(to.path), BYTES_ARG(path), from.has_query ? "?" : "",
+                                  BYTES_ARG(from.query)));
+    return 0;
+}
+
 int request_begin(struct request_parts *parts, struct arena *arena, const struct request_def *def,
                   const struct placeholders *values, struct error *e)
 {
@@ -133,6 +151,8 @@ int request_begin(struct request_parts *parts, struct arena *arena, const struct
     int err = expand(arena, def->url, values, TEMPLATE_URL, &parts->url, e);
     if (!err)
         err = url_parse(parts->url, &url, e);
+    if (!err && values->endpoint.len && def->url[0] != '{')
+        err = move_to(arena, values->endpoint, &parts->url, e);
     if (err) {
         error_at(e, "url %s", def->url);
         return err;

@@ -31,6 +31,13 @@ static void on_output(void *context, const struct fetch_result *result)
     else
         keep(a, wanted->credential, &secret);
     wipe(&secret);
+    credentials_one_done(a, NULL);
+}
+
+void credentials_one_done(struct account *a, const struct error *failed)
+{
+    if (failed)
+        a->error = *failed;
     a->run->resolving--;
     if (--a->resolving == 0)
         account_resolved(a);
@@ -57,8 +64,11 @@ void credentials_resolve(struct account *a)
         }
     }
     wipe(&secret);
-    if (!a->resolving)
-        account_resolved(a);
+    a->resolving++; /* this one: none that ends at once ends it all */
+    a->run->resolving++;
+    if (!a->error.code && session_begin_aws(a))
+        return;
+    credentials_one_done(a, NULL);
 }
 
 void credentials_wipe(struct account *a)

@@ -8,6 +8,7 @@
 #ifndef GARNER_RUN_INTERNAL_H
 #define GARNER_RUN_INTERNAL_H
 
+#include "worker/aws/chain.h"
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/limiter.h"
 #include "worker/harvest/job.h"
@@ -60,6 +61,9 @@ struct session {
     struct auth_session session;
     struct exchange exchange; /* of the login */
     struct collection_def login_def;
+    struct aws_chain *chain; /* of kind aws_sigv4 */
+    int64_t told_skew_ms;    /* that was warned of */
+    bool awaited;            /* by its account, which can't begin without it */
     struct fetch_timer *timer;
     struct task_list waiting;
 };
@@ -160,13 +164,22 @@ void account_set_regions(struct account *a, const char *const *names, bool certa
 
 /* credentials.c */
 void credentials_resolve(struct account *a); /* ends in account_resolved, now or later */
+void credentials_one_done(struct account *a, const struct error *failed); /* of those that take time */
 void credentials_wipe(struct account *a);
 
 /* session.c */
 void session_renew(struct session *s); /* begin; tasks wait with session_wait */
+void session_ended(struct session *s); /* one way or the other: those that wait go on */
+void session_failed(struct session *s, struct error *e);
 void session_wait(struct session *s, struct task *task);
 void session_forget(struct session *s, struct task *task); /* it waits no more */
 void session_close(struct session *s);
+
+/* session_aws.c */
+bool session_begin_aws(struct account *a); /* as a part of its credentials; false: it needs none */
+void session_renew_aws(struct session *s);
+void session_close_aws(struct session *s);
+void session_tell_skew(struct session *s); /* warn, once, of clocks that differ */
 
 /* discovery.c */
 void discovery_begin(struct account *a);

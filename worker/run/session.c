@@ -45,6 +45,15 @@ static void wake(struct session *s)
     }
 }
 
+void session_ended(struct session *s)
+{
+    if (s->awaited) {
+        s->awaited = false;
+        credentials_one_done(s->account, s->session.error.code ? &s->session.error : NULL);
+    }
+    wake(s);
+}
+
 static void ended(struct session *s, const struct answer *answer, const struct value *body)
 {
     struct error e;
@@ -52,14 +61,14 @@ static void ended(struct session *s, const struct answer *answer, const struct v
     s->session.wall_ahead_ms = clock_wall_ms() - now;
     if (auth_renewed(&s->session, s->def, answer, body, now, &e))
         exchange_redact(&s->account->values, &s->session, &s->session.error);
-    wake(s);
+    session_ended(s);
 }
 
-static void failed(struct session *s, struct error *e)
+void session_failed(struct session *s, struct error *e)
 {
     exchange_redact(&s->account->values, &s->session, e);
     auth_failed(&s->session, e, clock_steady_ms());
-    wake(s);
+    session_ended(s);
 }
 
 /* --- login --- */
@@ -101,7 +110,7 @@ static void follow(struct session *s, enum exchange_want want)
     case EXCHANGE_FAILED:
         e = s->exchange.error;
         error_set(&e, ERR_LOGIN, "logging in: %s", s->exchange.error.text);
-        failed(s, &e);
+        session_failed(s, &e);
         return;
     case EXCHANGE_RENEW:
     case EXCHANGE_WAIT_SESSION:
@@ -138,7 +147,7 @@ static void on_output(void *context, const struct fetch_result *result)
                             : decode_body(&arena, &result->answer, FORMAT_JSON, NULL, &body, &e);
     if (code) {
         error_set(&e, ERR_LOGIN, "running '%s' for a token: %s", s->def->command[0], e.text);
-        failed(s, &e);
+        session_failed(s, &e);
     } else {
         ended(s, &result->answer, &body.value);
     }
@@ -163,7 +172,7 @@ static void run_command(struct session *s)
     }
     buffer_close(&text);
     if (code)
-        failed(s, &e);
+        session_failed(s, &e);
     else
         fetch_command(s->account->run->fetch, argv, s, on_output);
     arena_close(&arena);
@@ -173,6 +182,8 @@ void session_renew(struct session *s)
 {
     if (s->def->kind == AUTH_LOGIN)
         log_in(s);
+    else if (s->def->kind == AUTH_AWS_SIGV4)
+        session_renew_aws(s);
     else
         run_command(s);
 }
@@ -180,5 +191,6 @@ void session_renew(struct session *s)
 void session_close(struct session *s)
 {
     exchange_close(&s->exchange);
+    session_close_aws(s);
     auth_session_close(&s->session);
 }

@@ -90,9 +90,11 @@ static enum job_want result_of(struct task *task, const struct fetch_result *res
                         : job_answered(&task->job, &result->answer, now, wall);
 }
 
-static const struct request *request_of(const struct task *task)
+static const struct request *request_of(struct task *task)
 {
-    return task->kind == TASK_REGIONS ? harvest_request(&task->discovery.harvest) : job_request(&task->job);
+    int64_t wall = clock_wall_ms();
+    return task->kind == TASK_REGIONS ? harvest_request(&task->discovery.harvest, wall)
+                                      : job_request(&task->job, wall);
 }
 
 static int64_t at_of(const struct task *task)
@@ -112,6 +114,7 @@ static void on_result(void *context, const struct fetch_result *result)
     run->totals.bytes += result->bytes;
     if (task->state == TASK_SENT) {
         task_follow(task, result_of(task, result));
+        session_tell_skew(&task->account->sessions[task->def->auth.index]);
         if (task->shard && task->state != TASK_DEAD)
             shard_after_write(task->shard, false);
     }
