@@ -281,6 +281,36 @@ static void slow_answer_comes_to_an_end(void **state)
     assert_error(lab, ERR_TRANSFER, "wasn't complete after 0.5 s");
 }
 
+/* A request that says how long it waits is waited for no longer; others are. */
+static void a_request_may_be_impatient(void **state)
+{
+    struct lab *lab = *state;
+    struct request request = {.method = "GET", .url = wire_url(lab->wire, "/"), .wait_ms = 200};
+    wire_answers(lab->wire, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123", WIRE_STALL);
+    lab_send(lab, &request, NULL);
+    assert_error(lab, ERR_TRANSFER, "nothing came for 0.2 s");
+}
+
+/* What is direct goes past the proxy that the environment names. */
+static void a_direct_request_asks_no_proxy(void **state)
+{
+    struct lab *lab = *state;
+    struct wire *proxy = wire_open(false);
+    struct request request = {.method = "GET", .url = wire_url(lab->wire, "/")};
+    assert_non_null(proxy);
+    setenv("http_proxy", wire_url(proxy, ""), 1);
+    lab_reopen(lab, NULL);
+    wire_answers(proxy, "HTTP/1.1 203 By proxy\r\nContent-Length: 0\r\n\r\n", WIRE_KEEP);
+    lab_send(lab, &request, NULL);
+    assert_int_equal(lab->status, 203);
+    request.is_direct = true;
+    wire_answers(lab->wire, "HTTP/1.1 204 No\r\n\r\n", WIRE_KEEP);
+    lab_send(lab, &request, NULL);
+    assert_int_equal(lab->status, 204);
+    unsetenv("http_proxy");
+    wire_close(proxy);
+}
+
 /* --- TLS --- */
 
 /* A certificate that nobody vouches for is refused before anything is sent; one that is trusted isn't. */
@@ -351,6 +381,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(localhost_is_known, lab_open, lab_close),
         cmocka_unit_test_setup_teardown(bad_url_comes_back_as_an_error, lab_open, lab_close),
         cmocka_unit_test_setup_teardown(silence_ends_a_transfer, lab_open, lab_close),
+        cmocka_unit_test_setup_teardown(a_request_may_be_impatient, lab_open, lab_close),
+        cmocka_unit_test_setup_teardown(a_direct_request_asks_no_proxy, lab_open, lab_close),
         cmocka_unit_test_setup_teardown(slow_answer_comes_to_an_end, lab_open, lab_close),
         cmocka_unit_test_setup_teardown(certificate_must_be_trusted, lab_open, lab_close),
         cmocka_unit_test_setup_teardown(tls_faults_are_told_apart, lab_open, lab_close),

@@ -66,6 +66,18 @@ static void other_answers_are_no_redirects(void **state)
     }
 }
 
+/* A signature holds for one URL: what is signed follows nothing, the answer comes back as it is. */
+static void signed_requests_are_not_redirected(void **state)
+{
+    struct decision *d = *state;
+    static struct pair location = {BYTES("Location"), BYTES("/elsewhere")};
+    struct request asked = {.method = "GET", .url = "https://api.example/", .is_signed = true};
+    struct answer answer = {.status = 307, .headers = {&location, 1, 1}, .url = asked.url};
+    assert_int_equal(redirect_decide(&d->arena, &asked, &answer, NULL, 0, &d->verdict, &d->next, &d->error),
+                     0);
+    assert_int_equal(d->verdict, REDIRECT_NONE);
+}
+
 /* Within the origin a GET goes on as it was: method, headers, body. */
 static void get_goes_on_at_home(void **state)
 {
@@ -192,6 +204,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_decision, close_decision)
     const struct CMUnitTest tests[] = {
         TEST(other_answers_are_no_redirects),
+        TEST(signed_requests_are_not_redirected),
         TEST(get_goes_on_at_home),
         TEST(writing_methods_need_a_clear_word),
         TEST(other_origins_are_refused),
