@@ -71,6 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.body = rest;
 
     bool can = url_parse(bytes_of(request.url), &url, NULL) == 0 && !url.has_userinfo;
+    for (const char *c = request.url; *c; c++)
+        can = can && (unsigned char)*c < 0x80;
     CHECK(can == (sigv4_sign(&how, &arena, &request, NULL) == 0));
     if (can) {
         struct bytes first = request.headers.items[request.headers.count - 1].value;

@@ -18,7 +18,7 @@ struct vector {
     const char *headers; /* a line each; one that begins with a blank goes on. X-Amz-Content-Sha256 without a
                             value: the vector's signer was told to sign the body's hash as a header */
     const char *body, *token;
-    bool keeps_path; /* the "unnormalized" ones, and those with a space (see the test) */
+    bool keeps_path; /* the "unnormalized" ones, and those with a space or ሴ in the path (see the test) */
     const char *canonical, *hash, *signature;
 };
 
@@ -152,6 +152,7 @@ static const struct vector vectors[] = {
      .request = "GET /\xe1"
                 "\x88"
                 "\xb4",
+     .keeps_path = true,
      .canonical = "GET\n/%E1%88%B4\n\n" HOST DATE "\nhost;x-amz-date\n" EMPTY,
      .hash = "2a0a97d02205e45ce2e994789806b19270cfbbb0921b278ccf58f5249ac42102",
      .signature = "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},

@@ -87,6 +87,7 @@ static int check_scope(const char *text, const char *name, struct error *e)
     return 0;
 }
 
+/* libcurl encodes bytes beyond ASCII of a path as it sends it, and what it makes of them isn't promised. */
 static int check_target(const struct sigv4_setting *how, const struct request *request, struct url *url,
                         struct error *e)
 {
@@ -97,6 +98,10 @@ static int check_target(const struct sigv4_setting *how, const struct request *r
         err = url_parse(bytes_of(request->url), url, e);
     if (!err && url->has_userinfo)
         err = error_set(e, ERR_HTTP, "a URL with a user or password in it can't be signed");
+    for (const char *c = request->url; !err && *c; c++)
+        if ((unsigned char)*c > 0x7e)
+            err = error_set(e, ERR_HTTP, "the URL has a byte that isn't ASCII: write it as %%%02X",
+                            (unsigned char)*c);
     return err;
 }
 

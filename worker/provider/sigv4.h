@@ -35,7 +35,8 @@ struct sigv4_setting {
  * The list of headers is a new one and all new texts live in `arena`. Sets request->is_signed.
  * Returns 0, or with the request untouched: ERR_CREDENTIALS: key id or secret is empty, or one of id, secret
  * and token holds a control character (line break, NUL, …); ERR_CONFIG: no such region or service; ERR_HTTP:
- * no http(s) URL, or one with a user. No sentence holds a secret. */
+ * no http(s) URL, or one with a user or a byte that isn't ASCII (it would be encoded on its way). No sentence
+ * holds a secret. */
 int sigv4_sign(const struct sigv4_setting *how, struct arena *arena, struct request *request,
                struct error *e);
 
