@@ -16,7 +16,7 @@ struct sigv4_keys {
 struct sigv4_setting {
     struct sigv4_keys keys;
     const char *region, *service; /* of the credential scope: letters, digits, "-", "_" and "." */
-    int64_t wall_ms; /* the time to sign for; seconds count; before 1970 and after 9999 is those */
+    int64_t wall_ms; /* the time to sign for, in whole seconds; from 1970 to 9999, else the nearest */
     bool keeps_path; /* sign the path as it is, which is always so for service "s3" */
 };
 
@@ -27,10 +27,10 @@ struct sigv4_setting {
  * to one connection or that proxies and libcurl change (Connection, Expect, Keep-Alive, Proxy-…, TE,
  * Trailer, Transfer-Encoding, Upgrade, User-Agent, X-Amzn-Trace-Id).
  *
- * Path: for "s3" every escape stays one and other characters than unreserved ones become one. For other
+ * Path: for "s3" encoded once, whatever of it already is (%2f is %2F, $ is %24, %7E and ~ are ~). For other
  * services empty segments and dot segments are taken out, and all of it is encoded once more (%20 is
- * %2520), as they do with what comes in. Query: in order of encoded names, then values; "a" is "a=", escapes
- * stay, and a "+" is a plus, %2B: a space is written %20.
+ * %2520), as they do with what comes in. Query: encoded once, as S3's path, and in order of the encoded names
+ * and then values; "a" is "a=". A "+" is a plus, %2B, as AWS's own signers have it: a space is sent as %20.
  *
  * The list of headers is a new one and all new texts live in `arena`. Sets request->is_signed.
  * Returns 0, or with the request untouched: ERR_CREDENTIALS: key id or secret is empty, or one of id, secret
