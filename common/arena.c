@@ -41,6 +41,13 @@ void arena_reset(struct arena *a)
     *a = (struct arena){.blocks = kept, .total = kept->size};
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct arena_block *block = a->blocks; block; block = block->older)
+        explicit_bzero(block->data, block->size);
+    arena_close(a);
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
     CHECK(size < SIZE_MAX / 4);

@@ -17,6 +17,7 @@ struct arena {
 
 void arena_close(struct arena *a); /* frees all: safe twice */
 void arena_reset(struct arena *a); /* forgets all, keeps one block */
+void arena_wipe(struct arena *a);  /* frees all, overwritten: for secrets */
 
 /* Memory aligned for anything. `arena_zalloc` clears it. Aborts when memory is out. */
 void *arena_alloc(struct arena *a, size_t size);

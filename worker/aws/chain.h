@@ -56,8 +56,8 @@ const struct aws_result *aws_chain_result(const struct aws_chain *chain);
  * wall_ms + *skew_ms. An answer that says the time is wrong sets it by its Date header, once. */
 enum aws_want aws_chain_start(struct aws_chain *chain, int64_t *skew_ms, int64_t now_ms, int64_t wall_ms);
 
-/* The file's content; `why` instead (text empty) if it can't be read: of code ERR_NOT_FOUND if there is none.
- */
+/* The file's content; `why` instead (text empty) if it can't be read: a sentence with its path, of code
+ * ERR_NOT_FOUND if there is none, ERR_LIMIT if it is too long. */
 enum aws_want aws_chain_file(struct aws_chain *chain, struct bytes text, const struct error *why,
                              int64_t now_ms, int64_t wall_ms);
 enum aws_want aws_chain_answered(struct aws_chain *chain, const struct answer *answer, int64_t now_ms,
