@@ -372,6 +372,17 @@ static const struct setting settings[] = {
     {"{id: a, provider: bare}",
      "2:12: error: the regions of account 'a' are not known: add 'regions' here or in bare.yaml"},
     {"{id: a, provider: bare, regions: [x]}", ""},
+    {"{id: a, provider: cloud, endpoint: 'http://x', credentials: {aws: {profile: p}}}", ""},
+    {"{id: a, provider: cloud}", ""},
+    {"{id: '111111111111', provider: cloud, credentials: {aws: {role_arn: "
+     "'arn:aws:iam::111111111111:role/r'}}}",
+     ""},
+    {"{id: '111111111111', provider: cloud, credentials: {aws: {role_arn: "
+     "'arn:aws:iam::222222222222:role/r'}}}",
+     "2:64: warning: role_arn is a role of account 222222222222, not of '111111111111': is that the right "
+     "one?"},
+    {"{id: a, provider: bare, regions: [x], credentials: {aws: {}}}",
+     "2:64: warning: credential 'aws' is not used by bare.yaml: it has no auth of kind aws_sigv4"},
 };
 
 /* Accounts give their provider file what it asks for, or it is told where they stand. */
@@ -383,12 +394,16 @@ static void accounts_fit_their_providers(void **state)
         "   request: {url: '{account.endpoint}/{vars.v}/{account.id}'}}\n";
     static const char bare[] = "provider: bare\ncollections:\n- {type: t, scope: region, items: '/*', id: "
                                "/id, request: {url: 'https://x/'}}\n";
+    static const char cloud[] =
+        "provider: cloud\nauth: {kind: aws_sigv4, service: ec2, region: us-east-1}\n"
+        "collections:\n- {type: t, items: '/*', id: /id, request: {url: 'https://x/'}}\n";
     char path[] = "/tmp/garner-test-accounts-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     struct yaml_report report = {0};
     struct provider *providers[] = {provider_open_text("shop.yaml", bytes_of(shop), &report), NULL,
-                                    provider_open_text("bare.yaml", bytes_of(bare), &report)};
+                                    provider_open_text("bare.yaml", bytes_of(bare), &report),
+                                    provider_open_text("cloud.yaml", bytes_of(cloud), &report)};
     report_is(&report, "", "");
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         FILE *file = fopen(path, "w");
@@ -396,16 +411,17 @@ static void accounts_fit_their_providers(void **state)
         fprintf(file, "providers: [x]\n%s%s%s", "accounts: [", settings[i].account, "]\n");
         fclose(file);
         struct config *config = config_open(path, &report);
-        struct provider *both[] = {providers[0], providers[2]};
+        struct provider *all[] = {providers[0], providers[2], providers[3]};
         bool fails = strstr(settings[i].messages, "error") != NULL;
-        assert_int_equal(provider_check_accounts(config, both, 2, &report), fails ? ERR_CONFIG : 0);
+        assert_int_equal(provider_check_accounts(config, all, 3, &report), fails ? ERR_CONFIG : 0);
         report_is(&report, path, settings[i].messages);
-        provider_check_accounts(config, providers, 3, &report); /* holes are fine */
+        provider_check_accounts(config, providers, 4, &report); /* holes are fine */
         yaml_report_close(&report);
         config_close(config);
     }
     provider_close(providers[0]);
     provider_close(providers[2]);
+    provider_close(providers[3]);
     close(fd);
     unlink(path);
     (void)state;

@@ -116,7 +116,8 @@ static void url_keeps_its_own_query(void **state)
     (void)state;
 }
 
-/* An endpoint takes the place of a URL's origin, if the URL is written out in the file; its path goes in front. */
+/* An endpoint takes the place of a URL's origin, if the URL is written out in the file; its path goes in
+ * front. */
 static void endpoint_takes_the_origin(void **state)
 {
     static const char *const cases[][3] = {
@@ -269,6 +270,17 @@ static void what_cannot_be_set(void **state)
     (void)state;
 }
 
+/* What isn't ASCII in a URL that was written so goes out as %XX, as it is signed. */
+static void urls_are_ascii(void **state)
+{
+    struct bench b;
+    bench_open(&b, "GET", "https://x/\xc3\xbc/%C3?q=\xc3\xa9");
+    bench_begin(&b);
+    bench_finish(&b);
+    bench_expects(&b, "GET https://x/%C3%BC/%C3?q=%C3%A9\n");
+    (void)state;
+}
+
 /* A header that would break the request is an error that names it, and not its value. */
 static void headers_cannot_be_smuggled(void **state)
 {
@@ -383,6 +395,7 @@ int main(void)
         cmocka_unit_test(setting_replaces),
         cmocka_unit_test(setting_into_bodies),
         cmocka_unit_test(what_cannot_be_set),
+        cmocka_unit_test(urls_are_ascii),
         cmocka_unit_test(headers_cannot_be_smuggled),
         cmocka_unit_test(mistakes_name_their_place),
         cmocka_unit_test(requests_are_bounded),

@@ -71,6 +71,28 @@ static bool has_credential(const struct config_account *account, const char *nam
     return false;
 }
 
+static bool is_aws_account(struct bytes id)
+{
+    uint64_t number;
+    return id.len == 12 && bytes_to_u64(id, &number);
+}
+
+/* A role of another account: its resources would be taken for this one's. arn:aws:iam::ACCOUNT:role/… */
+static void check_role(const struct checker *c, const struct config_account *account)
+{
+    struct bytes owner = bytes_of(account->aws.role_arn);
+    for (int colons = 0; colons < 4; colons++) {
+        const char *colon = owner.len ? memchr(owner.data, ':', owner.len) : NULL;
+        owner = colon ? bytes_from(owner, (size_t)(colon - owner.data) + 1) : (struct bytes){"", 0};
+    }
+    const char *end = owner.len ? memchr(owner.data, ':', owner.len) : NULL;
+    owner.len = end ? (size_t)(end - owner.data) : 0;
+    if (is_aws_account(owner) && is_aws_account(bytes_of(account->id)) && !bytes_is(owner, account->id))
+        yaml_warning(c->report, c->config->file, account->aws.place,
+                     "role_arn is a role of account %.*s, not of '%s': is that the right one?",
+                     BYTES_ARG(owner), account->id);
+}
+
 static void check_credentials(const struct checker *c, const struct config_account *account,
                               const struct provider *provider)
 {
@@ -83,6 +105,8 @@ static void check_credentials(const struct checker *c, const struct config_accou
     if (account->aws.place && !provider->uses_aws)
         yaml_warning(c->report, c->config->file, account->aws.place,
                      "credential 'aws' is not used by %s: it has no auth of kind aws_sigv4", provider->path);
+    if (account->aws.role_arn)
+        check_role(c, account);
     for (uint32_t i = 0; i < account->credential_count; i++)
         if (!is_listed(account->credentials[i].name, provider->credentials))
             yaml_warning(c->report, c->config->file, account->credentials[i].place,

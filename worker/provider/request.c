@@ -238,6 +238,17 @@ static void encode_pairs(const struct pairs *pairs, char separator, struct buffe
     }
 }
 
+/* Bytes beyond ASCII as %XX: libcurl would do so on the way, and then something else is sent than was signed.
+ */
+static void add_ascii(struct bytes text, struct buffer *out)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < 0x80)
+            buffer_add_char(out, text.data[i]);
+        else
+            url_encode((struct bytes){text.data + i, 1}, out);
+}
+
 static int finish_url(const struct request_parts *parts, struct request *out, struct error *e)
 {
     struct url url;
@@ -251,10 +262,10 @@ static int finish_url(const struct request_parts *parts, struct request *out, st
     buffer_printf(&text, "%.*s://%.*s", BYTES_ARG(url.scheme), BYTES_ARG(url.host));
     if (url.port.len)
         buffer_printf(&text, ":%.*s", BYTES_ARG(url.port));
-    buffer_add_bytes(&text, url.path.len ? url.path : BYTES("/"));
+    add_ascii(url.path.len ? url.path : BYTES("/"), &text);
     if (url.has_query) {
         buffer_add_char(&text, '?');
-        buffer_add_bytes(&text, url.query);
+        add_ascii(url.query, &text);
     }
     bool first = !url.has_query;
     bool joined = url.has_query && (url.query.len == 0 || url.query.data[url.query.len - 1] == '&');
