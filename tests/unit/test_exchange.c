@@ -20,7 +20,8 @@ static const char provider_text[] =
     "provider: p\n"
     "errors: {code_at: [/Error/Code, header:X-Type], code_after: '#', code_before: ':', message_at: "
     "/Error/Message,\n"
-    "  expired: [ExpiredToken], skewed: [TooSkewed], throttled: [SlowDown], advice: {BadKey: get a better "
+    "  expired: [ExpiredToken, Outdated], skewed: [TooSkewed, Outdated], throttled: [SlowDown], advice: "
+    "{BadKey: get a better "
     "one}}\n"
     "collections:\n"
     "- type: t\n"
@@ -157,6 +158,50 @@ static void wrong_clock_is_corrected_once(void **state)
         assert_int_equal(answer(&t, wall_start_ms, skewed), EXCHANGE_FAILED);
         failed_saying(&t, ERR_DENIED,
                       i ? "clock is 600 s ahead of the provider's" : "600 s behind the provider's");
+        talk_close(&t);
+    }
+    (void)state;
+}
+
+/* What another request learnt of the clock after this one was signed doesn't make this one's time right. */
+static void corrected_though_others_were_first(void **state)
+{
+    struct talk t;
+    talk_open(&t);
+    begin(&t);
+    sends(&t, wall_start_ms, "eu-west-1", "20261122T100000Z", "eu-west-1");
+    t.session.skew_ms = 10 * MINUTE_MS;
+    struct said skewed = {.status = 403, .type = "TooSkewed", .date = "Sun, 22 Nov 2026 10:10:00 GMT"};
+    assert_int_equal(answer(&t, wall_start_ms, skewed), EXCHANGE_SEND);
+    sends(&t, wall_start_ms, "eu-west-1", "20261122T101000Z", "eu-west-1");
+    assert_int_equal(answer(&t, wall_start_ms, (struct said){.status = 200}), EXCHANGE_DONE);
+    talk_close(&t);
+    (void)state;
+}
+
+/* A code that may mean either (EC2's RequestExpired, and any 401) is a wrong clock if the clocks differ, else
+ * dead keys. */
+static void either_clock_or_keys(void **state)
+{
+    static const struct said either[] = {
+        {.status = 400, .type = "Outdated", .date = "Sun, 22 Nov 2026 10:10:00 GMT"},
+        {.status = 401, .type = "TooSkewed", .date = "Sun, 22 Nov 2026 10:10:00 GMT"}};
+    for (int i = 0; i < 2; i++) {
+        struct talk t;
+        struct said agreed = either[i];
+        agreed.date = "Sun, 22 Nov 2026 10:00:01 GMT";
+        talk_open(&t);
+        begin(&t);
+        sends(&t, wall_start_ms, "eu-west-1", "20261122T100000Z", "eu-west-1");
+        assert_int_equal(answer(&t, wall_start_ms, either[i]), EXCHANGE_SEND);
+        assert_int_equal(t.session.skew_ms, 10 * MINUTE_MS);
+        talk_close(&t);
+
+        talk_open(&t);
+        begin(&t);
+        sends(&t, wall_start_ms, "eu-west-1", "20261122T100000Z", "eu-west-1");
+        assert_int_equal(answer(&t, wall_start_ms, agreed), EXCHANGE_RENEW);
+        assert_int_equal(t.session.skew_ms, 0);
         talk_close(&t);
     }
     (void)state;
@@ -300,6 +345,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signed_when_sent),
         cmocka_unit_test(wrong_clock_is_corrected_once),
+        cmocka_unit_test(corrected_though_others_were_first),
+        cmocka_unit_test(either_clock_or_keys),
         cmocka_unit_test(right_clock_is_not_blamed),
         cmocka_unit_test(another_region_is_asked),
         cmocka_unit_test(strange_regions_lead_nowhere),

@@ -150,20 +150,21 @@ static bool may_bear_document(int status)
 static bool judge_error(const struct collection_def *def, const struct answer *answer, struct bytes name,
                         const struct value *body, enum answer_kind *kind, int *code, struct error *e)
 {
+    bool rejected = is_one_of(name, def->errors.expired) || answer->status == 401;
     *code = 0;
     if (is_one_of(name, def->errors.throttled)) {
         *code = refuse(def, answer, ERR_THROTTLED, name, body, e);
     } else if (is_absent(def, answer->status, name)) {
         *kind = ANSWER_ABSENT;
-    } else if (is_one_of(name, def->errors.expired) || answer->status == 401) {
+    } else if (is_one_of(name, def->errors.skewed)) {
+        *kind = rejected ? ANSWER_STALE : ANSWER_SKEWED;
+        refuse(def, answer, ERR_DENIED, name, body, e);
+    } else if (rejected) {
         *kind = ANSWER_REJECTED;
         refuse(def, answer, ERR_DENIED, name, body, e);
     } else if (names_region(def, answer)) {
         *kind = ANSWER_MOVED;
         refuse(def, answer, ERR_HTTP, name, body, e);
-    } else if (is_one_of(name, def->errors.skewed)) {
-        *kind = ANSWER_SKEWED;
-        refuse(def, answer, ERR_DENIED, name, body, e);
     } else {
         return false;
     }

@@ -10,6 +10,7 @@ enum answer_kind {
     ANSWER_ABSENT,   /* one of `absent`: there is nothing of that kind */
     ANSWER_REJECTED, /* 401, or a code of `expired`: a new session may help */
     ANSWER_SKEWED,   /* a code of `skewed`: the clocks may differ */
+    ANSWER_STALE,    /* a code of `skewed` that is a rejection as well: first the one, then the other */
     ANSWER_MOVED,    /* 301, 307 or 400 that names a region (region_from of the auth): it may be there */
 };
 

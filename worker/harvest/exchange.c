@@ -150,7 +150,7 @@ const struct request *exchange_request(struct exchange *x, int64_t wall_ms)
     CHECK(x->state == SENT);
     if (session)
         x->generation = session->generation;
-    x->signed_ms = wall_ms;
+    x->signed_ms = wall_ms + (session ? session->skew_ms : 0);
     auth_sign(x->set.auth, session, x->region, wall_ms, &x->arena, &x->request);
     return &x->request;
 }
@@ -190,26 +190,33 @@ static enum exchange_want rejected(struct exchange *x, int64_t now_ms)
     return once_more(x, now_ms);
 }
 
-/* The provider says that our time is wrong. It is believed once, if its own clock differs. */
-static enum exchange_want skewed(struct exchange *x, int64_t now_ms, int64_t wall_ms)
+/* The provider says that our time is wrong. It is believed once, if its own clock differs from the time that
+ * was signed for (others may have learnt of it since). Says of what fails that the clock is wrong. */
+static bool correct_clock(struct exchange *x, int64_t wall_ms)
 {
     struct auth_session *session = x->set.session;
     struct bytes date;
     int64_t theirs_ms;
     if (!session || x->set.auth->kind != AUTH_AWS_SIGV4 || !answer_header(x->answer, "Date", &date) ||
         !units_http_date(bytes_trim(date), &theirs_ms))
-        return fail(x);
-    int64_t off_ms = theirs_ms - (x->signed_ms + session->skew_ms);
+        return false;
     int64_t ahead_ms = theirs_ms - wall_ms;
-    if (llabs(off_ms) > LIMIT_CLOCK_SKEW_MS && !x->corrected) {
+    if (llabs(theirs_ms - x->signed_ms) > LIMIT_CLOCK_SKEW_MS && !x->corrected) {
         x->corrected = true;
         session->skew_ms = ahead_ms;
-        return once_more(x, now_ms);
+        return true;
     }
     if (llabs(ahead_ms) > LIMIT_CLOCK_SKEW_MS)
         error_set(&x->error, x->error.code, "%s (this machine's clock is %lld s %s the provider's: set it)",
                   x->error.text, (long long)llabs(ahead_ms) / 1000, ahead_ms > 0 ? "behind" : "ahead of");
-    return fail(x);
+    return false;
+}
+
+static enum exchange_want skewed(struct exchange *x, int64_t now_ms, int64_t wall_ms)
+{
+    if (correct_clock(x, wall_ms))
+        return once_more(x, now_ms);
+    return x->kind == ANSWER_STALE ? rejected(x, now_ms) : fail(x);
 }
 
 /* The provider says that what was asked for is in another region: it is asked there, once. */
@@ -241,7 +248,7 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
     }
     if (x->kind == ANSWER_REJECTED)
         return rejected(x, now_ms);
-    if (x->kind == ANSWER_SKEWED)
+    if (x->kind == ANSWER_SKEWED || x->kind == ANSWER_STALE)
         return skewed(x, now_ms, wall_ms);
     if (x->kind == ANSWER_MOVED)
         return elsewhere(x, now_ms);

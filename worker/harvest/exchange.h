@@ -47,7 +47,7 @@ struct exchange {
     bool corrected;                  /* the provider's clock was followed already */
     bool moved;                      /* a redirect to another region was followed already */
     char region[LIMIT_REGION_BYTES]; /* that is signed for */
-    int64_t signed_ms;               /* by our wall clock, when */
+    int64_t signed_ms;               /* the time that was signed for */
     struct request request;          /* signed by exchange_request */
     enum answer_kind kind;
     struct decoded body;
