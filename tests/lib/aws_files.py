@@ -99,7 +99,7 @@ def tables(size=5, **over):
     request = {"method": "POST", "url": "https://dynamodb.{region}.amazonaws.com/",
                "headers": {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"},
                "body": {}}
-    made = {"permissions": ["dynamodb:ListTables"], **over}
+    made = {"format": "json", "permissions": ["dynamodb:ListTables"], **over}
     return collection("p.table", "dynamodb", request, "/TableNames/*", "",
                       page=token("/LastEvaluatedTableName", "body:/ExclusiveStartTableName", ("body:/Limit", size)), **made)
 
@@ -120,7 +120,7 @@ def things(service, size=5, **over):
     """A JSON 1.1 service of that name, of which the small AWS has any."""
     request = {"method": "POST", "url": f"https://{service}.{{region}}.amazonaws.com/",
                "headers": {"X-Amz-Target": f"{service}.ListThings", "Content-Type": "application/x-amz-json-1.1"}, "body": {}}
-    made = {"permissions": [f"{service}:ListThings"], **over}
+    made = {"format": "json", "permissions": [f"{service}:ListThings"], **over}
     return collection(f"p.{service}", service, request, "/Items/*", "/id",
                       page=token("/NextToken", "body:/NextToken", ("body:/MaxResults", size)), **made)
 
