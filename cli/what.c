@@ -2,12 +2,13 @@
 
 #include <inttypes.h>
 
+#include "cli/brief.h"
 #include "common/text.h"
 #include "common/units.h"
 #include "common/value/patch.h"
 #include "common/value/pointer.h"
 
-enum { DOCUMENT_COLUMNS = 100, VALUE_COLUMNS = 32, PATHS = 8 };
+enum { DOCUMENT_COLUMNS = 100, VALUE_COLUMNS_MIN = 32, PATHS = 8 };
 
 enum print_colour what_colour(enum change_op op)
 {
@@ -23,29 +24,11 @@ enum print_colour what_colour(enum change_op op)
     }
 }
 
-static void add_document(struct bytes packed, struct buffer *out)
+static void add_document(struct bytes packed, struct arena *scratch, struct buffer *out)
 {
-    struct buffer json = {0}, safe = {0};
-    if (value_msgpack_to_json(packed, &json, NULL) == 0) {
-        text_add_safe(&safe, buffer_bytes(&json));
-        text_add_cut(out, buffer_bytes(&safe), DOCUMENT_COLUMNS);
-    }
-    buffer_close(&json);
-    buffer_close(&safe);
-}
-
-static void add_value(const struct value *value, struct buffer *out)
-{
-    struct buffer json = {0}, safe = {0};
-    if (value && value->type == VALUE_STRING)
-        text_add_safe(&safe, value->text);
-    else if (value) {
-        value_to_json(value, &json);
-        text_add_safe(&safe, buffer_bytes(&json));
-    }
-    text_add_cut(out, buffer_bytes(&safe), VALUE_COLUMNS);
-    buffer_close(&json);
-    buffer_close(&safe);
+    struct value document;
+    if (value_from_msgpack(scratch, packed, &document, NULL) == 0)
+        brief_add(out, &document, DOCUMENT_COLUMNS);
 }
 
 static const struct value *value_at(const struct value *document, struct bytes path, struct arena *scratch)
@@ -54,8 +37,8 @@ static const struct value *value_at(const struct value *document, struct bytes p
     return pointer_parse(scratch, path, &pointer, NULL) ? NULL : pointer_get(&pointer, document);
 }
 
-static void add_step(const struct value *step, const struct value *before, struct arena *scratch,
-                     struct buffer *out)
+static void add_step(const struct value *step, const struct value *before, size_t columns,
+                     struct arena *scratch, struct buffer *out)
 {
     const struct value *op = value_get_text(step, "op"), *path = value_get_text(step, "path"),
                        *value = value_get_text(step, "value");
@@ -66,16 +49,22 @@ static void add_step(const struct value *step, const struct value *before, struc
     else
         buffer_add_text(out, "all of it");
     if (bytes_is(op->text, "remove")) {
-        buffer_add_text(out, " removed");
+        buffer_add_text(out, " removed: ");
+        brief_add(out, value_at(before, path->text, scratch), columns);
     } else if (bytes_is(op->text, "add")) {
         buffer_add_text(out, " added: ");
-        add_value(value, out);
+        brief_add(out, value, columns);
     } else {
         buffer_add_char(out, ' ');
-        add_value(value_at(before, path->text, scratch), out);
-        buffer_add_text(out, " → ");
-        add_value(value, out);
+        brief_add_replaced(out, value_at(before, path->text, scratch), value, columns);
     }
+}
+
+/* One step may say more than each of many. */
+static size_t columns_of(uint32_t steps)
+{
+    size_t columns = steps ? DOCUMENT_COLUMNS / steps : 0;
+    return columns > VALUE_COLUMNS_MIN ? columns : VALUE_COLUMNS_MIN;
 }
 
 /* Step by step: the value that a step replaces is the one that the steps before it left there. */
@@ -88,7 +77,7 @@ static void add_patch(const struct change *change, struct arena *scratch, struct
     for (uint32_t i = 0; i < patch.count && i < PATHS; i++) {
         struct value step = {.type = VALUE_ARRAY, .count = 1, .items = &patch.items[i]};
         buffer_add_text(out, i ? ", " : "");
-        add_step(&patch.items[i], &document, scratch, out);
+        add_step(&patch.items[i], &document, columns_of(patch.count), scratch, out);
         if (patch_apply(scratch, &document, &step, &document, NULL))
             return;
     }
@@ -133,7 +122,7 @@ void what_changed(const struct change *change, struct arena *scratch, struct buf
         buffer_add_text(out, "(by an edited provider file) ");
     switch (change->op) {
     case CHANGE_CREATED:
-        add_document(change->after, out);
+        add_document(change->after, scratch, out);
         break;
     case CHANGE_UPDATED:
         add_patch(change, scratch, out);
