@@ -9,6 +9,7 @@ ERRORS = {
     "message_at": ["/Errors/Error/Message", "/Error/Message", "/Message", "/message"],
     "throttled": ["RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown"],
     "expired": ["ExpiredToken", "ExpiredTokenException", "RequestExpired"],
+    "denied": ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"],
     "skewed": ["RequestExpired", "AuthFailure", "RequestTimeTooSkewed", "InvalidSignatureException", "SignatureDoesNotMatch"],
     "advice": {
         "AuthFailure": "check the keys, or switch the region on",

@@ -20,7 +20,8 @@ static const char provider_text[] =
     "provider: p\n"
     "errors: {code_at: [/Error/Code, header:X-Type], code_after: '#', code_before: ':', message_at: "
     "/Error/Message,\n"
-    "  expired: [ExpiredToken, Outdated], skewed: [TooSkewed, Outdated], throttled: [SlowDown], advice: "
+    "  expired: [ExpiredToken, Outdated], skewed: [TooSkewed, Outdated], throttled: [SlowDown], denied: "
+    "[NotYou], advice: "
     "{BadKey: get a better "
     "one}}\n"
     "collections:\n"
@@ -291,7 +292,10 @@ static void refusals_say_what_to_do(void **state)
     } cases[] = {
         {{.status = 403, .body = "{\"Error\": {\"Code\": \"NoWay\", \"Message\": \"You may not.\"}}"},
          ERR_DENIED,
-         "HTTP 403 NoWay: You may not.: grant s3:GetBucketPolicy"},
+         "HTTP 403 NoWay: You may not: grant s3:GetBucketPolicy"},
+        {{.status = 400, .type = "NotYou", .body = "{\"Error\": {\"Message\": \"Ask…\"}}"},
+         ERR_DENIED,
+         "HTTP 400 NotYou: Ask…: grant s3:GetBucketPolicy"},
         {{.status = 403, .type = "com.x#BadKey:http://y", .body = "no JSON"},
          ERR_DENIED,
          "HTTP 403 BadKey ('no JSON'): get a better one"},

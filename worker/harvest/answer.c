@@ -128,6 +128,8 @@ static int refuse(const struct collection_def *def, const struct answer *answer,
     bool cut, told = message.len > 0;
     struct bytes quote = told ? quotable(message, MESSAGE_BYTES, &cut)
                               : quotable(answer->body, QUOTE_BYTES, &cut);
+    if (told && !cut && quote.len && quote.data[quote.len - 1] == '.')
+        quote.len--; /* the sentence goes on */
     add_advice(def, code, answer->status, name, &advice);
     error_set(e, code, "HTTP %d%s%.*s%s%.*s%s%s: %.*s", answer->status, name.len ? " " : "", BYTES_ARG(name),
               !quote.len ? ""
@@ -165,6 +167,8 @@ static bool judge_error(const struct collection_def *def, const struct answer *a
     } else if (names_region(def, answer)) {
         *kind = ANSWER_MOVED;
         refuse(def, answer, ERR_HTTP, name, body, e);
+    } else if (is_one_of(name, def->errors.denied)) {
+        *code = refuse(def, answer, ERR_DENIED, name, body, e);
     } else {
         return false;
     }

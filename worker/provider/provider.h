@@ -109,7 +109,7 @@ struct errors_def {
     const char *code_after,
         *code_before;             /* the code is behind the last, before the first of these; or null */
     const char *const *throttled; /* ended by null; null when none */
-    const char *const *expired, *const *skewed;
+    const char *const *expired, *const *skewed, *const *denied;
     struct value advice; /* an object: code -> what to do about it */
 };
 

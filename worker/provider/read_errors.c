@@ -54,7 +54,7 @@ static void read_mark(struct reader *r, const yaml_node *map, const char *key, c
 void read_errors(struct reader *r, const yaml_node *node, struct errors_def *out)
 {
     static const char *const keys[] = {"code_at", "code_after", "code_before", "message_at", "throttled",
-                                       "expired", "skewed",     "advice",      NULL};
+                                       "expired", "skewed",     "denied",      "advice",     NULL};
     const yaml_node *n;
     if (!yaml_check_keys(r->report, r->file, node, keys))
         return;
@@ -68,6 +68,7 @@ void read_errors(struct reader *r, const yaml_node *node, struct errors_def *out
     read_codes(r, node, "throttled", &out->throttled);
     read_codes(r, node, "expired", &out->expired);
     read_codes(r, node, "skewed", &out->skewed);
+    read_codes(r, node, "denied", &out->denied);
     if ((n = yaml_get(node, "advice")))
         read_advice(r, n, &out->advice);
 }
