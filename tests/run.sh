@@ -134,7 +134,7 @@ take() { # take PRESET NAMES-REGEX folder…
     done >>"$every/$preset/CTestTestfile.cmake"
 }
 any='[^]]*'
-take asan "$any" structure unit scenario integration
+take asan "$any" structure unit scenario integration aws
 sed -i /integration_quickstart/d "$every/asan/CTestTestfile.cmake"
 take release "$any" scenario
 take release "$any(kill|disk|full|heavy|memory|quickstart)$any" integration
