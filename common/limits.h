@@ -12,6 +12,8 @@ enum {
     LIMIT_HEADER_BYTES = 256 << 10,    /* of one answer's headers together */
     LIMIT_DEPTH = 256,                 /* arrays and objects within each other */
     LIMIT_NUMBER_BYTES = 4096,         /* a number's literal */
+    LIMIT_XML_ATTRIBUTES = 256,        /* of an element; namespaces in force */
+    LIMIT_XML_NAMES = 65536,           /* different ones in an answer, of elements and attributes */
     LIMIT_DOCUMENT_BYTES = 16 << 20,   /* one resource as MessagePack */
     LIMIT_ITEMS_PER_PAGE = 1 << 20,
     LIMIT_ID_BYTES = 4096, /* a resource's id */

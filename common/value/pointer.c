@@ -58,6 +58,16 @@ int pointer_parse(struct arena *arena, struct bytes text, struct pointer *out, s
     return 0;
 }
 
+struct pointer *pointers_walk_single(struct arena *arena, const struct pointer *pointers, size_t count)
+{
+    struct pointer *copies = arena_alloc(arena, count * sizeof *copies);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = pointers[i];
+        copies[i].walks_single = true;
+    }
+    return copies;
+}
+
 static const struct value *step(const struct value *value, struct bytes segment)
 {
     uint64_t index;
@@ -101,9 +111,7 @@ static int walk_items(struct walk *w, uint32_t at, const struct value *value)
         w->missed.wrong++;
         return 0;
     }
-    if (value->type == VALUE_STRING && value->text.len == 0)
-        return 0; /* what an empty list looks like in XML */
-    return walk_from(w, at + 1, value);
+    return trail_is_blank(value) ? 0 : walk_from(w, at + 1, value);
 }
 
 static int walk_from(struct walk *w, uint32_t at, const struct value *value)
@@ -115,7 +123,10 @@ static int walk_from(struct walk *w, uint32_t at, const struct value *value)
     const struct value *next = step(value, w->pointer->segments[at]);
     if (next)
         return walk_from(w, at + 1, next);
-    if (value->type == VALUE_OBJECT || value->type == VALUE_ARRAY || value->type == VALUE_NULL)
+    bool is_empty = w->single && trail_is_blank(value);
+    if (is_empty && at > 0)
+        return 0;
+    if (is_empty || value->type == VALUE_OBJECT || value->type == VALUE_ARRAY || value->type == VALUE_NULL)
         w->missed.absent++;
     else
         w->missed.wrong++;

@@ -10,8 +10,9 @@ struct pointer {
     struct bytes *segments; /* unescaped */
     bool *walks;            /* which of them are `*` */
     bool has_walk;
-    bool walks_single; /* for pointer_prune and `unordered`: `*` also walks a value that is no array, as if
-                          it stood alone in one (XML). Set by who knows the format; parsing clears it. */
+    bool walks_single; /* for pointer_prune, pointer_make_arrays and `unordered`: `*` also walks a value that
+                          is no array, as if it stood alone in one (XML). Set by who knows the format; parsing
+                          clears it. */
 };
 
 /* Parse. Everything is kept in the arena. Returns 0 or ERR_CONFIG: the sentence says what is wrong
@@ -26,10 +27,15 @@ struct pointer_missed {
     uint64_t absent, wrong;
 };
 
-/* Call `visit` for every value that the pointer leads to, in order; `*` walks a single value that is
- * not an array as if it stood alone in one only if `single` (XML; an empty element, so "", is then an
- * empty array). Stops at a non-zero return and gives it back. `*missed` (may be null) counts the places
- * where the path broke off. An empty array is no miss. */
+/* A copy of these pointers whose `*` also walks a value that is no array. */
+struct pointer *pointers_walk_single(struct arena *arena, const struct pointer *pointers, size_t count);
+
+/* Call `visit` for every value that the pointer leads to, in order. Stops at a non-zero return and gives
+ * it back. `*missed` (may be null) counts the places where the path broke off. An empty array is no miss.
+ *
+ * With `single` (XML), `*` also walks a value that is not an array, as if it stood alone in one. A text
+ * of nothing but white space is then what is left of an empty element: below it there is nothing, by `*` or
+ * by any name, and that is no miss, unless all of the document is such a text and a name is asked for. */
 int pointer_walk(const struct pointer *pointer, const struct value *root, bool single,
                  struct pointer_missed *missed, int (*visit)(void *context, const struct value *found),
                  void *context);
@@ -38,6 +44,11 @@ int pointer_walk(const struct pointer *pointer, const struct value *root, bool s
  * what is unchanged. */
 struct value pointer_prune(struct arena *arena, const struct value *root, const struct pointer *pointers,
                            size_t count);
+
+/* What the pointers lead to, and is no array, becomes one: of nothing if it is a text of nothing but white
+ * space, else of itself. In place, so `root` must be the caller's own, and shared with nobody. */
+void pointer_make_arrays(struct arena *arena, struct value *root, const struct pointer *pointers,
+                         size_t count);
 
 /* Set the value that a pointer without `*` names, making objects on the way where there is nothing or
  * null; copies what it changes. Returns 0, or ERR_CONFIG if the way leads through something that is

@@ -1,19 +1,20 @@
-/* Documents are changed by copying: what lies on the way is copied, everything beside it is shared. */
+/* Documents are changed by copying: what lies on the way is copied, everything beside it is shared. Only what
+ * was just read is changed in place (pointer_make_arrays), since nobody else has it yet. */
 #include <string.h>
 
 #include "common/value/pointer.h"
 #include "common/value/trail.h"
 
-struct pruning {
+struct walk {
     struct arena *arena;
     struct trails trails;
 };
 
-static bool prune(struct pruning *p, struct level level, struct value *value);
+static bool prune(struct walk *p, struct level level, struct value *value);
 
 /* Items (or members) are shared until the first that differs; then those before it are copied. All
  * pointers are looked at together, since indices count the items that were there at first. */
-static bool prune_items(struct pruning *p, struct level level, struct value *value)
+static bool prune_items(struct walk *p, struct level level, struct value *value)
 {
     struct value *items = NULL;
     uint32_t kept = 0;
@@ -36,7 +37,7 @@ static bool prune_items(struct pruning *p, struct level level, struct value *val
     return items;
 }
 
-static bool prune_members(struct pruning *p, struct level level, struct value *value)
+static bool prune_members(struct walk *p, struct level level, struct value *value)
 {
     struct member *members = NULL;
     uint32_t kept = 0;
@@ -60,7 +61,7 @@ static bool prune_members(struct pruning *p, struct level level, struct value *v
 }
 
 /* True if the value became another one. */
-static bool prune(struct pruning *p, struct level level, struct value *value)
+static bool prune(struct walk *p, struct level level, struct value *value)
 {
     if (trails_none(level))
         return false;
@@ -72,7 +73,7 @@ static bool prune(struct pruning *p, struct level level, struct value *value)
 struct value pointer_prune(struct arena *arena, const struct value *root, const struct pointer *pointers,
                            size_t count)
 {
-    struct pruning p = {.arena = arena};
+    struct walk p = {.arena = arena};
     struct level level = trails_open(&p.trails, pointers, count);
     struct value value = *root;
     if (trails_arrive(&p.trails, level, &value))
@@ -82,6 +83,38 @@ struct value pointer_prune(struct arena *arena, const struct value *root, const 
     trails_close(&p.trails);
     return value;
 }
+
+/* --- Making arrays --- */
+
+static void make_arrays(struct walk *w, struct level level, struct value *value)
+{
+    if (trails_none(level))
+        return;
+    bool ends = trails_arrive(&w->trails, level, value);
+    bool is_array = value->type == VALUE_ARRAY, has_more = is_array || value->type == VALUE_OBJECT;
+    for (uint32_t i = 0; has_more && i < value->count; i++) {
+        struct level inside = is_array ? trails_enter_item(&w->trails, level, i)
+                                       : trails_enter_member(&w->trails, level, value->members[i].key);
+        make_arrays(w, inside, is_array ? &value->items[i] : &value->members[i].value);
+        trails_leave(&w->trails, inside);
+    }
+    if (!ends || is_array)
+        return;
+    struct value array = value_array(w->arena, trail_is_blank(value) ? 0 : 1);
+    if (array.count)
+        array.items[0] = *value;
+    *value = array;
+}
+
+void pointer_make_arrays(struct arena *arena, struct value *root, const struct pointer *pointers,
+                         size_t count)
+{
+    struct walk w = {.arena = arena};
+    make_arrays(&w, trails_open(&w.trails, pointers, count), root);
+    trails_close(&w.trails);
+}
+
+/* --- Setting --- */
 
 /* Replace an object by a copy that has a member of this key, and give that member's value. */
 static struct value *copy_member(struct arena *arena, struct value *object, struct bytes key)

@@ -37,6 +37,12 @@ static inline bool trails_none(struct level level)
     return level.from == level.to;
 }
 
+/* A text of nothing but white space: what is left of an empty element of XML, however it was laid out. */
+static inline bool trail_is_blank(const struct value *value)
+{
+    return value->type == VALUE_STRING && bytes_trim(value->text).len == 0;
+}
+
 /* A segment as an array's index: decimal digits without leading zeros. */
 bool trail_index(struct bytes segment, uint64_t *index);
 

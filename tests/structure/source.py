@@ -27,6 +27,7 @@ ONLY_IN = {
     "yyjson.h": "common/value",
     "msgpack": "common/value",
     "libfyaml.h": "common/yaml",
+    "libxml/": "worker/decode",
 }
 
 # Deciding code: state + event + now -> actions. Folders end in "/"; the others are stems of a .h and a .c.

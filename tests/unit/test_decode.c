@@ -16,6 +16,7 @@ struct lab {
     struct arena arena;
     struct buffer json;
     struct json_notes notes;
+    enum format_kind format;
     struct error error;
 };
 
@@ -49,6 +50,7 @@ static int decode_span(struct lab *lab, const char *type, enum format_kind forma
     buffer_reset(&lab->json);
     int code = decode_body(&lab->arena, &answer, format, NULL, &decoded, &lab->error);
     lab->notes = decoded.notes;
+    lab->format = decoded.format;
     if (!code)
         value_to_json(&decoded.value, &lab->json);
     return code;
@@ -80,6 +82,8 @@ static void json_is_known_by_its_type(void **state)
         "application/vnd.docker.distribution.manifest.v2+json",
         "application/problem+JSON",
         "application/octet-stream",
+        "application/x-amz-json-1.0",
+        "application/x-amz-json-1.1; charset=utf-8",
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         assert_int_equal(decode(lab, types[i], " {\"a\": [1, 2.50, \"\xc3\xa9\"]}\n"), 0);
@@ -109,26 +113,83 @@ static void something_else_is_named(void **state)
         const char *type, *body, *error;
     } cases[] = {
         {"text/html", "\r\n<!DOCTYPE html>\n<html><title>Sign\tin</title>",
-         "HTML instead of JSON: <!DOCTYPE html> <html><title>Sign in</title>"},
+         "HTML instead of JSON or XML: <!DOCTYPE html> <html><title>Sign in</title>"},
         {"application/json", "<!doctype HTML><p>", "HTML instead of JSON: <!doctype HTML>"},
         {NULL, "<html>", "HTML instead of JSON: <html>"},
-        {"text/html; charset=utf-8", "502 Bad Gateway", "HTML instead of JSON: 502 Bad Gateway"},
-        {"text/html", "{\"a\":1}", "say format: json"},
+        {"text/html; charset=utf-8", "502 Bad Gateway", "HTML instead of JSON or XML: 502 Bad Gateway"},
+        {"text/html", "{\"a\":1}", "begins like JSON: if it is, say format: json"},
+        {"text/html", "<?xml version=\"1.0\"?><a/>", "begins like XML: if it is, say format: xml"},
         {"application/json", "<?xml version=\"1.0\"?><Error/>", "XML instead of JSON: <?xml"},
         {"application/json", "\xff\xfe{\0", "UTF-16"},
         {"application/json", "upstream connect error", "instead of JSON: upstream connect error"},
         {"text/plain", "not found", "not found"},
-        {"image/png", "\x89PNG\r\n\x1a\n", "image/png instead of JSON: ?PNG"},
-        {"application/yaml", "{a: b}", "application/yaml instead of JSON by its Content-Type"},
+        {"image/png", "\x89PNG\r\n\x1a\n", "image/png instead of JSON or XML: ?PNG"},
+        {"application/yaml", "{a: b}", "application/yaml instead of JSON or XML by its Content-Type"},
         {"application/json", "", "empty body instead of JSON"},
         {NULL, " \r\n\t ", "empty body instead of JSON"},
         {"application/xml", "\xef\xbb\xbf", "empty body"},
-        {"application/xml", "<a/>", "XML is not supported by this version"},
-        {"application/atom+xml", "<a/>", "XML is not supported by this version"},
+        {"application/xml", "{\"token\": \"s3cr3t\"}", "JSON instead of XML"},
+        {"application/xml", "<!DOCTYPE html><p>", "HTML instead of XML: <!DOCTYPE html><p>"},
+        {"application/xml", "<HTML\n>", "HTML instead of XML: <HTML >"},
+        {"application/xml", "bad gateway", "something else instead of XML: bad gateway"},
+        {"application/xml", "\xfe\xff", "UTF-16 or binary data instead of XML in UTF-8"},
+        {"application/xml", "<a", "XML: line 1, column 1: it breaks off"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(decode(lab, cases[i].type, cases[i].body), ERR_BODY);
         assert_says(lab, cases[i].error);
+    }
+}
+
+/* XML is known by its type, or where that says nothing by how it begins. */
+static void xml_is_known(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const types[] = {NULL,
+                                        "",
+                                        "text/plain",
+                                        "binary/octet-stream",
+                                        "application/xml",
+                                        "text/xml; charset=\"UTF-8\"",
+                                        "application/atom+xml",
+                                        "Application/SOAP+XML; x=1;charset=utf-8"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        assert_int_equal(decode(lab, types[i], "\r\n<?xml version=\"1.0\"?>\n<r><a>1</a></r>\n"), 0);
+        assert_string_equal(buffer_text(&lab->json), "{\"a\":\"1\"}");
+        assert_int_equal(lab->format, FORMAT_XML);
+        assert_int_equal(decode(lab, types[i], "\xef\xbb\xbf<htmls><b/></htmls>"), 0);
+        assert_string_equal(buffer_text(&lab->json), "{\"b\":\"\"}");
+    }
+    assert_int_equal(decode_span(lab, "text/html", FORMAT_XML, BYTES("<a>x</a>"), true), 0);
+    assert_string_equal(buffer_text(&lab->json), "\"x\"");
+    assert_int_equal(decode_span(lab, "text/xml", FORMAT_JSON, BYTES("<a>x</a>"), true), ERR_BODY);
+    assert_says(lab, "XML instead of JSON");
+    assert_int_equal(decode_span(lab, "text/xml;charset=koi8-r", FORMAT_AUTO, BYTES("<a/>"), true), ERR_BODY);
+    assert_says(lab, "XML: its encoding is koi8-r by its Content-Type");
+}
+
+/* Errors' bodies are read by how they begin, and what can't be read is no error of its own. */
+static void bodies_of_errors_are_read(void **state)
+{
+    struct lab *lab = *state;
+    static const char *const cases[][2] = {
+        {"{\"a\":1}", "{\"a\":1}"},
+        {"\xef\xbb\xbf \n<Error><Code>Denied</Code></Error>", "{\"Code\":\"Denied\"}"},
+        {"<html><body>502</body></html>", NULL},
+        {"<Error><Code>", NULL},
+        {"{\"a\":", NULL},
+        {"502 Bad Gateway", NULL},
+        {"<!DOCTYPE Error [<!ENTITY a \"b\">]><Error>&a;</Error>", NULL},
+        {"12", NULL},
+        {"", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pair header = {BYTES("Content-Type"), BYTES("image/png")};
+        struct answer answer = {.status = 400, .headers = {&header, 1, 1}, .body = bytes_of(cases[i][0])};
+        struct value value = value_bool(true);
+        assert_int_equal(decode_error_body(&lab->arena, &answer, NULL, &value), cases[i][1] != NULL);
+        buffer_reset(&lab->json);
+        value_to_json(&value, &lab->json);
+        assert_string_equal(buffer_text(&lab->json), cases[i][1] ? cases[i][1] : "null");
     }
 }
 
@@ -231,7 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(json_is_known_by_its_type),  TEST(given_format_overrules), TEST(something_else_is_named),
         TEST(beginnings_are_printable),   TEST(broken_json_says_where), TEST(limits_are_met),
-        TEST(json_lines_become_an_array), TEST(json_lines_may_be_cut),
+        TEST(json_lines_become_an_array), TEST(json_lines_may_be_cut),  TEST(xml_is_known),
+        TEST(bodies_of_errors_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

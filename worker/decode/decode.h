@@ -15,18 +15,19 @@ struct decoded {
 };
 
 /* Decode a body by `format`, or with FORMAT_AUTO by its Content-Type (+json and +xml count; without one, or
- * with a generic one, what looks like JSON is JSON, what looks like XML is XML). JSON lines become an array
- * of their values; blank lines are skipped, an empty body is an empty array. Without `delimited` a number,
- * true, false or null at the very end may be a cut one, and is an error. XML becomes a document as xml.h
- * says, by `rules` (null: none).
+ * with a generic one, what begins with "<" and isn't HTML is XML, all else should be JSON). JSON lines become
+ * an array of their values; blank lines are skipped, an empty body is an empty array. Without `delimited` a
+ * number, true, false or null at the very end may be a cut one, and is an error. XML becomes a document as
+ * xml.h says, by `rules` (null: none).
  *
  * Returns 0; ERR_BODY: what it is instead and how it begins ("HTML instead of JSON: …"), where it breaks off
  * (what looks like JSON isn't repeated: it may be a login's answer), invalid UTF-8; ERR_LIMIT: too deep, too
- * long a number. */
+ * long a number, what else xml.h says. */
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format,
                 const struct xml_rules *rules, struct decoded *out, struct error *e);
 
-/* The body of an answer that is an error, as far as it can be read at all, whatever its Content-Type says. */
+/* The body of an answer that is an error, if it can be read at all: JSON or XML by how it begins, whatever
+ * its Content-Type says. */
 bool decode_error_body(struct arena *arena, const struct answer *answer, const struct xml_rules *rules,
                        struct value *out);
 
