@@ -3,7 +3,7 @@
     python tests/lib/moto_server.py        prints "listening on http://127.0.0.1:PORT", serves until SIGTERM
 
 moto answers most of EC2's Describe calls with everything at once, whatever MaxResults says. Here they come in
-pages, as AWS's do. The thousand images that moto has by default, and their snapshots, are left out.
+pages, as AWS's do; and who may restore a snapshot is looked at, which moto doesn't. The thousand images that moto has by default, and their snapshots, are left out.
 """
 
 import os
@@ -29,15 +29,14 @@ PAGED = {
 def paged(action, name):
     """That action, in pages: NextToken is the place where the next one begins."""
     def answer(self):
-        made = action(self)
-        if not isinstance(made, ActionResult):
-            return made
-        result, size = dict(made.result), self._get_param("MaxResults")
-        first = int(self._get_param("NextToken") or 0)
-        last = first + int(size or len(result[name]) or 1)
-        if last < len(result[name]):
+        result = dict(action(self).result)
+        found, first, size = list(result[name]), int(self._get_param("NextToken") or 0), self._get_param("MaxResults")
+        if name == "Snapshots" and "all" in self._get_param("RestorableByUserIds", []):
+            found = [one for one in found if "all" in one.create_volume_permission_groups]
+        last = first + int(size or len(found))
+        if last < len(found):
             result["NextToken"] = str(last)
-        result[name] = list(result[name])[first:last]
+        result[name] = found[first:last]
         return ActionResult(result)
     return answer
 
