@@ -115,6 +115,15 @@ static void walks_visit_in_order_and_count_misses(void **state)
         {"{\"R\":null}", "/R", "null ", false, 0},
         {"{\"R\":\"\"}", "/R/*", "", true, 0},
         {"{\"R\":\"\"}", "/R/*", "", false, 1},
+        {"{\"R\":\"\\n \"}", "/R/*", "", true, 0},
+        {"{\"R\":\"\"}", "/R/b/*", "", true, 0},
+        {"{\"R\":\" \"}", "/R/b/c", "", true, 0},
+        {"{\"R\":[\"\",{\"b\":1}]}", "/R/*/b", "1 ", true, 0},
+        {"{\"R\":\"\"}", "/R/b/*", "", false, 1},
+        {"{\"R\":\"x\"}", "/R/b/*", "", true, 1},
+        {"{\"R\":\"\"}", "/S/*", "", true, 1},
+        {"\"\"", "/R/*", "", true, 1},
+        {"\"\"", "/*", "", true, 0},
         {"{\"R\":{\"x\":1}}", "/R/*/x", "1 ", true, 0},
         {"{\"R\":{\"x\":1}}", "/R/*/x", "", false, 1},
         {"[[1,2],[3]]", "/*/*", "1 2 3 ", false, 0},
@@ -232,6 +241,38 @@ static void pruning_leaves_out(void **state)
     (void)state;
 }
 
+/* What pointers lead to becomes an array, if it is there; a blank text one of nothing. */
+static void arrays_are_made_of_what_is_there(void **state)
+{
+    static const char *const cases[][3] = {
+        {"{\"a\":\"\",\"b\":\" \\n\",\"c\":\"x\",\"d\":{\"e\":1},\"f\":[2],\"g\":null}",
+         "/a /b /c /d /f /g /h",
+         "{\"a\":[],\"b\":[],\"c\":[\"x\"],\"d\":[{\"e\":1}],\"f\":[2],\"g\":[null]}"},
+        {"{\"a\":{\"b\":1}}", "/a/b/c /x/*", "{\"a\":{\"b\":1}}"},
+        {"{\"a\":{\"b\":1}}", "/a/*/b", "{\"a\":{\"b\":[1]}}"},
+        {"{\"a\":{\"b\":1}}", "/a /a/*/b", "{\"a\":[{\"b\":[1]}]}"},
+        {"{\"a\":[{\"b\":1},{\"b\":[2]},{}]}", "/a/*/b", "{\"a\":[{\"b\":[1]},{\"b\":[2]},{}]}"},
+        {"{\"a\":[1,2]}", "/a/1", "{\"a\":[1,[2]]}"},
+        {"\"x\"", "", "[\"x\"]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena arena = {0};
+        struct pointer list[8];
+        size_t count = 0;
+        const char *text = cases[i][1];
+        do {
+            size_t len = strcspn(text, " ");
+            list[count++] = pointer_of(&arena, arena_strdup(&arena, (struct bytes){text, len}));
+            text += len;
+        } while (*text++);
+        struct value root = value_of(&arena, cases[i][0]);
+        pointer_make_arrays(&arena, &root, pointers_walk_single(&arena, list, count), count);
+        assert_json(&root, cases[i][2]);
+        arena_close(&arena);
+    }
+    (void)state;
+}
+
 /* Setting makes the objects on the way, changes only its own copy, and refuses to go through scalars. */
 static void setting_makes_the_way(void **state)
 {
@@ -272,6 +313,7 @@ int main(void)
         cmocka_unit_test(misses_are_absent_or_wrong),
         cmocka_unit_test(visitors_can_stop_a_walk),
         cmocka_unit_test(pruning_leaves_out),
+        cmocka_unit_test(arrays_are_made_of_what_is_there),
         cmocka_unit_test(setting_makes_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,10 +107,10 @@ static int read_items(struct harvest *h, struct error *e)
     struct pointer_missed missed;
     h->items = NULL;
     h->item_count = 0;
+    h->single = h->exchange.body.format == FORMAT_XML;
     if (h->exchange.kind == ANSWER_ABSENT)
         return 0;
-    if (pointer_walk(&def->items, &h->exchange.body.value, h->exchange.body.format == FORMAT_XML, &missed,
-                     add_item, &found))
+    if (pointer_walk(&def->items, &h->exchange.body.value, h->single, &missed, add_item, &found))
         return error_set(e, ERR_LIMIT, "a page of more than %d items: ask for smaller pages with `page.size`",
                          LIMIT_ITEMS_PER_PAGE);
     if (missed.wrong)

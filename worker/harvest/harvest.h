@@ -34,6 +34,7 @@ struct harvest {
     /* Of the page that is being taken; they live until the next step. */
     const struct value **items;
     uint64_t item_count;
+    bool single; /* it is XML: `*` also walks a value that stands alone */
     /* Of the listing so far. */
     uint64_t pages;
     uint64_t duplicate_keys;

@@ -131,7 +131,7 @@ static enum job_want take(struct job *job, int64_t now_ms, int64_t wall_ms)
     struct harvest *h = &job->harvest;
     struct page_seen seen;
     struct error e;
-    int code = listing_take(&job->listing, h->items, h->item_count, wall_ms, &seen, &e);
+    int code = listing_take(&job->listing, h->items, h->item_count, h->single, wall_ms, &seen, &e);
     if (code == ERR_DEGRADED)
         return follow(job, harvest_refused(h, &e), now_ms, wall_ms);
     if (code)

@@ -73,7 +73,7 @@ static int lost_of(struct listing *l, const struct winnow_item *item, uint64_t l
         return code;
     code = value_from_msgpack(&l->page, known.packed, &before, e);
     if (!code)
-        *lost |= lacks & ~winnow_lacks(l->def, &before);
+        *lost |= lacks & ~winnow_lacks(&l->winnow, &before);
     return code;
 }
 
@@ -85,7 +85,7 @@ static int check_required(struct listing *l, const struct taken *taken, uint64_t
     for (uint64_t i = 0; i < count; i++) {
         if (!taken[i].readable)
             continue;
-        uint64_t lacks = winnow_lacks(l->def, &taken[i].item.document), lost = 0;
+        uint64_t lacks = winnow_lacks(&l->winnow, &taken[i].item.document), lost = 0;
         had |= ~lacks;
         int code = lacks ? lost_of(l, &taken[i].item, lacks, &lost, e) : 0;
         if (code)
@@ -226,10 +226,11 @@ static int take_items(struct listing *l, const struct value *const *items, uint6
     return code;
 }
 
-int listing_take(struct listing *l, const struct value *const *items, uint64_t count, int64_t wall_ms,
-                 struct page_seen *seen, struct error *e)
+int listing_take(struct listing *l, const struct value *const *items, uint64_t count, bool single,
+                 int64_t wall_ms, struct page_seen *seen, struct error *e)
 {
     arena_reset(&l->page);
+    l->winnow.single = single;
     *seen = (struct page_seen){.items = count};
     int code = store_read(l->store, e);
     if (code)

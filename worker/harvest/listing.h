@@ -53,11 +53,12 @@ int listing_open(struct listing *l, struct store *store, const struct collection
                  const struct listing_parent *parent, int64_t wall_ms, struct error *e);
 void listing_close(struct listing *l); /* safe twice, and on one that is all zero */
 
-/* Take a page's items: store what is new or different, with its change. `seen` is for paging.
+/* Take a page's items: store what is new or different, with its change. `single`: the page is XML, where a
+ * list of one may look like its element. `seen` is for paging.
  * ERR_DEGRADED: many items lack what earlier ones had, nothing of the page was taken. Store errors: the
  * transaction must be aborted. */
-int listing_take(struct listing *l, const struct value *const *items, uint64_t count, int64_t wall_ms,
-                 struct page_seen *seen, struct error *e);
+int listing_take(struct listing *l, const struct value *const *items, uint64_t count, bool single,
+                 int64_t wall_ms, struct page_seen *seen, struct error *e);
 
 void listing_unsound(struct listing *l, const char *why);
 

@@ -16,7 +16,7 @@ struct known {
     uint64_t found;   /* documents met */
     uint32_t next_row;
     uint64_t next_harvest;
-    struct pointer *ignore, *unordered;
+    const struct pointer *ignore[2], *unordered[2]; /* [1]: for documents of XML, as in winnow.h */
     uint32_t ignore_count, unordered_count;
     bool mixed; /* digests may be by older rules too: they aren't checked */
 };

@@ -24,6 +24,15 @@ static const struct pointer *joined(struct arena *arena, const struct pointer *a
     return both;
 }
 
+/* The same rules for documents in which a single value may stand for an array. */
+static struct winnow_rules walking_single(struct arena *arena, const struct winnow_rules *rules)
+{
+    struct winnow_rules single = *rules;
+    single.ignore = pointers_walk_single(arena, rules->ignore, rules->ignore_count);
+    single.unordered = pointers_walk_single(arena, rules->unordered, rules->unordered_count);
+    return single;
+}
+
 void winnow_open(struct winnow *w, const struct collection_def *def, const struct placeholders *values,
                  const struct hash_secret *secret, struct arena *arena, const struct winnow_rules *old)
 {
@@ -31,21 +40,22 @@ void winnow_open(struct winnow *w, const struct collection_def *def, const struc
         .def = def,
         .values = values,
         .secret = secret,
-        .rules = {def->ignore, def->unordered, def->ignore_count, def->unordered_count},
+        .rules = {{def->ignore, def->unordered, def->ignore_count, def->unordered_count}},
         .seen = roaring_bitmap_create(),
     };
     CHECK(w->seen);
-    w->both = w->rules;
+    w->rules[1] = walking_single(arena, &w->rules[0]);
     if (!old)
         return;
     w->rules_changed = true;
-    w->both = (struct winnow_rules){
+    w->both[0] = (struct winnow_rules){
         .ignore = joined(arena, def->ignore, def->ignore_count, old->ignore, old->ignore_count),
         .unordered = joined(arena, def->unordered, def->unordered_count, old->unordered,
                             old->unordered_count),
         .ignore_count = def->ignore_count + old->ignore_count,
         .unordered_count = def->unordered_count + old->unordered_count,
     };
+    w->both[1] = walking_single(arena, &w->both[0]);
 }
 
 void winnow_close(struct winnow *w)
@@ -120,9 +130,10 @@ int winnow_read(struct winnow *w, struct arena *arena, const struct value *item,
     if (w->scratch.len > LIMIT_ID_BYTES)
         return error_set(e, ERR_ID, "an item's id is %zu bytes long, more than %d: '%.40s…'", w->scratch.len,
                          LIMIT_ID_BYTES, w->scratch.data);
+    const struct winnow_rules *rules = &w->rules[w->single];
     out->id = arena_copy(arena, buffer_bytes(&w->scratch));
-    out->document = pointer_prune(arena, item, w->rules.ignore, w->rules.ignore_count);
-    out->digest = canonical_digest(&out->document, w->rules.unordered, w->rules.unordered_count, w->secret,
+    out->document = pointer_prune(arena, item, rules->ignore, rules->ignore_count);
+    out->digest = canonical_digest(&out->document, rules->unordered, rules->unordered_count, w->secret,
                                    &w->scratch);
     return 0;
 }
@@ -143,11 +154,12 @@ static int packed_of(struct winnow *w, struct arena *arena, const struct value *
 static bool same_under_both(struct winnow *w, struct arena *arena, const struct value *before,
                             const struct value *after)
 {
-    struct value a = pointer_prune(arena, before, w->both.ignore, w->both.ignore_count);
-    struct value b = pointer_prune(arena, after, w->both.ignore, w->both.ignore_count);
-    struct digest first = canonical_digest(&a, w->both.unordered, w->both.unordered_count, w->secret,
+    const struct winnow_rules *both = &w->both[w->single];
+    struct value a = pointer_prune(arena, before, both->ignore, both->ignore_count);
+    struct value b = pointer_prune(arena, after, both->ignore, both->ignore_count);
+    struct digest first = canonical_digest(&a, both->unordered, both->unordered_count, w->secret,
                                            &w->scratch);
-    struct digest second = canonical_digest(&b, w->both.unordered, w->both.unordered_count, w->secret,
+    struct digest second = canonical_digest(&b, both->unordered, both->unordered_count, w->secret,
                                             &w->scratch);
     return digest_equal(first, second);
 }
@@ -160,8 +172,9 @@ static int compare(struct winnow *w, struct arena *arena, const struct winnow_it
     if (code)
         return error_at(e, "the stored document of '%.*s'", BYTES_ARG(item->id)), code;
     if (w->rules_changed) {
-        struct digest again = canonical_digest(&before, w->rules.unordered, w->rules.unordered_count,
-                                               w->secret, &w->scratch);
+        const struct winnow_rules *rules = &w->rules[w->single];
+        struct digest again = canonical_digest(&before, rules->unordered, rules->unordered_count, w->secret,
+                                               &w->scratch);
         if (digest_equal(again, item->digest)) {
             out->verdict = WINNOW_REDIGEST;
             return 0;
@@ -202,19 +215,19 @@ static int find_value(void *nulls, const struct value *found)
 }
 
 /* An empty list lacks nothing of what its items must have. */
-static bool lacks_one(const struct pointer *pointer, const struct value *document)
+static bool lacks_one(const struct pointer *pointer, const struct value *document, bool single)
 {
     struct pointer_missed missed;
     uint64_t nulls = 0;
-    return pointer_walk(pointer, document, false, &missed, find_value, &nulls) == 0 &&
+    return pointer_walk(pointer, document, single, &missed, find_value, &nulls) == 0 &&
            nulls + missed.absent + missed.wrong > 0;
 }
 
-uint64_t winnow_lacks(const struct collection_def *def, const struct value *document)
+uint64_t winnow_lacks(const struct winnow *w, const struct value *document)
 {
     uint64_t lacks = 0;
-    for (uint32_t i = 0; i < def->require_count; i++)
-        if (lacks_one(&def->require[i], document))
+    for (uint32_t i = 0; i < w->def->require_count; i++)
+        if (lacks_one(&w->def->require[i], document, w->single))
             lacks |= UINT64_C(1) << i;
     return lacks;
 }

@@ -21,10 +21,11 @@ struct winnow {
     const struct collection_def *def;
     const struct placeholders *values; /* for id templates */
     const struct hash_secret *secret;
-    struct winnow_rules rules;
-    struct winnow_rules both; /* these and those that stored documents were made with */
-    bool rules_changed;       /* `both` differs from `rules`, or the definition does */
-    roaring_bitmap_t *seen;   /* rows that this listing saw */
+    struct winnow_rules rules[2]; /* [1]: their `*` also walks a value that stands alone */
+    struct winnow_rules both[2];  /* these and those that stored documents were made with */
+    bool single;                  /* which of them: of XML, [1]. To be set before a page's items are read */
+    bool rules_changed;           /* `both` differs from `rules`, or the definition does */
+    roaring_bitmap_t *seen;       /* rows that this listing saw */
     struct buffer scratch;
 };
 
@@ -78,6 +79,6 @@ bool winnow_saw(const struct winnow *w, uint32_t row);
 
 /* Which of the required pointers an item lacks: bit i is set for require[i]. A null counts as lacking; of a
  * pointer with `*`, one place that has it is enough. */
-uint64_t winnow_lacks(const struct collection_def *def, const struct value *document);
+uint64_t winnow_lacks(const struct winnow *w, const struct value *document);
 
 #endif
