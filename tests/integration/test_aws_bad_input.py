@@ -178,6 +178,19 @@ def test_a_region_that_is_switched_off_while_others_go_on(cloud, kind):  # noqa:
     assert cloud.run().brief() == ["deleted eu-west-1-002"]
 
 
+def test_regions_that_are_switched_off_cost_few_calls_for_a_role(cloud):  # noqa: F811
+    regions = [f"off-{n}" for n in range(5)] + ["us-east-1"]
+    cloud.snapshots(3)
+    cloud.aws.off = set(regions[:5])
+    role = cloud.aws.role("reader", trusts=[cloud.alice])
+    collections = [{**files.snapshots(), "type": f"p.snapshot{n}"} for n in range(12)]
+    cloud.has(*collections, regions=regions, accounts=[cloud.account(aws={"role_arn": role.arn})])
+    run = cloud.run(expect=1)
+    assert len(run.changes()) == 36
+    assert len(cloud.aws.called(verdict="switched off")) <= 2 * 5 * 12
+    assert len(cloud.aws.called("AssumeRole")) <= 3
+
+
 # --- roles and profiles ---
 
 def accounts_of_two(cloud, aws):  # noqa: F811

@@ -1,6 +1,5 @@
 """Where AWS credentials come from: as in AWS's own tools, read anew when they are renewed, never told to anybody."""
 
-import json
 import sys
 import time
 
@@ -492,5 +491,4 @@ def test_verbose_logs_hold_no_secret_either(one):
     one.keys(one.aws.session())
     role = one.aws.role("reader", trusts=["*"])
     be(one, role_arn=role.arn)
-    one.lab.run("--log-level", "debug")
-    assert json.loads(one.lab.garner("status", "--data", one.lab.data, "--json", expect=None).text or "{}") is not None
+    assert len(one.lab.run("--log-level", "debug").changes()) == 3

@@ -87,12 +87,14 @@ static void add_advice(const struct collection_def *def, int code, int status, s
     const struct value *own = value_get(&def->errors.advice, name);
     if (own)
         buffer_add_bytes(out, own->text);
+    else if (is_one_of(name, def->errors.expired))
+        buffer_add_text(out, "renew the account's credentials");
+    else if (is_one_of(name, def->errors.skewed) || (code == ERR_DENIED && status == 401))
+        buffer_add_text(out, "check the account's credentials");
     else if (code == ERR_THROTTLED)
         buffer_add_text(out, "lower `limits` in the provider file, or `every`");
     else if (code == ERR_SERVER)
         buffer_add_text(out, "the provider's side failed; the next harvest tries again");
-    else if (code == ERR_DENIED && status == 401)
-        buffer_add_text(out, "check the account's credentials");
     else if (code == ERR_DENIED && def->permissions)
         for (const char *const *name_of = def->permissions; *name_of; name_of++)
             buffer_printf(out, "%s%s", name_of == def->permissions ? "grant " : " and ", *name_of);

@@ -223,13 +223,21 @@ static enum exchange_want skewed(struct exchange *x, int64_t now_ms, int64_t wal
 static enum exchange_want elsewhere(struct exchange *x, int64_t now_ms)
 {
     struct bytes region;
+    const char *why = NULL;
     char asked[LIMIT_REGION_BYTES];
     strcpy(asked, x->region);
-    if (!x->moved && answer_header(x->answer, x->set.auth->region_from, &region) &&
-        !bytes_is(region, asked) && take_region(x, region)) {
+    CHECK(answer_header(x->answer, x->set.auth->region_from, &region));
+    if (bytes_is(region, asked))
+        why = "the region that it names";
+    else if (x->moved)
+        why = "a region that an earlier answer named";
+    else if (!take_region(x, region))
+        why = "and what it names is no region";
+    if (!why) {
         x->moved = true;
         return once_more(x, now_ms);
     }
+    error_set(&x->error, x->error.code, "%s (asked in %s, %s)", x->error.text, asked, why);
     return fail(x);
 }
 
