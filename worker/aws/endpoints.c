@@ -49,7 +49,8 @@ static int put(struct endpoints *to, const char *id, const char *text, const cha
     if (!err && (url.has_userinfo || url.has_query))
         err = error_set(&cause, ERR_HTTP, "it may have a host, a port and a path, and nothing else");
     if (err)
-        return error_set(to->e, ERR_CREDENTIALS, "%s: %s", where, cause.text);
+        return error_set(to->e, ERR_CREDENTIALS, "%s is no endpoint (https://HOST:PORT): %s", where,
+                         cause.text);
     if (!value_get_text(to->object, id))
         value_put(to->object, arena_copy(&to->c->arena, bytes_of(id)),
                   value_string(arena_copy(&to->c->arena, bytes_of(text))));

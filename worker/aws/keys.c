@@ -57,6 +57,8 @@ int aws_read_keys(struct aws_chain *c, struct bytes json, const char *token, str
 {
     struct value object;
     struct error cause;
+    if (!bytes_trim(json).len)
+        return error_set(e, ERR_BODY, "it is empty");
     int err = value_from_json(&c->arena, json, &object, NULL, &cause);
     if (err)
         return error_set(e, ERR_BODY, "it is no JSON: %s", cause.text);

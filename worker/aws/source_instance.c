@@ -181,15 +181,22 @@ static int token_build(struct aws_chain *c)
     return request(c, "/latest/api/token", "");
 }
 
+static bool is_token(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] <= ' ' || text.data[i] > '~')
+            return false;
+    return text.len > 0 && text.len <= LIMIT_TOKEN_BYTES;
+}
+
 static int token_judge(struct aws_chain *c, const struct answer *answer)
 {
     if (answer->status != 200)
         return refused(c, answer, "a token");
-    if (!answer->body.len || answer->body.len > LIMIT_TOKEN_BYTES)
-        return error_set(&c->result.error, ERR_BODY, "what came can't be a token");
-    for (size_t i = 0; i < answer->body.len; i++)
-        if (answer->body.data[i] <= ' ' || answer->body.data[i] > '~')
-            return error_set(&c->result.error, ERR_BODY, "what came can't be a token");
+    if (!is_token(answer->body)) {
+        error_set(&c->result.error, ERR_BODY, "what came can't be a token");
+        return broke(c);
+    }
     c->token = arena_copy(&c->arena, answer->body);
     aws_keep_secret(c, c->token);
     return 0;

@@ -31,7 +31,7 @@ static const struct partition partitions[] = {
     {"arn:aws-iso-f:", "us-isof-", "csp.hci.ic.gov", "us-isof-south-1"},
     {"arn:aws-eusc:", "eusc-", "amazonaws.eu", "eusc-de-east-1"},
 };
-enum { PARTITIONS = sizeof partitions / sizeof *partitions, REGION_BYTES = 64 };
+enum { PARTITIONS = sizeof partitions / sizeof *partitions };
 
 /* --- Where to --- */
 
@@ -50,7 +50,7 @@ static const char *named_region(const struct aws_chain *c, const char **by)
 static bool is_region(const char *text)
 {
     size_t len = strlen(text);
-    return len <= REGION_BYTES && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+    return len < LIMIT_REGION_BYTES && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
 /* The region that is signed for, and AWS's own URL. */
@@ -157,15 +157,15 @@ static bool is_one_of(struct bytes code, const char *const *codes)
     return *codes != NULL;
 }
 
-/* What the provider's clock is ahead of ours by the Date header; 0 if that is within what signing bears. */
-static int64_t ahead_ms(const struct aws_chain *c, const struct answer *answer)
+/* What the provider's clock is ahead of ours by the Date header; false without one. */
+static bool read_ahead(const struct aws_chain *c, const struct answer *answer, int64_t *ahead_ms)
 {
     struct bytes date;
     int64_t there_ms;
     if (!answer_header(answer, "Date", &date) || !units_http_date(bytes_trim(date), &there_ms))
-        return 0;
-    int64_t ahead = there_ms - c->wall_ms;
-    return llabs(ahead) > LIMIT_CLOCK_SKEW_MS ? ahead : 0;
+        return false;
+    *ahead_ms = there_ms - c->wall_ms;
+    return true;
 }
 
 /* A refused signature, and a clock that explains it. */
@@ -181,15 +181,11 @@ static bool is_skewed(struct aws_chain *c, const struct sts_call *call, const st
                                         "AuthFailure",
                                         "SignatureExpired",
                                         NULL};
-    struct bytes date;
-    int64_t there_ms;
-    if (call->token || c->skew_corrected || !is_one_of(code, codes) ||
-        !answer_header(answer, "Date", &date) || !units_http_date(bytes_trim(date), &there_ms))
+    int64_t ahead_ms;
+    if (call->token || c->skew_corrected || !is_one_of(code, codes) || !read_ahead(c, answer, &ahead_ms) ||
+        llabs(ahead_ms - *c->skew_ms) <= LIMIT_CLOCK_SKEW_MS)
         return false;
-    int64_t ahead = there_ms - c->wall_ms;
-    if (llabs(ahead - *c->skew_ms) <= LIMIT_CLOCK_SKEW_MS)
-        return false;
-    *c->skew_ms = ahead;
+    *c->skew_ms = ahead_ms;
     c->skew_corrected = true;
     return true;
 }
@@ -256,15 +252,17 @@ int sts_judge(struct aws_chain *c, const struct sts_call *call, const struct ans
 {
     struct error *e = &c->result.error, cause;
     struct decoded body;
-    int64_t ahead = ahead_ms(c, answer);
+    int64_t ahead_ms;
     if (answer->status != 200)
         return judge_refusal(c, call, answer);
     int err = decode_body(&c->arena, answer, FORMAT_XML, NULL, &body, &cause);
     const struct value *found = err ? NULL : down(&body.value, call->result, "Credentials");
     if (!err && (!found || found->type != VALUE_OBJECT))
         err = error_set(&cause, ERR_BODY, "there is no Credentials in it");
+    if (!read_ahead(c, answer, &ahead_ms) || llabs(ahead_ms) <= LIMIT_CLOCK_SKEW_MS)
+        ahead_ms = *c->skew_ms; /* what isn't signed shows a wrong clock only here */
     if (!err)
-        err = aws_take_keys(c, found, "SessionToken", ahead ? ahead : *c->skew_ms, &cause);
+        err = aws_take_keys(c, found, "SessionToken", ahead_ms, &cause);
     if (!err)
         return 0;
     error_set(e, ERR_BODY, "the answer can't be read: %s", cause.text);
