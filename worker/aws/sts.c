@@ -111,7 +111,7 @@ static int build(struct aws_chain *c, const struct sts_call *call, struct error 
     struct sigv4_setting how = {
         .keys = c->result.keys, .service = "sts", .wall_ms = c->wall_ms + *c->skew_ms};
     struct request_parts parts = {.arena = &c->arena, .method = "POST"};
-    const char *url;
+    const char *url = NULL;
     if (!bytes_starts(bytes_of(call->role->arn), "arn:") || !strstr(call->role->arn, ":role/"))
         return error_set(e, ERR_CREDENTIALS,
                          "that is no ARN of a role (arn:aws:iam::123456789012:role/NAME)");
