@@ -24,11 +24,22 @@ enum print_colour what_colour(enum change_op op)
     }
 }
 
-static void add_document(struct bytes packed, struct arena *scratch, struct buffer *out)
+/* What a table's row has already, its id, is left out. */
+static void add_document(const struct change *change, struct arena *scratch, struct buffer *out)
 {
-    struct value document;
-    if (value_from_msgpack(scratch, packed, &document, NULL) == 0)
-        brief_add(out, &document, DOCUMENT_COLUMNS);
+    struct value document, rest;
+    if (value_from_msgpack(scratch, change->after, &document, NULL))
+        return;
+    if (document.type == VALUE_OBJECT) {
+        rest = value_object(scratch, document.count);
+        for (uint32_t i = 0; i < document.count; i++) {
+            const struct member *member = &document.members[i];
+            if (member->value.type != VALUE_STRING || !bytes_equal(member->value.text, change->id))
+                value_put(&rest, member->key, member->value);
+        }
+        document = rest;
+    }
+    brief_add(out, &document, DOCUMENT_COLUMNS);
 }
 
 static const struct value *value_at(const struct value *document, struct bytes path, struct arena *scratch)
@@ -122,7 +133,7 @@ void what_changed(const struct change *change, struct arena *scratch, struct buf
         buffer_add_text(out, "(by an edited provider file) ");
     switch (change->op) {
     case CHANGE_CREATED:
-        add_document(change->after, scratch, out);
+        add_document(change, scratch, out);
         break;
     case CHANGE_UPDATED:
         add_patch(change, scratch, out);

@@ -8,7 +8,8 @@
 enum print_colour what_colour(enum change_op op);
 
 /* Append what changed: `/state running → stopped, /tags/0 removed: x`; a new document's beginning, in brief
- * (brief.h); what a delete rests on; what a status says. `scratch` is used for what is unpacked. */
+ * (brief.h) and without its id; what a delete rests on; what a status says. `scratch` is used for what is
+ * unpacked. */
 void what_changed(const struct change *change, struct arena *scratch, struct buffer *out);
 
 #endif

@@ -40,7 +40,7 @@ static void creation_is(const char *after, const char *wanted)
     struct arena arena = {0}, scratch = {0};
     struct buffer text = {0};
     struct value a = value_of(&arena, after);
-    struct change change = {.op = CHANGE_CREATED, .after = packed(&arena, &a)};
+    struct change change = {.op = CHANGE_CREATED, .id = BYTES("snap-1"), .after = packed(&arena, &a)};
     what_changed(&change, &scratch, &text);
     assert_string_equal(buffer_text(&text), wanted);
     buffer_close(&text);
@@ -111,13 +111,13 @@ static void a_large_document_is_cut(void **state)
     arena_close(&arena);
 }
 
-/* A new document is told by its beginning. */
+/* A new document is told by its beginning, without its id, which has a column of its own. */
 static void a_creation_is_told_by_its_beginning(void **state)
 {
     (void)state;
     creation_is("\"2.0\"", "2.0");
-    creation_is("{\"snapshotId\":\"snap-1\",\"tagSet\":[],\"state\":\"completed\"}",
-                "{snapshotId: snap-1, state: completed}");
+    creation_is("{\"snapshotId\":\"snap-1\",\"tagSet\":[],\"state\":\"completed\",\"volumeId\":\"vol-1\"}",
+                "{state: completed, volumeId: vol-1}");
     creation_is("\"012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
                 "0123456789+\"",
                 "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901"
