@@ -297,6 +297,16 @@ def test_a_containers_keys_are_renewed(one, container):
     assert len(container.server.asked()) == 2
 
 
+def test_a_containers_keys_that_end_soon_are_renewed_in_time(one, container):
+    one.lab.env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = container.token
+    container.keys = lambda: one.aws.session(lives=3)
+    one.snapshots(20, prefix="more")
+    one.aws.fails(lambda call: time.sleep(0.7), operation="DescribeSnapshots")
+    assert len(one.run().changes()) == 23
+    assert {call.verdict for call in one.aws.called()} == {"ok"}
+    assert len(container.server.asked()) >= 2
+
+
 def test_a_container_that_turns_the_token_away_is_an_error(one, container):
     one.lab.env["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = one.aws.secret("wr0ng-token")
     run = one.run(expect=1)
