@@ -31,7 +31,8 @@ enum aws_want {
     AWS_COMMAND, /* run `command`, then aws_chain_output */
     AWS_WAIT,    /* call aws_chain_due at `at_ms` of the steady clock */
     AWS_DONE,    /* `keys`, `expires_ms`, `endpoints` */
-    AWS_FAILED,  /* `error` */
+    AWS_FAILED,  /* `error`: what must be changed is ERR_CREDENTIALS; what may pass by itself keeps the code
+                    that retry_makes_sense says so of */
 };
 
 /* What a step wants, and in the end what it came to. Valid until the next step or aws_chain_close. */
