@@ -127,7 +127,7 @@ static void something_else_is_named(void **state)
         {"application/yaml", "{a: b}", "application/yaml instead of JSON or XML by its Content-Type"},
         {"application/json", "", "empty body instead of JSON"},
         {NULL, " \r\n\t ", "empty body instead of JSON"},
-        {"application/xml", "\xef\xbb\xbf", "empty body"},
+        {"application/xml", "\xef\xbb\xbf", "empty body instead of XML"},
         {"application/xml", "{\"token\": \"s3cr3t\"}", "JSON instead of XML"},
         {"application/xml", "<!DOCTYPE html><p>", "HTML instead of XML: <!DOCTYPE html><p>"},
         {"application/xml", "<HTML\n>", "HTML instead of XML: <HTML >"},

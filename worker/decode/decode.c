@@ -131,6 +131,11 @@ static const char *const html_types[] = {"text/html", "application/xhtml+xml", N
 static const char *const generic_types[] = {"", "text/plain", "application/octet-stream",
                                             "binary/octet-stream", NULL};
 
+static bool is_xml_type(struct bytes type)
+{
+    return is_any_of(type, xml_types) || (ends_nocase(type, "+xml") && !is_any_of(type, html_types));
+}
+
 /* The format that a file must name for this body to be read, whatever its Content-Type; null if it looks like
  * none. */
 static const char *format_that_fits(struct bytes body)
@@ -150,7 +155,7 @@ static enum format_kind detect(struct bytes type, struct bytes body, struct erro
         return FORMAT_JSONL;
     if (is_any_of(type, json_types) || ends_nocase(type, "+json"))
         return FORMAT_JSON;
-    if (!html && (is_any_of(type, xml_types) || ends_nocase(type, "+xml")))
+    if (is_xml_type(type))
         return FORMAT_XML;
     if (is_any_of(type, generic_types)) /* what is neither gets the message of what it is instead */
         return bytes_starts(body, "<") && !looks_like_html(body) ? FORMAT_XML : FORMAT_JSON;
@@ -234,7 +239,9 @@ int decode_body(struct arena *arena, const struct answer *answer, enum format_ki
     struct bytes type = media_type(answer), body = without_mark(answer->body), trimmed = bytes_trim(body);
     *out = (struct decoded){.value = value_null(), .format = format};
     if (trimmed.len == 0 && !decode_is_lines(answer, format))
-        return error_set(e, ERR_BODY, "empty body instead of %s", format == FORMAT_XML ? "XML" : "JSON");
+        return error_set(e, ERR_BODY, "empty body instead of %s",
+                         format == FORMAT_XML || (format == FORMAT_AUTO && is_xml_type(type)) ? "XML"
+                                                                                              : "JSON");
     if (format == FORMAT_AUTO)
         format = detect(type, trimmed, e);
     if (format == FORMAT_AUTO)
