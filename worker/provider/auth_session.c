@@ -204,7 +204,7 @@ int auth_renewed_keys(struct auth_session *session, const struct sigv4_keys *key
     int64_t expires_ms = expires_wall_ms;
     CHECK(session->state == RENEWING);
     if (expires_ms != INT64_MAX)
-        expires_ms -= session->wall_ahead_ms + session->skew_ms;
+        expires_ms -= session->wall_ahead_ms;
     if (!is_key(keys->id, false) || !is_key(keys->secret, false) || !is_key(keys->token, true))
         error_set(&cause, ERR_CREDENTIALS,
                   "the AWS credentials that were found are empty, or hold a blank or line break");
