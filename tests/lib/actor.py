@@ -109,6 +109,22 @@ class Kind:
         return self.claim("deleted", aws, id, type)
 
 
+class Listed(Kind):
+    """A kind that one operation lists."""
+
+    service, operation, expression, arguments = None, None, None, {}
+
+    def ids(self, aws):
+        return aws.has(self.service, self.operation, self.expression, **self.arguments)
+
+    def documents(self, aws):
+        """What boto3 makes of each, by id. The expression ends in the id's name, if it isn't the id itself."""
+        items, _, key = self.expression.rpartition(".")
+        if not items:
+            return {one: one for one in self.ids(aws)}
+        return {one[key]: one for one in aws.has(self.service, self.operation, items, **self.arguments)}
+
+
 KIND = {}  # by type
 
 

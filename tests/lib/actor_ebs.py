@@ -17,12 +17,15 @@ class Instance(Ec2):
     def parts(self, aws, id, claim):
         """Its volumes and network interfaces come and go with it."""
         instance = aws("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
-        return [claim(aws, one["Ebs"]["VolumeId"], "aws.ec2.volume") for one in instance["BlockDeviceMappings"]] + [
-            claim(aws, one["NetworkInterfaceId"], "aws.ec2.network_interface") for one in instance["NetworkInterfaces"]]
+        return [claim(aws, one["Ebs"]["VolumeId"], type="aws.ec2.volume") for one in instance["BlockDeviceMappings"]] + [
+            claim(aws, one["NetworkInterfaceId"], type="aws.ec2.network_interface") for one in instance["NetworkInterfaces"]]
 
     def change(self, aws, id):
+        """It stops, and with that its public address is gone."""
         aws("ec2").stop_instances(InstanceIds=[id])
-        return [self.updated(aws, id, "/instanceState", "/stateReason", "/reason", value="stopped")]
+        return [self.updated(aws, id, "/(instanceState|stateReason|reason|dnsName|ipAddress|networkInterfaceSet/0/)", value="stopped"),
+                *(self.updated(aws, one.id, "/association", type=one.type)
+                  for one in self.parts(aws, id, self.updated) if one.type == "aws.ec2.network_interface")]
 
     def delete(self, aws, id):
         parts = self.parts(aws, id, self.deleted)
@@ -40,7 +43,11 @@ class Volume(Ec2):
 
     def change(self, aws, id):
         aws("ec2").modify_volume(VolumeId=id, Size=16)
-        return [self.updated(aws, id, "/size", value="16")]
+        # moto's snapshots grow with their volume.
+        return [self.updated(aws, id, "/size", value="16"), *(
+            self.updated(aws, snapshot, "/volumeSize", value="16", type=type) for type in (Snapshot.type, PublicSnapshot.type)
+            for snapshot in aws.has("ec2", "describe_snapshots", "Snapshots[].SnapshotId", **KIND[type].arguments,
+                                    Filters=[{"Name": "volume-id", "Values": [id]}]))]
 
     def delete(self, aws, id):
         aws("ec2").delete_volume(VolumeId=id)

@@ -1,6 +1,6 @@
 """What the actor does in EC2. Ids are those of EC2; paths are those of its XML."""
 
-from actor import Kind, kind
+from actor import Listed, kind
 
 SUBNET_CIDRS = iter(f"172.31.{n}.0/28" for n in range(100, 250))
 
@@ -17,13 +17,10 @@ def default_subnets(aws):
     return sorted(aws.has("ec2", "describe_subnets", "Subnets[?DefaultForAz].SubnetId"))
 
 
-class Ec2(Kind):
-    """A kind that is listed by one Describe operation, and by default changed by a tag."""
+class Ec2(Listed):
+    """By default it is changed by a tag."""
 
-    operation, expression, arguments = None, None, {}
-
-    def ids(self, aws):
-        return aws.has("ec2", self.operation, self.expression, **self.arguments)
+    service = "ec2"
 
     def change(self, aws, id):
         tag(aws, id)
@@ -41,7 +38,7 @@ class Vpc(Ec2):
     def brings(self, aws, id, claim):
         """What comes and goes with a VPC: its first security group, route table and network ACL."""
         here = [{"Name": "vpc-id", "Values": [id]}]
-        return [claim(aws, one, type) for type, operation, expression in (
+        return [claim(aws, one, type=type) for type, operation, expression in (
             ("aws.ec2.security_group", "describe_security_groups", "SecurityGroups[?GroupName=='default'].GroupId"),
             ("aws.ec2.route_table", "describe_route_tables", "RouteTables[].RouteTableId"),
             ("aws.ec2.network_acl", "describe_network_acls", "NetworkAcls[].NetworkAclId"))
@@ -49,7 +46,9 @@ class Vpc(Ec2):
 
     def change(self, aws, id):
         aws("ec2").associate_vpc_cidr_block(VpcId=id, CidrBlock="10.2.0.0/16")
-        return [self.updated(aws, id, "/cidrBlockAssociationSet", value="10.2.0.0/16")]
+        return [self.updated(aws, id, "/cidrBlockAssociationSet", value="10.2.0.0/16"),
+                *(self.updated(aws, one.id, "/routeSet", value="10.2.0.0/16", type=one.type)
+                  for one in self.brings(aws, id, self.updated) if one.type == "aws.ec2.route_table")]
 
     def delete(self, aws, id):
         brought = self.brings(aws, id, self.deleted)
@@ -88,7 +87,7 @@ class Subnet(Ec2):
         return [self.created(aws, id), *self.joins(aws)]
 
     def joins(self, aws):
-        """A subnet is in the associations of its VPC's network ACL."""
+        """A subnet is in the associations of its VPC's network ACL. (moto doesn't take it out of them again.)"""
         acl, = aws.has("ec2", "describe_network_acls", "NetworkAcls[?IsDefault].NetworkAclId",
                        Filters=[{"Name": "vpc-id", "Values": [default_vpc(aws)]}])
         return [self.updated(aws, acl, "/associationSet", type="aws.ec2.network_acl")]
@@ -99,7 +98,7 @@ class Subnet(Ec2):
 
     def delete(self, aws, id):
         aws("ec2").delete_subnet(SubnetId=id)
-        return [self.deleted(aws, id), *self.joins(aws)]
+        return [self.deleted(aws, id)]
 
 
 @kind
@@ -205,7 +204,7 @@ class KeyPair(Ec2):
         return [self.created(aws, aws("ec2").create_key_pair(KeyName=f"k-{name}")["KeyPairId"])]
 
     def delete(self, aws, id):
-        name, = aws.has("ec2", "describe_key_pairs", "KeyPairs[].KeyName", KeyPairIds=[id])
+        name, = aws.has("ec2", "describe_key_pairs", f"KeyPairs[?KeyPairId=='{id}'].KeyName")
         aws("ec2").delete_key_pair(KeyName=name)
         return [self.deleted(aws, id)]
 

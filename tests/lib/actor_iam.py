@@ -2,7 +2,7 @@
 
 import json
 
-from actor import Kind, kind
+from actor import Listed, kind
 
 TRUST = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -16,12 +16,8 @@ def allow(*actions, deny=()):
     return json.dumps({"Version": "2012-10-17", "Statement": made})
 
 
-class Iam(Kind):
-    regional = False
-    operation, expression, arguments = None, None, {}
-
-    def ids(self, aws):
-        return aws.has("iam", self.operation, self.expression, **self.arguments)
+class Iam(Listed):
+    service, regional = "iam", False
 
     def find(self, aws, id):
         """The name of what has that id."""

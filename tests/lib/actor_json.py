@@ -2,7 +2,7 @@
 
 import json
 
-from actor import Kind, kind
+from actor import Kind, Listed, kind
 
 CONTAINER = [{"name": "c", "image": "busybox", "memory": 64, "environment": [{"name": "SECRET", "value": "one"}]}]
 
@@ -12,16 +12,11 @@ def lets_everybody(actions, resource="*"):
         {"Sid": "all", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": actions, "Resource": resource}]})
 
 
-class Named(Kind):
-    """The listing of bare names whose children are told of by another kind."""
-
-    service, operation, expression, arguments = None, None, None, {}
+class Named(Listed):
+    """The listing of bare names, which come and go with what another kind makes and deletes."""
 
     def make(self, aws, name):
         return []
-
-    def ids(self, aws):
-        return aws.has(self.service, self.operation, self.expression, **self.arguments)
 
 
 @kind
@@ -182,7 +177,7 @@ class Service(Kind):
 
 
 @kind
-class LogGroup(Named):
+class LogGroup(Listed):
     type, service, operation, expression = "aws.logs.log_group", "logs", "describe_log_groups", "logGroups[].arn"
 
     def make(self, aws, name):
@@ -235,7 +230,7 @@ class Queue(Kind):
 
 
 @kind
-class Secret(Named):
+class Secret(Listed):
     type, service, operation, expression = "aws.secretsmanager.secret", "secretsmanager", "list_secrets", "SecretList[].ARN"
 
     def make(self, aws, name):
@@ -272,7 +267,7 @@ class ResourcePolicy(Kind):
 
 
 @kind
-class Trail(Named):
+class Trail(Listed):
     type, service, operation, expression = "aws.cloudtrail.trail", "cloudtrail", "describe_trails", "trailList[].TrailARN"
     arguments, after = {"includeShadowTrails": False}, ("aws.s3.bucket",)
 

@@ -2,21 +2,14 @@
 
 import json
 
-from actor import Kind, kind
+from actor import Kind, Listed, kind
 from actor_ec2 import default_subnets
 
 TEMPLATE = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
 
 
-class Query(Kind):
-    service, operation, expression, arguments = None, None, None, {}
-
-    def ids(self, aws):
-        return aws.has(self.service, self.operation, self.expression, **self.arguments)
-
-
 @kind
-class DbInstance(Query):
+class DbInstance(Listed):
     type, service, operation = "aws.rds.db_instance", "rds", "describe_db_instances"
     expression = "DBInstances[].DBInstanceArn"
 
@@ -41,7 +34,7 @@ class DbInstance(Query):
 
 
 @kind
-class DbCluster(Query):
+class DbCluster(Listed):
     type, service, operation = "aws.rds.db_cluster", "rds", "describe_db_clusters"
     expression = "DBClusters[].DBClusterArn"
 
@@ -65,7 +58,7 @@ class DbCluster(Query):
 
 
 @kind
-class DbSnapshot(Query):
+class DbSnapshot(Listed):
     type, service, operation = "aws.rds.db_snapshot", "rds", "describe_db_snapshots"
     expression, after = "DBSnapshots[].DBSnapshotArn", ("aws.rds.db_instance",)
 
@@ -83,7 +76,7 @@ class DbSnapshot(Query):
 
 
 @kind
-class DbClusterSnapshot(Query):
+class DbClusterSnapshot(Listed):
     type, service, operation = "aws.rds.db_cluster_snapshot", "rds", "describe_db_cluster_snapshots"
     expression, after = "DBClusterSnapshots[].DBClusterSnapshotArn", ("aws.rds.db_cluster",)
 
@@ -101,7 +94,7 @@ class DbClusterSnapshot(Query):
 
 
 @kind
-class LoadBalancer(Query):
+class LoadBalancer(Listed):
     type, service, operation = "aws.elbv2.load_balancer", "elbv2", "describe_load_balancers"
     expression = "LoadBalancers[].LoadBalancerArn"
 
@@ -120,7 +113,7 @@ class LoadBalancer(Query):
 
 
 @kind
-class TargetGroup(Query):
+class TargetGroup(Listed):
     type, service, operation = "aws.elbv2.target_group", "elbv2", "describe_target_groups"
     expression = "TargetGroups[].TargetGroupArn"
 
@@ -139,7 +132,7 @@ class TargetGroup(Query):
 
 
 @kind
-class Listener(Query):
+class Listener(Listed):
     type, after = "aws.elbv2.listener", ("aws.elbv2.load_balancer", "aws.elbv2.target_group")
 
     def make(self, aws, name):
@@ -163,7 +156,7 @@ class Listener(Query):
 
 
 @kind
-class AutoScalingGroup(Query):
+class AutoScalingGroup(Listed):
     type, service, operation = "aws.autoscaling.group", "autoscaling", "describe_auto_scaling_groups"
     expression, after = "AutoScalingGroups[].AutoScalingGroupARN", ("aws.ec2.launch_template",)
 
@@ -184,7 +177,7 @@ class AutoScalingGroup(Query):
 
 
 @kind
-class TopicArn(Query):
+class TopicArn(Listed):
     type, service, operation, expression = "aws.sns.topic_arn", "sns", "list_topics", "Topics[].TopicArn"
 
     def make(self, aws, name):
@@ -192,7 +185,7 @@ class TopicArn(Query):
 
 
 @kind
-class Topic(Query):
+class Topic(Listed):
     type = "aws.sns.topic"
 
     def make(self, aws, name):
@@ -248,7 +241,7 @@ class Identity(Kind):
 
 
 @kind
-class Stack(Query):
+class Stack(Listed):
     type, service, operation, expression = "aws.cloudformation.stack", "cloudformation", "describe_stacks", "Stacks[].StackId"
 
     def make(self, aws, name):

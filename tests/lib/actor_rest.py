@@ -4,9 +4,8 @@ import io
 import json
 import zipfile
 
-from actor import Kind, kind
+from actor import Kind, Listed, kind
 from actor_ec2 import default_subnets
-from botocore.exceptions import ClientError
 
 
 def package():
@@ -18,8 +17,9 @@ def package():
 
 
 @kind
-class Function(Kind):
+class Function(Listed):
     type, after = "aws.lambda.function", ("aws.iam.role",)
+    service, operation, expression = "lambda", "list_functions", "Functions[].FunctionArn"
 
     def make(self, aws, name):
         trust = {"Version": "2012-10-17", "Statement": [
@@ -38,28 +38,10 @@ class Function(Kind):
         aws("lambda").delete_function(FunctionName=id)
         return [self.deleted(aws, id)]
 
-    def ids(self, aws):
-        return aws.has("lambda", "list_functions", "Functions[].FunctionArn")
-
-
-class OfFunction(Kind):
-    after, get = ("aws.lambda.function",), None
-
-    def ids(self, aws):
-        found = []
-        for function in aws.has("lambda", "list_functions", "Functions[].FunctionArn"):
-            try:
-                getattr(aws("lambda"), self.get)(FunctionName=function)
-                found.append(function)
-            except ClientError as trouble:
-                if trouble.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-                    raise
-        return found
-
 
 @kind
-class FunctionPolicy(OfFunction):
-    type, get = "aws.lambda.policy", "get_policy"
+class FunctionPolicy(Kind):
+    type, after = "aws.lambda.policy", ("aws.lambda.function",)
 
     def grant(self, aws, id, statement):
         aws("lambda").add_permission(FunctionName=id, StatementId=statement, Action="lambda:InvokeFunction", Principal="*")
@@ -78,34 +60,24 @@ class FunctionPolicy(OfFunction):
             aws("lambda").remove_permission(FunctionName=id, StatementId=statement["Sid"])
         return [self.deleted(aws, id)] if id not in self.ids(aws) else [self.updated(aws, id, "/(Policy|RevisionId)")]
 
-
-@kind
-class FunctionUrl(OfFunction):
-    type, get = "aws.lambda.url", "get_function_url_config"
-
-    def make(self, aws, name):
-        id = aws.made["aws.lambda.function", name]
-        aws("lambda").create_function_url_config(FunctionName=id, AuthType="AWS_IAM")
-        return [self.created(aws, id)]
-
-    def change(self, aws, id):
-        aws("lambda").update_function_url_config(FunctionName=id, AuthType="NONE")
-        return [self.updated(aws, id, "/(AuthType|LastModifiedTime)", value="NONE")]
-
-    def delete(self, aws, id):
-        aws("lambda").delete_function_url_config(FunctionName=id)
-        return [self.deleted(aws, id)]
+    def ids(self, aws):
+        found = []
+        for function in Function().ids(aws):
+            try:
+                aws("lambda").get_policy(FunctionName=function)
+                found.append(function)
+            except aws("lambda").exceptions.ResourceNotFoundException:
+                pass
+        return found
 
 
 @kind
-class EksClusterName(Kind):
+class EksClusterName(Listed):
     type = "aws.eks.cluster_name"
+    service, operation, expression = "eks", "list_clusters", "clusters[]"
 
     def make(self, aws, name):
         return []
-
-    def ids(self, aws):
-        return aws.has("eks", "list_clusters", "clusters[]")
 
 
 @kind
@@ -119,7 +91,7 @@ class EksCluster(Kind):
 
     def change(self, aws, id):
         aws("eks").update_cluster_config(name=id.split("/")[-1], resourcesVpcConfig={"endpointPublicAccess": True, "publicAccessCidrs": ["0.0.0.0/0"]})
-        return [self.updated(aws, id, "/cluster/resourcesVpcConfig")]
+        return [self.updated(aws, id, "/cluster/(resourcesVpcConfig|clientRequestToken)", value=["0.0.0.0/0"])]
 
     def delete(self, aws, id):
         name = id.split("/")[-1]
@@ -131,8 +103,9 @@ class EksCluster(Kind):
 
 
 @kind
-class RestApi(Kind):
+class RestApi(Listed):
     type = "aws.apigateway.rest_api"
+    service, operation, expression = "apigateway", "get_rest_apis", "items[].id"
 
     def make(self, aws, name):
         return [self.created(aws, aws("apigateway").create_rest_api(name=f"a-{name}")["id"])]
@@ -144,9 +117,6 @@ class RestApi(Kind):
     def delete(self, aws, id):
         aws("apigateway").delete_rest_api(restApiId=id)
         return [self.deleted(aws, id)]
-
-    def ids(self, aws):
-        return aws.has("apigateway", "get_rest_apis", "items[].id")
 
 
 @kind
@@ -181,8 +151,9 @@ class Stage(Kind):
 
 
 @kind
-class HostedZone(Kind):
+class HostedZone(Listed):
     type, regional = "aws.route53.hosted_zone", False
+    service, operation, expression = "route53", "list_hosted_zones", "HostedZones[].Id"
 
     def make(self, aws, name):
         zone = f"{name}-{aws.region}.example."
@@ -197,9 +168,6 @@ class HostedZone(Kind):
         zone = aws("route53").get_hosted_zone(Id=id)["HostedZone"]["Name"]
         aws("route53").delete_hosted_zone(Id=id)
         return [self.deleted(aws, id), *(self.deleted(aws, f"{zone}/{type}/", RecordSet.type) for type in ("NS", "SOA"))]
-
-    def ids(self, aws):
-        return aws.has("route53", "list_hosted_zones", "HostedZones[].Id")
 
 
 @kind

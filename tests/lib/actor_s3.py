@@ -2,7 +2,7 @@
 
 import json
 
-from actor import Kind, kind
+from actor import Kind, Listed, kind
 from botocore.exceptions import ClientError
 
 HOME = "us-east-1"
@@ -14,13 +14,10 @@ def policy(bucket, *actions):
         {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": list(actions), "Resource": f"arn:aws:s3:::{bucket}/*"}]}
 
 
-def buckets(aws):
-    return aws.has("s3", "list_buckets", "Buckets[].Name")
-
-
 @kind
-class Bucket(Kind):
+class Bucket(Listed):
     type, regional = "aws.s3.bucket", False
+    service, operation, expression = "s3", "list_buckets", "Buckets[].Name"
     comes_with = "aws.s3.bucket_acl", "aws.s3.bucket_logging", "aws.s3.bucket_versioning"
 
     def make(self, aws, name):
@@ -30,11 +27,11 @@ class Bucket(Kind):
         return [self.created(aws, id), *(self.created(aws, id, type) for type in self.comes_with)]
 
     def delete(self, aws, id):
+        aws("s3").put_bucket_logging(Bucket=id, BucketLoggingStatus={})  # else it logs its own emptying
+        for one in aws.has("s3", "list_object_versions", "[Versions, DeleteMarkers][][].[Key, VersionId]", Bucket=id):
+            aws("s3").delete_object(Bucket=id, Key=one[0], VersionId=one[1])
         aws("s3").delete_bucket(Bucket=id)
         return [self.deleted(aws, id), *(self.deleted(aws, id, type) for type in self.comes_with)]
-
-    def ids(self, aws):
-        return buckets(aws)
 
 
 class OfBucket(Kind):
@@ -51,7 +48,7 @@ class OfBucket(Kind):
 
     def ids(self, aws):
         found = []
-        for bucket in buckets(aws):
+        for bucket in Bucket().ids(aws):
             try:
                 getattr(aws("s3"), self.get)(Bucket=bucket)
                 found.append(bucket)
@@ -156,7 +153,10 @@ class Logging(Setting):
     type, get, after = "aws.s3.bucket_logging", "get_bucket_logging", ("aws.s3.bucket", "aws.s3.bucket_acl")
 
     def change(self, aws, id):
-        aws("s3").put_bucket_acl(Bucket=id, ACL="log-delivery-write")
+        acl = aws("s3").get_bucket_acl(Bucket=id)
+        acl["Grants"] += [{"Grantee": {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/s3/LogDelivery"}, "Permission": permission}
+                          for permission in ("WRITE", "READ_ACP")]
+        aws("s3").put_bucket_acl(Bucket=id, AccessControlPolicy={"Owner": acl["Owner"], "Grants": acl["Grants"]})
         aws("s3").put_bucket_logging(Bucket=id, BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": id, "TargetPrefix": "log/"}})
         return [self.updated(aws, id, "", value="log/"),
                 self.updated(aws, id, "/AccessControlList", type="aws.s3.bucket_acl")]

@@ -1,9 +1,12 @@
-"""moto's server, with pages where AWS has them and moto doesn't. Run with the tests' virtual environment:
+"""moto's server, with what AWS has and moto lacks. Run with the tests' virtual environment:
 
     python tests/lib/moto_server.py        prints "listening on http://127.0.0.1:PORT", serves until SIGTERM
 
-moto answers most of EC2's Describe calls with everything at once, whatever MaxResults says. Here they come in
-pages, as AWS's do; and who may restore a snapshot is looked at, which moto doesn't. The thousand images that moto has by default, and their snapshots, are left out.
+- Pages: moto answers most of EC2's Describe calls with everything at once, whatever MaxResults says.
+- RestorableByUserIds: moto lists all snapshots, whoever may restore them.
+- PolicyId and PolicyName of policies in GetAccountAuthorizationDetails.
+
+The thousand images that moto has by default, and their snapshots, are left out.
 """
 
 import os
@@ -14,6 +17,7 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # read when moto is imported
 
 from moto.core.responses import ActionResult  # noqa: E402
 from moto.ec2.responses import EC2Response  # noqa: E402
+from moto.iam.models import ManagedPolicy  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app  # noqa: E402
 from werkzeug.serving import make_server  # noqa: E402
 
@@ -50,6 +54,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for action, name in PAGED.items():
         setattr(EC2Response, action, paged(getattr(EC2Response, action), name))
+    ManagedPolicy.policy_id = property(lambda self: self.id)
+    ManagedPolicy.policy_name = property(lambda self: self.name)
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=Handler)
     print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
