@@ -1,4 +1,5 @@
-"""A lab whose AWS is the small one, as a fixture: `from aws_lab import cloud`.
+"""A lab whose AWS is the small one, as a fixture: `from aws_lab import cloud`. And `one`, a listing in it for tests of
+where credentials come from, with `be` and `comes`.
 
 All that garner prints and keeps is searched for secrets when the test is over.
 """
@@ -69,3 +70,25 @@ def cloud(lab, server):
     made.keys(made.alice)
     yield made
     made.nothing_leaks()
+
+
+@pytest.fixture
+def one(cloud):
+    """Three snapshots in one region, for whoever has keys of MAIN. Nothing in the environment yet."""
+    cloud.keys(None)
+    cloud.snapshots(3)
+    cloud.has(aws_files.snapshots(), regions=["us-east-1"])
+    return cloud
+
+
+def be(cloud, **aws):
+    cloud.lab.has_config([cloud.account(aws=aws)])
+
+
+def comes(cloud, keys=None, role=None):
+    """The three are harvested, by these keys or by keys of this role."""
+    assert len(cloud.run().changes()) == 3
+    call, = cloud.aws.called("DescribeSnapshots")
+    assert call.verdict == "ok"
+    assert (call.keys is keys) if keys else (call.keys.role == role.arn)
+    return call
