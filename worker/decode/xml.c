@@ -203,12 +203,16 @@ static struct value make_value(struct reading *r, const struct frame *frame)
 
 /* --- The reader --- */
 
+static void grow_children(struct reading *r)
+{
+    r->cap = r->cap ? r->cap * 2 : 256;
+    r->children = mem_resize(r->children, r->cap * sizeof *r->children);
+}
+
 static void add_child(struct reading *r, uint32_t name, struct value value)
 {
-    if (r->count == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 256;
-        r->children = mem_resize(r->children, r->cap * sizeof *r->children);
-    }
+    if (r->count == r->cap)
+        grow_children(r);
     r->children[r->count++] = (struct child){name, value};
 }
 
@@ -376,6 +380,8 @@ int xml_decode(struct arena *arena, struct bytes body, struct bytes charset, con
     if (code)
         return code;
     struct reading r = {.arena = arena, .rules = rules, .e = e};
+    grow_children(&r);
+    buffer_reserve(&r.text, 256);
     xmlInitParser();
     r.reader = xmlReaderForMemory(body.data, (int)body.len, NULL, encoding, XML_PARSE_NONET);
     CHECK(r.reader);
