@@ -104,6 +104,13 @@ class Collection:
             raise Mistake(f"{model.service_name} has no operation {name!r}")
         return model.operation_model(name)
 
+    @property
+    def is_known(self):
+        try:
+            return bool(self.operation)
+        except Mistake:
+            return False
+
     def _by_path(self, model):
         request = self.request
         path = "/" + request["url"].partition("://")[2].partition("/")[2]
@@ -125,13 +132,18 @@ class Collection:
     @property
     def item(self):
         """The node of one item."""
-        pointer = self.items
-        if pointer == "":
-            return self.answer
-        holder = wire.lead(self.answer, pointer[:-2])
-        if holder is not None and holder.xml and holder.kind == "object":
-            return holder  # a single one, which `*` walks as if it stood in a list
-        return wire.lead(self.answer, pointer)
+        return wire.lead(self.answer, self.item_prefix)
+
+    @property
+    def item_prefix(self):
+        """Where an item is in its answer. In XML `*` also walks a single one, as if it stood in a list."""
+        holder = wire.lead(self.answer, self.items[:-2]) if self.items else None
+        single = holder is not None and holder.xml and holder.kind == "object"
+        return self.items[:-2] if single else self.items
+
+    def has_own_document(self):
+        """It isn't a list: there is one document, or none."""
+        return self.item_prefix != self.items or self.items == ""
 
 
 def alike(path):

@@ -8,6 +8,8 @@ from botocore.retries.standard import ThrottledRetryableChecker
 
 import wire
 from aws_file import PARTITIONS, PLACEHOLDER, Mistake, collections, expand, plain_id
+from checks_xml import (arrays_are_used, list_elements_are_used, lists_are_named, nothing_else_becomes_a_list,
+                        unordered_lists_are_lists)
 
 # IAM's names of what an operation needs, where it isn't SERVICE:OPERATION.
 PREFIXES = {"elbv2": "elasticloadbalancing", "s3control": "s3"}
@@ -26,8 +28,6 @@ KNOWN_ERRORS = {
     ("s3", "ServerSideEncryptionConfigurationNotFoundError", 404),
     ("s3control", "NoSuchPublicAccessBlockConfiguration", 404),
 }
-
-DEPTH = 7  # of elements within each other that are looked at
 
 
 def operation_is_known(c):
@@ -273,66 +273,6 @@ def unpaged(c):
             yield f"{c.operation.name} has a {name}, and `page` doesn't follow it"
 
 
-# --- lists in XML ---
-
-# AWS leaves these out where they are empty, and they lie deep.
-LEFT_OUT = ("/InstanceRequirements/",)
-
-
-def deep_lists(c):
-    """All lists down to two levels below an item."""
-    levels = c.items.count("*") + 2
-    for pointer, node in wire.lists(c.answer, levels if c.items.endswith("*") else 3):
-        if not any(part in pointer for part in LEFT_OUT):
-            yield pointer, node
-
-
-def is_xml(c):
-    return c.format == "xml"
-
-
-def lists_are_named(c):
-    if not is_xml(c):
-        return
-    xml = c.file["xml"]
-    for pointer, node in deep_lists(c):
-        if pointer not in xml["arrays"]:
-            yield f"xml.arrays lacks {pointer}"
-        if node.element and node.element not in xml["list_elements"]:
-            yield f"xml.list_elements lacks {node.element}, of {pointer}"
-
-
-def nothing_else_becomes_a_list(c):
-    """No object can have only children of names that make their parent a list."""
-    if not is_xml(c) or not c.answer.xml:
-        return
-    names, item = set(c.file["xml"]["list_elements"]), c.item
-
-    def look(node, at, depth):
-        if node.kind == "object":
-            always = {name for name, member in node.members().items() if member.is_required}
-            if node.shape is item.shape and "{" not in c.id:
-                always.add("its id")
-            for name, member in node.members().items():
-                if name in names and always <= names:
-                    yield f"{at or '/'} would be taken for a list, as it has a child {name}"
-                if depth:
-                    yield from look(member, f"{at}/{name}", depth - 1)
-        elif node.kind == "list" and depth:
-            yield from look(node.item(), at + "/*", depth - 1)
-    yield from look(c.answer, "", DEPTH)
-
-
-def unordered_lists_are_lists(c):
-    """What is declared a set is one, however few are in it."""
-    if not is_xml(c):
-        return
-    prefix = "" if c.items == "" else c.items if wire.lead(c.answer, c.items[:-2]).kind == "list" else c.items[:-2]
-    for pointer in c.spec.get("unordered", ()):
-        if prefix + pointer not in c.file["xml"]["arrays"]:
-            yield f"unordered {pointer} isn't in xml.arrays, as {prefix + pointer}"
-
-
 # --- permissions and errors ---
 
 def permissions_are_right(c):
@@ -363,27 +303,6 @@ CHECKS = [operation_is_known, version_is_right, target_is_right, format_is_right
 
 
 # --- of the whole file ---
-
-def lists_of(file):
-    """Every list in every answer, as pointer and node."""
-    for c in collections(file):
-        if is_xml(c) and not list(operation_is_known(c)):
-            yield from wire.lists(c.answer, 5)
-
-
-def arrays_are_used(file):
-    known = {pointer for pointer, _ in lists_of(file)}
-    for pointer in file["xml"]["arrays"]:
-        if pointer not in known:
-            yield f"xml.arrays has {pointer}, which no answer has"
-
-
-def list_elements_are_used(file):
-    known = {node.element for _, node in lists_of(file)}
-    for name in file["xml"]["list_elements"]:
-        if name not in known:
-            yield f"xml.list_elements has {name}, which no list has"
-
 
 def throttling_is_known(file):
     for code in ThrottledRetryableChecker._THROTTLED_ERROR_CODES:

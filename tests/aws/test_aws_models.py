@@ -93,6 +93,8 @@ MISTAKES = {
     "require elsewhere": (change(SG, "require", 0, to="/GroupName"), "require '/GroupName'"),
     "ignore elsewhere": (change("aws.ec2.subnet", "ignore", 0, to="/freeAddresses"), "ignore '/freeAddresses'"),
     "no list": (change(SG, "unordered", 0, to="/groupName"), "unordered '/groupName' is of kind text, not list"),
+    "a walk over names": (change("aws.secretsmanager.secret", "unordered", 0, to="/SecretVersionsToStages/*"),
+                          "unordered '/SecretVersionsToStages/*'"),
     "a parent's part elsewhere": (change("aws.iam.access_key", "request", "form", "UserName", to="{parent:/Name}"),
                                   "the document of aws.iam.user has no such place"),
     "no paging": (change(SG, "page"), "there is no `page`"),
@@ -155,5 +157,5 @@ def test_wire_names_are_those_of_real_answers():
             ("apigateway", "GetRestApis", "/item/*/endpointConfiguration/types"),
             ("lambda", "ListFunctions", "/Functions/*/Environment/Variables/ANY")]:
         assert wire.lead(wire.answer(wire.operation(service, operation)), pointer), pointer
-    assert wire.lead(wire.answer(wire.operation("rds", "DescribeDBInstances")), "/DescribeDBInstancesResult/DBInstances").element \
-        == "DBInstance"
+    instances = wire.lead(wire.answer(wire.operation("rds", "DescribeDBInstances")), "/DescribeDBInstancesResult/DBInstances")
+    assert instances.element == "DBInstance"

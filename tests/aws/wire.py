@@ -140,7 +140,7 @@ def lead(node, pointer):
             return None
         if node.kind == "list":
             node = node.item() if part == "*" or part.isdigit() else None
-        elif node.kind == "map":
+        elif node.kind == "map" and part != "*":
             node = node.item()
         elif node.kind == "object" and part != "*":
             node = node.members().get(part)
