@@ -2,18 +2,20 @@
 """What providers/aws.yaml asks of AWS: the read-only IAM policy that it needs, and the table of what it harvests.
 
     deploy/aws-policy.py [FILE]            prints the policy (JSON) of this provider file: providers/aws.yaml
-    deploy/aws-policy.py --table [FILE]    prints the table (Markdown)
-    deploy/aws-policy.py --write           puts both into docs/aws.md, between their markers
+    deploy/aws-policy.py --table [FILE]    prints the table of collections (Markdown)
+    deploy/aws-policy.py --write           puts both, and what is ignored, into docs/aws.md, between their markers
 """
 
 import json
 import os
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PROVIDER, PAGE = "providers/aws.yaml", "docs/aws.md"
+COLUMNS = 120
 PYTHON = ROOT / "build/venv/bin/python"
 
 try:
@@ -42,14 +44,23 @@ def permissions(provider):
     return sorted(needed)
 
 
+def statement(name, actions):
+    """As few lines as it can be read in."""
+    begin = f'{{"Sid": "{re.sub(r"[^A-Za-z0-9]", "", name)}", "Effect": "Allow", "Resource": "*", "Action": ['
+    one, more = begin + ", ".join(map(json.dumps, actions)) + "]}", " " * 6
+    if len(one) <= COLUMNS - 4:
+        return "    " + one
+    words = textwrap.wrap(", ".join(map(json.dumps, actions)), COLUMNS, initial_indent=more, subsequent_indent=more)
+    return f"    {begin}\n" + "\n".join(words) + "]}"
+
+
 def policy(provider):
     """One statement for each service, so that one can be taken out by hand."""
     services = {}
     for permission in permissions(provider):
         services.setdefault(permission.split(":")[0], []).append(permission)
-    statements = [{"Sid": re.sub(r"[^A-Za-z0-9]", "", name), "Effect": "Allow", "Action": actions, "Resource": "*"}
-                  for name, actions in services.items()]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
+    statements = ",\n".join(statement(name, actions) for name, actions in services.items())
+    return f'{{\n  "Version": "2012-10-17",\n  "Statement": [\n{statements}\n  ]\n}}\n'
 
 
 # --- the table ---
@@ -82,12 +93,20 @@ def table(provider):
     return "\n".join(rows) + "\n"
 
 
+def ignored(provider):
+    rows = ["| type | left out |", "|---|---|"]
+    for one in provider["collections"]:
+        if one.get("ignore"):
+            rows.append(f"| `{one['type']}` | " + ", ".join(f"`{pointer}`" for pointer in one["ignore"]) + " |")
+    return "\n".join(rows) + "\n"
+
+
 # --- the page ---
 
 def made(file):
     """What stands between the page's markers, by name."""
     provider = read(file)
-    return {"policy": f"```json\n{policy(provider)}```\n", "table": table(provider)}
+    return {"policy": f"```json\n{policy(provider)}```\n", "table": table(provider), "ignored": ignored(provider)}
 
 
 def between(name):

@@ -1,5 +1,6 @@
 """The world that deploy/quickstart.sh harvests: three AWS accounts on a local server, and somebody who works in them.
 
+    quickstart.py serve            is the server: moto, until SIGTERM
     quickstart.py wait LOG PID     waits until the server listens, prints its URL
     quickstart.py config URL FILE  writes a configuration for Garner that names the three accounts
     quickstart.py fill URL         makes what the accounts hold
@@ -45,6 +46,15 @@ ACCOUNT = """\
     endpoint: "{url}"
     credentials: {{aws: {{role_arn: "{role}", external_id: {external_id}}}}}
 """
+
+
+def serve():
+    """moto lacks the list of a function's URLs. No function has one here."""
+    import moto_server
+    from moto.awslambda.urls import url_paths
+    url_paths[r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w:%-]+)/urls/?$"] = (
+        lambda request, url, headers: (200, {"Content-Type": "application/json"}, '{"FunctionUrlConfigs": []}'))
+    moto_server.main()
 
 
 def wait(log, pid):
@@ -146,7 +156,7 @@ def fill_services(at, arn):
         tables.create_table(TableName=name, KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
                             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
         at("secretsmanager").create_secret(Name=f"shop/{name}", SecretString="never read")
-    for name in ():
+    for name in ("pay", "ship"):
         at("lambda").create_function(FunctionName=name, Runtime="python3.12", Role=arn, Handler="f.handler", Code={"ZipFile": package()})
     at("kms").create_key(Description="shop")
     at("ecs").create_cluster(clusterName="shop")
@@ -248,6 +258,8 @@ def act(url, round):
 
 def main(args):
     match args:
+        case ["serve"]:
+            serve()
         case ["wait", log, pid]:
             print(wait(log, pid))
         case ["config", url, file]:

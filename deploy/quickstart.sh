@@ -69,7 +69,7 @@ world() { "${python[@]}" "$root/deploy/quickstart.py" "$@"; }
 
 step "3/5 Start a cloud of our own, and fill three AWS accounts in it"
 started=$SECONDS
-"${python[@]}" "$root/tests/lib/moto_server.py" >"$temp/moto.log" 2>&1 &
+"${python[@]}" "$root/deploy/quickstart.py" serve >"$temp/moto.log" 2>&1 &
 moto=$!
 url=$(world wait "$temp/moto.log" "$moto")
 echo "  moto listens on $url"

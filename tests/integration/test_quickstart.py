@@ -89,7 +89,7 @@ def test_a_signal_stops_all_that_it_started(tmp_path, name, code, moment):
         out += line
         if moment in line:
             break
-    assert any("moto_server" in command for command in processes(process.pid)), out
+    assert any("quickstart.py serve" in command for command in processes(process.pid)), out
     os.killpg(process.pid, getattr(signal, name))
     out += process.communicate(timeout=60)[0]
     assert process.returncode == code and "stopped before its end" in out, out

@@ -4,9 +4,11 @@ Each check takes a tree's root and gives back its problems, one line each.
 """
 
 import ast
+import importlib.util
 import operator
 import re
 import subprocess
+from pathlib import Path
 from urllib.parse import unquote
 
 from source import files, without_comments
@@ -98,6 +100,34 @@ def check_limits_hold(root):
     return [f"{LIMITS}: {name} is used nowhere" for name in limits_in_code(root) if name not in used]
 
 
+# --- AWS ---
+
+AWS_FILE, AWS_PAGE = "providers/aws.yaml", "docs/aws.md"
+
+
+def aws_policy():
+    """deploy/aws-policy.py, as a module."""
+    spec = importlib.util.spec_from_file_location("aws_policy", Path(__file__).resolve().parents[2] / "deploy/aws-policy.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check_aws(root):
+    """docs/aws.md has what deploy/aws-policy.py makes of providers/aws.yaml: policy and tables."""
+    if not (root / AWS_FILE).is_file():
+        return []
+    made, text, problems = aws_policy(), (root / AWS_PAGE).read_text(), []
+    for name, wanted in made.made(root / AWS_FILE).items():
+        found = made.between(name).search(text)
+        if not found:
+            problems.append(f"{AWS_PAGE}: has no markers for '{name}'")
+        elif found[2] != wanted:
+            line = text.count("\n", 0, found.start(2)) + 1
+            problems.append(f"{AWS_PAGE}:{line}: '{name}' isn't what {AWS_FILE} says: run deploy/aws-policy.py --write")
+    return problems
+
+
 # --- links ---
 
 def prose(text):
@@ -169,4 +199,4 @@ def check_verbs(root, program, pages=("README.md",)):
     return problems
 
 
-CHECKS = (check_limits, check_limits_hold, check_links, check_paths)
+CHECKS = (check_limits, check_limits_hold, check_aws, check_links, check_paths)

@@ -183,6 +183,35 @@ def test_a_limit_that_nothing_keeps_to_is_found(tree):
     problems_of(documents.check_limits_hold, root, "LIMIT_B is used nowhere")
 
 
+AWS_FILE = """provider: aws
+auth: {kind: aws_sigv4, service: ec2}
+regions: {permissions: [ec2:DescribeRegions]}
+collections:
+  - {type: aws.vpc, scope: region, permissions: [ec2:DescribeVpcs], request: {form: {Action: DescribeVpcs}}}
+"""
+
+
+@pytest.mark.parametrize("old, new, problems", [
+    ("", "", []),
+    ("DescribeVpcs]", "DescribeAll, ec2:DescribeVpcs]", ["'policy' isn't", "'table' isn't"]),
+    ("scope: region", "every: 1h, ignore: [/x]", ["'table' isn't what providers/aws.yaml says: run deploy/aws-policy.py --write", "'ignored' isn't"]),
+])
+def test_a_page_that_lags_behind_the_provider_file_is_found(tree, old, new, problems):
+    root = tree({"providers/aws.yaml": AWS_FILE})
+    page = "".join(f"<!-- {name}: of x -->\n{text}<!-- end of {name} -->\n"
+                   for name, text in documents.aws_policy().made(root / "providers/aws.yaml").items())
+    tree({"docs/aws.md": page, "providers/aws.yaml": AWS_FILE.replace(old, new)})
+    problems_of(documents.check_aws, root, *problems)
+    tree({"docs/aws.md": page.replace("end of policy", "end")})
+    assert "docs/aws.md: has no markers for 'policy'" in documents.check_aws(root)
+
+
+def test_a_collection_that_names_no_permission_is_an_error(tree):
+    root = tree({"providers/aws.yaml": AWS_FILE.replace("permissions: [ec2:DescribeVpcs], ", ""), "docs/aws.md": ""})
+    with pytest.raises(ValueError, match="aws.vpc has no `permissions`"):
+        documents.check_aws(root)
+
+
 @pytest.mark.parametrize("link, problem", [
     ("[x](docs/a.md)", None),
     ("[x](docs/a.md#two-words-here)", None),
