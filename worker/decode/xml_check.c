@@ -159,9 +159,11 @@ static int check_tags(struct bytes body, struct error *e)
     const char *at;
     while (rest.len && (at = memchr(rest.data, '<', rest.len))) {
         rest = bytes_from(rest, (size_t)(at - rest.data));
-        if (skip(&rest, "<!--", "-->") || skip(&rest, "<![CDATA[", "]]>") || skip(&rest, "<?", "?>"))
+        bool is_tag = rest.len > 1 && rest.data[1] != '!' && rest.data[1] != '?';
+        if (!is_tag &&
+            (skip(&rest, "<!--", "-->") || skip(&rest, "<![CDATA[", "]]>") || skip(&rest, "<?", "?>")))
             continue;
-        if (bytes_starts(rest, "<!DOCTYPE"))
+        if (!is_tag && bytes_starts(rest, "<!DOCTYPE"))
             return error_set(
                 e, ERR_BODY,
                 "entity declarations are not read (line %u): a DOCTYPE may fill memory or read files, "
