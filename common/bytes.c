@@ -27,6 +27,13 @@ bool bytes_is_nocase(struct bytes a, const char *text)
     return a.len == strlen(text) && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
 }
 
+bool bytes_is_any(struct bytes a, const char *const *texts)
+{
+    while (texts && *texts && !bytes_is(a, *texts))
+        texts++;
+    return texts && *texts;
+}
+
 bool bytes_starts(struct bytes a, const char *prefix)
 {
     size_t len = strlen(prefix);
@@ -124,6 +131,13 @@ void buffer_close(struct buffer *b)
 {
     free(b->data);
     *b = (struct buffer){0};
+}
+
+void buffer_wipe(struct buffer *b)
+{
+    if (b->data)
+        explicit_bzero(b->data, b->cap);
+    buffer_close(b);
 }
 
 void buffer_reset(struct buffer *b)

@@ -21,7 +21,8 @@ struct bytes {
 struct bytes bytes_of(const char *text); /* null gives the empty span */
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_is(struct bytes a, const char *text);
-bool bytes_is_nocase(struct bytes a, const char *text); /* ASCII case only */
+bool bytes_is_nocase(struct bytes a, const char *text);      /* ASCII case only */
+bool bytes_is_any(struct bytes a, const char *const *texts); /* one of a list ended by null; null: none */
 bool bytes_starts(struct bytes a, const char *prefix);
 int bytes_compare(struct bytes a, struct bytes b);      /* as memcmp, a prefix comes first */
 struct bytes bytes_from(struct bytes a, size_t offset); /* the rest; empty when past the end */
@@ -43,6 +44,7 @@ struct buffer {
 };
 
 void buffer_close(struct buffer *b); /* frees, and empties: safe twice */
+void buffer_wipe(struct buffer *b);  /* likewise, of what held a secret: overwrites it first */
 void buffer_reset(struct buffer *b); /* empties, keeps the memory */
 void buffer_reserve(struct buffer *b, size_t more);
 void buffer_add(struct buffer *b, const void *data, size_t len);

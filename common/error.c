@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SECRET_BYTES_MIN = 4 };
+
 static const char *const names[ERR_COUNT] = {
 #define X(name, text) [ERR_##name] = text,
     ERRORS(X)
@@ -61,4 +63,15 @@ int error_at(struct error *e, const char *format, ...)
     vsnprintf(place, sizeof place, format, args);
     va_end(args);
     return error_set(e, e->code, "%s: %s", place, e->text);
+}
+
+void error_redact(struct error *e, struct bytes secret)
+{
+    char *at = e->text;
+    if (secret.len < SECRET_BYTES_MIN)
+        return;
+    while ((at = memmem(at, strlen(at), secret.data, secret.len)) != NULL) {
+        memset(at, '*', secret.len);
+        at += secret.len;
+    }
 }

@@ -8,6 +8,8 @@
 
 #include <stdarg.h>
 
+#include "common/bytes.h"
+
 /* Codes are stored in receipts by name, so a name is never used for something else later. */
 #define ERRORS(X)                                                                                            \
     X(OK, "ok")                                                                                              \
@@ -63,6 +65,10 @@ int error_of_name(const char *name);
 /* Set code and sentence, and return the code, so that `return error_set(...)` reads well. Control
  * characters become `?`, so that what a server sent can't forge log lines. `e` may be null. */
 int error_set(struct error *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Blank a secret out wherever the sentence has it. One of less than 4 bytes stays: it would blank out half of
+ * any sentence, and is none. */
+void error_redact(struct error *e, struct bytes secret);
 
 /* Put a place in front of the sentence: "place: sentence". Returns the code. */
 int error_at(struct error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -32,8 +32,6 @@ static const struct sm_state states[STATES] = {
     [DONE] = {"done", SM_TO(NEW)},
 };
 
-enum { SECRET_BYTES_MIN = 4 }; /* shorter ones would blank out half a sentence */
-
 /* --- Opening, closing, secrets --- */
 
 struct aws_chain *aws_chain_open(const struct aws_setting *setting)
@@ -59,26 +57,17 @@ const struct aws_result *aws_chain_result(const struct aws_chain *c)
 
 void aws_keep_secret(struct aws_chain *c, struct bytes text)
 {
-    if (text.len < SECRET_BYTES_MIN)
-        return;
     struct aws_secret *secret = arena_alloc(&c->arena, sizeof *secret);
     *secret = (struct aws_secret){text, c->secrets};
     c->secrets = secret;
-}
-
-static void redact(const struct aws_chain *c, struct error *e)
-{
-    for (const struct aws_secret *secret = c->secrets; secret; secret = secret->next)
-        for (char *at = e->text; (at = memmem(at, strlen(at), secret->text.data, secret->text.len)) != NULL;
-             at += secret->text.len)
-            memset(at, '*', secret->text.len);
 }
 
 /* --- Ends --- */
 
 enum aws_want aws_fail(struct aws_chain *c)
 {
-    redact(c, &c->result.error);
+    for (const struct aws_secret *secret = c->secrets; secret; secret = secret->next)
+        error_redact(&c->result.error, secret->text);
     c->result.keys = (struct sigv4_keys){0};
     sm_move(states, &c->state, DONE);
     return AWS_FAILED;

@@ -150,13 +150,6 @@ int sts_broke(struct aws_chain *c, const struct sts_call *call)
 
 /* --- What came back --- */
 
-static bool is_one_of(struct bytes code, const char *const *codes)
-{
-    while (*codes && !bytes_is(code, *codes))
-        codes++;
-    return *codes != NULL;
-}
-
 /* What the provider's clock is ahead of ours by the Date header; false without one. */
 static bool read_ahead(const struct aws_chain *c, const struct answer *answer, int64_t *ahead_ms)
 {
@@ -182,7 +175,7 @@ static bool is_skewed(struct aws_chain *c, const struct sts_call *call, const st
                                         "SignatureExpired",
                                         NULL};
     int64_t ahead_ms;
-    if (call->token || c->skew_corrected || !is_one_of(code, codes) || !read_ahead(c, answer, &ahead_ms) ||
+    if (call->token || c->skew_corrected || !bytes_is_any(code, codes) || !read_ahead(c, answer, &ahead_ms) ||
         llabs(ahead_ms - *c->skew_ms) <= LIMIT_CLOCK_SKEW_MS)
         return false;
     *c->skew_ms = ahead_ms;
@@ -227,9 +220,9 @@ static int code_of(int status, struct bytes code)
                                             NULL};
     static const char *const passing[] = {"IDPCommunicationError", "RequestTimeout",
                                           "RequestTimeoutException", NULL};
-    if (status == 429 || is_one_of(code, throttled))
+    if (status == 429 || bytes_is_any(code, throttled))
         return ERR_THROTTLED;
-    return status >= 500 || is_one_of(code, passing) ? ERR_SERVER : ERR_CREDENTIALS;
+    return status >= 500 || bytes_is_any(code, passing) ? ERR_SERVER : ERR_CREDENTIALS;
 }
 
 static int judge_refusal(struct aws_chain *c, const struct sts_call *call, const struct answer *answer)

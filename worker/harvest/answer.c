@@ -42,14 +42,6 @@ static struct bytes code_of(const struct collection_def *def, const struct answe
     return code.len <= CODE_BYTES_MAX ? bytes_trim(code) : (struct bytes){"", 0};
 }
 
-static bool is_one_of(struct bytes code, const char *const *list)
-{
-    for (; code.len && list && *list; list++)
-        if (bytes_is(code, *list))
-            return true;
-    return false;
-}
-
 static bool is_absent(const struct collection_def *def, int status, struct bytes code)
 {
     for (uint32_t i = 0; i < def->absent_count; i++)
@@ -87,9 +79,9 @@ static void add_advice(const struct collection_def *def, int code, int status, s
     const struct value *own = value_get(&def->errors.advice, name);
     if (own)
         buffer_add_bytes(out, own->text);
-    else if (is_one_of(name, def->errors.expired))
+    else if (bytes_is_any(name, def->errors.expired))
         buffer_add_text(out, "renew the account's credentials");
-    else if (is_one_of(name, def->errors.skewed) || (code == ERR_DENIED && status == 401))
+    else if (bytes_is_any(name, def->errors.skewed) || (code == ERR_DENIED && status == 401))
         buffer_add_text(out, "check the account's credentials");
     else if (code == ERR_THROTTLED)
         buffer_add_text(out, "lower `limits` in the provider file, or `every`");
@@ -154,13 +146,13 @@ static bool may_bear_document(int status)
 static bool judge_error(const struct collection_def *def, const struct answer *answer, struct bytes name,
                         const struct value *body, enum answer_kind *kind, int *code, struct error *e)
 {
-    bool rejected = is_one_of(name, def->errors.expired) || answer->status == 401;
+    bool rejected = bytes_is_any(name, def->errors.expired) || answer->status == 401;
     *code = 0;
-    if (is_one_of(name, def->errors.throttled)) {
+    if (bytes_is_any(name, def->errors.throttled)) {
         *code = refuse(def, answer, ERR_THROTTLED, name, body, e);
     } else if (is_absent(def, answer->status, name)) {
         *kind = ANSWER_ABSENT;
-    } else if (is_one_of(name, def->errors.skewed)) {
+    } else if (bytes_is_any(name, def->errors.skewed)) {
         *kind = rejected ? ANSWER_STALE : ANSWER_SKEWED;
         refuse(def, answer, ERR_DENIED, name, body, e);
     } else if (rejected) {
@@ -169,7 +161,7 @@ static bool judge_error(const struct collection_def *def, const struct answer *a
     } else if (names_region(def, answer)) {
         *kind = ANSWER_MOVED;
         refuse(def, answer, ERR_HTTP, name, body, e);
-    } else if (is_one_of(name, def->errors.denied)) {
+    } else if (bytes_is_any(name, def->errors.denied)) {
         *code = refuse(def, answer, ERR_DENIED, name, body, e);
     } else {
         return false;

@@ -19,28 +19,15 @@ static const struct sm_state states[STATES] = {
     [DONE] = {"done", SM_TO(NEW)},
 };
 
-enum { SECRET_BYTES_MIN = 4 }; /* shorter ones would blank out half a sentence */
-
-static void redact_text(struct error *e, struct bytes secret)
-{
-    char *at = e->text;
-    if (secret.len < SECRET_BYTES_MIN)
-        return;
-    while ((at = memmem(at, strlen(at), secret.data, secret.len)) != NULL) {
-        memset(at, '*', secret.len);
-        at += secret.len;
-    }
-}
-
 void exchange_redact(const struct placeholders *values, const struct auth_session *session, struct error *e)
 {
     const struct value *secrets = values->credentials;
     for (uint32_t i = 0; secrets && i < secrets->count; i++)
-        redact_text(e, secrets->members[i].value.text);
+        error_redact(e, secrets->members[i].value.text);
     if (!session)
         return;
-    redact_text(e, buffer_bytes(&session->token));
-    redact_text(e, buffer_bytes(&session->secret));
+    error_redact(e, buffer_bytes(&session->token));
+    error_redact(e, buffer_bytes(&session->secret));
 }
 
 void exchange_open(struct exchange *x, const struct exchange_setting *setting)

@@ -10,14 +10,6 @@
 #include "common/check.h"
 #include "worker/provider/url.h"
 
-/* Close a buffer that held a secret. */
-static void forget(struct buffer *b)
-{
-    if (b->data)
-        explicit_bzero(b->data, b->cap);
-    buffer_close(b);
-}
-
 static int expand(const char *text, const char *what, const struct placeholders *values, struct buffer *out,
                   struct error *e)
 {
@@ -43,8 +35,8 @@ static int apply_basic(const struct auth_def *def, const struct placeholders *va
         base64_encode(buffer_bytes(&pair), &header);
         request_set_header(parts, "Authorization", buffer_bytes(&header));
     }
-    forget(&pair);
-    forget(&header);
+    buffer_wipe(&pair);
+    buffer_wipe(&header);
     return err;
 }
 
@@ -59,7 +51,7 @@ static int apply_bearer(const struct auth_def *def, const struct placeholders *v
         err = error_set(e, ERR_CREDENTIALS, "auth token: it is empty");
     if (!err)
         request_set_header(parts, "Authorization", buffer_bytes(&header));
-    forget(&header);
+    buffer_wipe(&header);
     return err;
 }
 
@@ -80,7 +72,7 @@ static int apply_headers(const struct auth_def *def, const struct placeholders *
         if (!err && field->count)
             request_set_header(parts, field->name, buffer_bytes(&value));
     }
-    forget(&value);
+    buffer_wipe(&value);
     return err;
 }
 
@@ -96,7 +88,7 @@ static int apply_session(const struct auth_def *def, const struct auth_session *
     int err = expand(def->format ? def->format : "{token}", "format", &with_token, &value, e);
     if (!err)
         request_set_header(parts, def->send_header, buffer_bytes(&value));
-    forget(&value);
+    buffer_wipe(&value);
     return err;
 }
 

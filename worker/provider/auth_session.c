@@ -139,16 +139,9 @@ static int read_expiry(const struct auth_session *session, const struct auth_def
     return 0;
 }
 
-static void forget(struct buffer *b)
-{
-    if (b->data)
-        explicit_bzero(b->data, b->cap);
-    buffer_close(b);
-}
-
 static void keep(struct buffer *to, struct bytes secret)
 {
-    forget(to);
+    buffer_wipe(to);
     buffer_reserve(to, secret.len + 1);
     buffer_add_bytes(to, secret);
 }
@@ -225,9 +218,9 @@ int auth_renewed_keys(struct auth_session *session, const struct sigv4_keys *key
 
 void auth_session_close(struct auth_session *session)
 {
-    forget(&session->token);
-    forget(&session->key_id);
-    forget(&session->secret);
+    buffer_wipe(&session->token);
+    buffer_wipe(&session->key_id);
+    buffer_wipe(&session->secret);
     arena_close(&session->arena);
     *session = (struct auth_session){0};
 }

@@ -39,13 +39,6 @@ struct page_reader {
     struct page_def *page;
 };
 
-static bool is_one_of(struct bytes key, const char *const *keys)
-{
-    while (*keys && !bytes_is(key, *keys))
-        keys++;
-    return *keys != NULL;
-}
-
 /* A key that exists, but not for this style, is told so. */
 static bool check_style_keys(struct page_reader *p)
 {
@@ -53,7 +46,8 @@ static bool check_style_keys(struct page_reader *p)
     bool good = true;
     for (uint32_t i = 0; i < yaml_count(p->node); i++) {
         const yaml_node *key = yaml_key(p->node, i);
-        if (is_one_of(yaml_text(key), style_keys[p->page->style]) || !is_one_of(yaml_text(key), all_keys))
+        if (bytes_is_any(yaml_text(key), style_keys[p->page->style]) ||
+            !bytes_is_any(yaml_text(key), all_keys))
             continue;
         yaml_error(r->report, r->file, key, "'%.*s' doesn't go with style '%s'", BYTES_ARG(yaml_text(key)),
                    style_names[p->page->style]);

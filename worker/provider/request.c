@@ -71,9 +71,7 @@ static int expand(struct arena *arena, const char *text, const struct placeholde
     int err = template_expand(text, values, encoding, &buffer, e);
     if (!err)
         *out = arena_copy(arena, buffer_bytes(&buffer));
-    if (buffer.data)
-        explicit_bzero(buffer.data, buffer.cap); /* it may have held a secret */
-    buffer_close(&buffer);
+    buffer_wipe(&buffer);
     return err;
 }
 
@@ -322,9 +320,7 @@ static int finish_body(const struct request_parts *parts, struct request *out, s
     else
         out->body = arena_copy(parts->arena, buffer_bytes(&text));
     out->has_body = true;
-    if (text.data)
-        explicit_bzero(text.data, text.cap);
-    buffer_close(&text);
+    buffer_wipe(&text);
     for (uint32_t i = 0; i < out->headers.count; i++)
         if (bytes_is_nocase(out->headers.items[i].name, "Content-Type"))
             return err;

@@ -158,13 +158,6 @@ int sigv4_explain(const struct sigv4_setting *how, const struct request *request
 
 /* --- Signing --- */
 
-static void wipe(struct buffer *buffer)
-{
-    if (buffer->data)
-        explicit_bzero(buffer->data, buffer->cap);
-    buffer_close(buffer);
-}
-
 /* Each step's result keys the next one. */
 static void signature_of(const struct sigv4_setting *how, const char *stamp, struct bytes to_sign,
                          char out[HEX_BYTES])
@@ -180,7 +173,7 @@ static void signature_of(const struct sigv4_setting *how, const char *stamp, str
     hmac(a, sizeof a, BYTES("aws4_request"), b);
     hmac(b, sizeof b, to_sign, a);
     to_hex(a, out);
-    wipe(&first);
+    buffer_wipe(&first);
     explicit_bzero(a, sizeof a);
     explicit_bzero(b, sizeof b);
 }
@@ -253,7 +246,7 @@ int sigv4_sign(const struct sigv4_setting *how, struct arena *arena, struct requ
     add(&ready.headers, "Authorization", bytes_of(authorization));
     ready.is_signed = true;
     *request = ready;
-    wipe(&canonical); /* it holds the token */
+    buffer_wipe(&canonical); /* it holds the token */
     buffer_close(&names);
     buffer_close(&to_sign);
     return 0;

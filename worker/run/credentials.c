@@ -12,13 +12,6 @@ static void keep(struct account *a, const struct credential *credential, const s
               value_string(arena_copy(&a->arena, buffer_bytes(secret))));
 }
 
-static void wipe(struct buffer *secret)
-{
-    if (secret->data)
-        explicit_bzero(secret->data, secret->cap);
-    buffer_close(secret);
-}
-
 static void on_output(void *context, const struct fetch_result *result)
 {
     struct secret *wanted = context;
@@ -30,7 +23,7 @@ static void on_output(void *context, const struct fetch_result *result)
         a->error = e;
     else
         keep(a, wanted->credential, &secret);
-    wipe(&secret);
+    buffer_wipe(&secret);
     credentials_one_done(a, NULL);
 }
 
@@ -63,7 +56,7 @@ void credentials_resolve(struct account *a)
             keep(a, credential, &secret);
         }
     }
-    wipe(&secret);
+    buffer_wipe(&secret);
     a->resolving++; /* this one: none that ends at once ends it all */
     a->run->resolving++;
     if (!a->error.code && session_begin_aws(a))

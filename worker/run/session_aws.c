@@ -93,9 +93,7 @@ static enum aws_want read_file(struct session *s)
         buffer_reset(&text);
     enum aws_want want = aws_chain_file(s->chain, buffer_bytes(&text), code ? &why : NULL, clock_steady_ms(),
                                         clock_wall_ms());
-    if (text.data)
-        explicit_bzero(text.data, text.cap);
-    buffer_close(&text);
+    buffer_wipe(&text);
     return want;
 }
 
