@@ -1,11 +1,12 @@
 """moto checks signatures and IAM policies: who may not, is told so by name; the rest goes on, and nothing is deleted."""
 
+import json
 import re
 
 import actor
 import pytest
 from actor_iam import allow
-from moto_cloud import ACCOUNT, Moto
+from moto_cloud import ACCOUNT, Moto, role
 from moto_lab import MotoLab, definition, served
 
 # Where moto asks for another permission than AWS does.
@@ -123,3 +124,27 @@ def test_an_unknown_key_is_told(lab):
     run.said(r"aws\.ec2\.security_group page 1: HTTP 401 AuthFailure", "check the access key")
     run.said(r"aws\.iam\.user page 1: HTTP 403 InvalidClientTokenId", "check the access key")
     assert run.changes() == []
+
+
+def test_a_role_is_had_with_the_agreed_external_id_only(lab):
+    """The role's trust asks for it: another one is refused, and what was harvested stays."""
+    lab.may("*")
+    iam, agreed = lab.moto.client("iam", keys=lab.keys), "agreed/upon=1+"
+    trust = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/garner"},
+        "Condition": {"StringEquals": {"sts:ExternalId": agreed}}}]}
+    iam.create_role(RoleName="harvest", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName="harvest", PolicyName="all", PolicyDocument=allow("*"))
+
+    def asks_with(external):
+        lab.has_accounts([{"id": ACCOUNT, "regions": ["us-east-1"], "credentials": {"aws": {"role_arn": role(ACCOUNT, "harvest"), "external_id": external}}}])
+    asks_with(agreed)
+    assert {event["type"] for event in lab.run().changes()} == set(served())
+    before = {type: lab.ids(type) for type in served()}
+    asks_with("another")
+    run = lab.run(expect=1)
+    run.said(ACCOUNT, re.escape(role(ACCOUNT, "harvest")), "HTTP 403", "nothing of this account was harvested")
+    assert run.changes() == []
+    assert {type: lab.ids(type) for type in served()} == before
+    asks_with(agreed)
+    assert lab.run().changes() == []
