@@ -52,6 +52,18 @@ struct aws_ask {
 
 enum { ASK_AGAIN = -1 };
 
+struct sts_advice;
+
+/* A role that is asked for at STS (sts.h). */
+struct sts_call {
+    const char *action, *result; /* "AssumeRole", "AssumeRoleResult" */
+    const struct aws_role *role;
+    const char *by;    /* who asks for the role, for sentences */
+    const char *token; /* web identity's: then the request isn't signed. Null: it is, by result.keys */
+    const struct sts_advice *advice;            /* ended by a null code */
+    enum aws_want (*next)(struct aws_chain *c); /* with result.keys */
+};
+
 enum { AWS_CONFIG_FILE, AWS_CREDENTIALS_FILE, AWS_FILES };
 
 struct aws_file {
@@ -83,6 +95,7 @@ struct aws_chain {
     unsigned tries;
     struct bytes token; /* that the source sends: web identity's, the container's, the instance's */
     const char *instance_role;
+    struct sts_call call; /* that is under way */
     struct aws_secret *secrets;
 };
 

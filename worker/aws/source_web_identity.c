@@ -12,42 +12,18 @@ static const struct sts_advice advice[] = {
     {NULL, NULL},
 };
 
-static struct sts_call call_of(const struct aws_chain *c)
-{
-    return (struct sts_call){.action = "AssumeRoleWithWebIdentity",
-                             .result = "AssumeRoleWithWebIdentityResult",
-                             .role = &c->plan.web,
-                             .by = c->plan.origin,
-                             .token = c->token.data,
-                             .advice = advice};
-}
-
-static int build(struct aws_chain *c)
-{
-    struct sts_call call = call_of(c);
-    return sts_build(c, &call);
-}
-
-static int judge(struct aws_chain *c, const struct answer *answer)
-{
-    struct sts_call call = call_of(c);
-    return sts_judge(c, &call, answer);
-}
-
-static int broke(struct aws_chain *c)
-{
-    struct sts_call call = call_of(c);
-    return sts_broke(c, &call);
-}
-
 static enum aws_want next(struct aws_chain *c)
 {
     return aws_took_keys(c, arena_printf(&c->arena, "role %s", c->plan.web.arn));
 }
 
-static const struct aws_ask ask = {build, judge, broke, next, NULL, STS_TRIES};
-
 enum aws_want aws_web_identity_begin(struct aws_chain *c)
 {
-    return aws_ask(c, &ask);
+    return sts_ask(c, &(struct sts_call){.action = "AssumeRoleWithWebIdentity",
+                                         .result = "AssumeRoleWithWebIdentityResult",
+                                         .role = &c->plan.web,
+                                         .by = c->plan.origin,
+                                         .token = c->token.data,
+                                         .advice = advice,
+                                         .next = next});
 }

@@ -138,14 +138,14 @@ static int at(struct aws_chain *c, const struct sts_call *call)
     return error_at(&c->result.error, "role %s can't be assumed by %s", call->role->arn, call->by);
 }
 
-int sts_build(struct aws_chain *c, const struct sts_call *call)
+static int build_call(struct aws_chain *c)
 {
-    return build(c, call, &c->result.error) ? at(c, call) : 0;
+    return build(c, &c->call, &c->result.error) ? at(c, &c->call) : 0;
 }
 
-int sts_broke(struct aws_chain *c, const struct sts_call *call)
+static int broke(struct aws_chain *c)
 {
-    return at(c, call);
+    return at(c, &c->call);
 }
 
 /* --- What came back --- */
@@ -241,8 +241,9 @@ static int judge_refusal(struct aws_chain *c, const struct sts_call *call, const
     return at(c, call);
 }
 
-int sts_judge(struct aws_chain *c, const struct sts_call *call, const struct answer *answer)
+static int judge(struct aws_chain *c, const struct answer *answer)
 {
+    const struct sts_call *call = &c->call;
     struct error *e = &c->result.error, cause;
     struct decoded body;
     int64_t ahead_ms;
@@ -260,4 +261,16 @@ int sts_judge(struct aws_chain *c, const struct sts_call *call, const struct ans
         return 0;
     error_set(e, ERR_BODY, "the answer can't be read: %s", cause.text);
     return at(c, call);
+}
+
+static enum aws_want next(struct aws_chain *c)
+{
+    return c->call.next(c);
+}
+
+enum aws_want sts_ask(struct aws_chain *c, const struct sts_call *call)
+{
+    static const struct aws_ask ask = {build_call, judge, broke, next, NULL, LIMIT_TRIES};
+    c->call = *call;
+    return aws_ask(c, &ask);
 }

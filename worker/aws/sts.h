@@ -8,19 +8,8 @@ struct sts_advice {
     const char *code, *what; /* what to do about an error of that code */
 };
 
-struct sts_call {
-    const char *action, *result; /* "AssumeRole", "AssumeRoleResult" */
-    const struct aws_role *role;
-    const char *by;    /* who asks for the role, for sentences */
-    const char *token; /* web identity's: then the request isn't signed. Null: it is, by result.keys */
-    const struct sts_advice *advice; /* ended by a null code */
-};
-
-enum { STS_TRIES = LIMIT_TRIES };
-
-/* As of struct aws_ask; sentences begin with "role ARN can't be assumed by …". */
-int sts_build(struct aws_chain *c, const struct sts_call *call);
-int sts_judge(struct aws_chain *c, const struct sts_call *call, const struct answer *answer);
-int sts_broke(struct aws_chain *c, const struct sts_call *call);
+/* Make the call: keys into result.keys, then its `next`. It is copied; what it points to must live as long as
+ * the chain's arena. Sentences begin with "role ARN can't be assumed by …". */
+enum aws_want sts_ask(struct aws_chain *c, const struct sts_call *call);
 
 #endif
