@@ -81,7 +81,8 @@ def test_a_denied_service_is_unreachable_and_comes_back_and_the_rest_goes_on(lab
     run = lab.run(expect=1)
     assert set(refused(run)) == set(denied)
     for type, permissions in denied.items():
-        run.said(rf"{ACCOUNT} us-east-1 {re.escape(type)} page 1: HTTP 403 AccessDenied: ", rf"grant {permissions[0]}; \d+ kept, nothing deleted")
+        run.said(rf"{ACCOUNT} us-east-1 {re.escape(type)} page 1: HTTP 403 AccessDenied: ",
+                 rf"grant {permissions[0]}; \d+ kept, nothing deleted")
     assert {(event["type"], event["status"]["kind"]) for event in run.statuses()} == {(type, "unreachable") for type in denied}
     assert run.brief() == [f"updated {user_id(lab)}"], "the user's policy alone changed"
     assert {type: lab.ids(type) for type in served()} == before
@@ -137,7 +138,8 @@ def test_a_role_is_had_with_the_agreed_external_id_only(lab):
     iam.put_role_policy(RoleName="harvest", PolicyName="all", PolicyDocument=allow("*"))
 
     def asks_with(external):
-        lab.has_accounts([{"id": ACCOUNT, "regions": ["us-east-1"], "credentials": {"aws": {"role_arn": role(ACCOUNT, "harvest"), "external_id": external}}}])
+        credentials = {"aws": {"role_arn": role(ACCOUNT, "harvest"), "external_id": external}}
+        lab.has_accounts([{"id": ACCOUNT, "regions": ["us-east-1"], "credentials": credentials}])
     asks_with(agreed)
     assert {event["type"] for event in lab.run().changes()} == set(served())
     before = {type: lab.ids(type) for type in served()}

@@ -134,7 +134,8 @@ class TaskDefinition(Kind):
 
     def change(self, aws, id):
         aws("ecs").register_task_definition(family=id, containerDefinitions=[{**CONTAINER[0], "image": "changed"}])
-        return [self.updated(aws, id, "/taskDefinition/(revision|taskDefinitionArn|registeredAt|containerDefinitions/0/image)", value="changed")]
+        changed = "/taskDefinition/(revision|taskDefinitionArn|registeredAt|containerDefinitions/0/image)"
+        return [self.updated(aws, id, changed, value="changed")]
 
     def delete(self, aws, id):
         for arn in aws.has("ecs", "list_task_definitions", "taskDefinitionArns[]", familyPrefix=id):
@@ -158,7 +159,8 @@ class Service(Kind):
     type, after = "aws.ecs.service", ("aws.ecs.cluster", "aws.ecs.task_definition")
 
     def make(self, aws, name):
-        id = aws("ecs").create_service(cluster=f"c-{name}", serviceName=f"s-{name}", taskDefinition=f"f-{name}", desiredCount=1)["service"]["serviceArn"]
+        made = aws("ecs").create_service(cluster=f"c-{name}", serviceName=f"s-{name}", taskDefinition=f"f-{name}", desiredCount=1)
+        id = made["service"]["serviceArn"]
         return [self.created(aws, id), self.created(aws, id, ServiceArn.type)]
 
     def cluster(self, id):

@@ -90,7 +90,8 @@ class EksCluster(Kind):
         return [self.created(aws, made), self.created(aws, f"e-{name}", EksClusterName.type)]
 
     def change(self, aws, id):
-        aws("eks").update_cluster_config(name=id.split("/")[-1], resourcesVpcConfig={"endpointPublicAccess": True, "publicAccessCidrs": ["0.0.0.0/0"]})
+        aws("eks").update_cluster_config(name=id.split("/")[-1], resourcesVpcConfig={
+            "endpointPublicAccess": True, "publicAccessCidrs": ["0.0.0.0/0"]})
         return [self.updated(aws, id, "/cluster/(resourcesVpcConfig|clientRequestToken)", value=["0.0.0.0/0"])]
 
     def delete(self, aws, id):
@@ -174,11 +175,14 @@ class HostedZone(Listed):
 class RecordSet(Kind):
     type, regional, after = "aws.route53.record_set", False, ("aws.route53.hosted_zone",)
 
+    def zone(self, aws, id):
+        return aws.has("route53", "list_hosted_zones", f"HostedZones[?Name=='{id.split('/')[0].partition('.')[2]}'].Id")[0]
+
     def put(self, aws, action, id, value):
         name, type, _ = id.split("/")
-        zone, = aws.has("route53", "list_hosted_zones", f"HostedZones[?Name=='{name.partition('.')[2]}'].Id")
-        aws("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": {
-            "Name": name, "Type": type, "TTL": 60, "ResourceRecords": [{"Value": value}]}}]})
+        record = {"Name": name, "Type": type, "TTL": 60, "ResourceRecords": [{"Value": value}]}
+        aws("route53").change_resource_record_sets(HostedZoneId=self.zone(aws, id), ChangeBatch={
+            "Changes": [{"Action": action, "ResourceRecordSet": record}]})
 
     def make(self, aws, name):
         id = f"www.{name}-{aws.region}.example./A/"
@@ -190,11 +194,11 @@ class RecordSet(Kind):
         return [self.updated(aws, id, "/ResourceRecords", value="192.0.2.2")]
 
     def delete(self, aws, id):
-        zone, = aws.has("route53", "list_hosted_zones", f"HostedZones[?Name=='{id.split('/')[0].partition('.')[2]}'].Id")
-        value, = aws.has("route53", "list_resource_record_sets", f"ResourceRecordSets[?Name=='{id.split('/')[0]}'].ResourceRecords[0].Value", HostedZoneId=zone)
+        value, = aws.has("route53", "list_resource_record_sets", f"ResourceRecordSets[?Name=='{id.split('/')[0]}'].ResourceRecords[0].Value",
+                         HostedZoneId=self.zone(aws, id))
         self.put(aws, "DELETE", id, value)
         return [self.deleted(aws, id)]
 
     def ids(self, aws):
-        return [f"{one['Name']}/{one['Type']}/{one.get('SetIdentifier', '')}" for zone in aws.has("route53", "list_hosted_zones", "HostedZones[].Id")
+        return [f"{one['Name']}/{one['Type']}/{one.get('SetIdentifier', '')}" for zone in HostedZone().ids(aws)
                 for one in aws.has("route53", "list_resource_record_sets", "ResourceRecordSets[]", HostedZoneId=zone)]
