@@ -10,9 +10,9 @@ struct pointer {
     struct bytes *segments; /* unescaped */
     bool *walks;            /* which of them are `*` */
     bool has_walk;
-    bool walks_single; /* for pointer_prune, pointer_make_arrays and `unordered`: `*` also walks a value that
-                          is no array, as if it stood alone in one (XML). Set by who knows the format; parsing
-                          clears it. */
+    bool walks_single; /* for pointer_prune, pointer_parse_texts, pointer_make_arrays and `unordered`: `*`
+                          also walks a value that is no array, as if it stood alone in one (XML). Set by who
+                          knows the format; parsing clears it. */
 };
 
 /* Parse. Everything is kept in the arena. Returns 0 or ERR_CONFIG: the sentence says what is wrong
@@ -44,6 +44,12 @@ int pointer_walk(const struct pointer *pointer, const struct value *root, bool s
  * what is unchanged. */
 struct value pointer_prune(struct arena *arena, const struct value *root, const struct pointer *pointers,
                            size_t count);
+
+/* A copy of `root` in which texts that the pointers lead to, and that are JSON (common/value/embedded.h), are
+ * the values they hold. Pointers lead on into these. Nothing gets deeper than LIMIT_DEPTH. Doing it again,
+ * also with more pointers, is the same as doing it with all of them at once. Shares what is unchanged. */
+struct value pointer_parse_texts(struct arena *arena, const struct value *root,
+                                 const struct pointer *pointers, size_t count, struct json_notes *notes);
 
 /* What the pointers lead to, and is no array, becomes one: of nothing if it is a text of nothing but white
  * space, else of itself. In place, so `root` must be the caller's own, and shared with nobody. */

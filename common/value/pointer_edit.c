@@ -2,34 +2,41 @@
  * was just read is changed in place (pointer_make_arrays), since nobody else has it yet. */
 #include <string.h>
 
+#include "common/limits.h"
+#include "common/value/embedded.h"
 #include "common/value/pointer.h"
 #include "common/value/trail.h"
+
+/* What becomes of a value. */
+enum edit { EDIT_NONE, EDIT_CHANGED, EDIT_DROPPED };
 
 struct walk {
     struct arena *arena;
     struct trails trails;
+    enum edit (*arrived)(struct walk *w, struct value *value); /* at a value that a pointer ends at */
+    unsigned depth;                                            /* arrays and objects around the value */
+    struct json_notes *notes;
 };
 
-static bool prune(struct walk *p, struct level level, struct value *value);
+static enum edit edit(struct walk *w, struct level level, struct value *value);
 
 /* Items (or members) are shared until the first that differs; then those before it are copied. All
  * pointers are looked at together, since indices count the items that were there at first. */
-static bool prune_items(struct walk *p, struct level level, struct value *value)
+static bool edit_items(struct walk *w, struct level level, struct value *value)
 {
     struct value *items = NULL;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < value->count; i++) {
         struct value item = value->items[i];
-        struct level inside = trails_enter_item(&p->trails, level, i);
-        bool drop = trails_arrive(&p->trails, inside, &item);
-        bool differs = drop || prune(p, inside, &item);
-        trails_leave(&p->trails, inside);
-        if (differs && !items) {
-            items = arena_alloc(p->arena, value->count * sizeof *items);
+        struct level inside = trails_enter_item(&w->trails, level, i);
+        enum edit done = edit(w, inside, &item);
+        trails_leave(&w->trails, inside);
+        if (done != EDIT_NONE && !items) {
+            items = arena_alloc(w->arena, value->count * sizeof *items);
             memcpy(items, value->items, i * sizeof *items);
             kept = i;
         }
-        if (items && !drop)
+        if (items && done != EDIT_DROPPED)
             items[kept++] = item;
     }
     if (items)
@@ -37,22 +44,21 @@ static bool prune_items(struct walk *p, struct level level, struct value *value)
     return items;
 }
 
-static bool prune_members(struct walk *p, struct level level, struct value *value)
+static bool edit_members(struct walk *w, struct level level, struct value *value)
 {
     struct member *members = NULL;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < value->count; i++) {
         struct member member = value->members[i];
-        struct level inside = trails_enter_member(&p->trails, level, member.key);
-        bool drop = trails_arrive(&p->trails, inside, &member.value);
-        bool differs = drop || prune(p, inside, &member.value);
-        trails_leave(&p->trails, inside);
-        if (differs && !members) {
-            members = arena_alloc(p->arena, value->count * sizeof *members);
+        struct level inside = trails_enter_member(&w->trails, level, member.key);
+        enum edit done = edit(w, inside, &member.value);
+        trails_leave(&w->trails, inside);
+        if (done != EDIT_NONE && !members) {
+            members = arena_alloc(w->arena, value->count * sizeof *members);
             memcpy(members, value->members, i * sizeof *members);
             kept = i;
         }
-        if (members && !drop)
+        if (members && done != EDIT_DROPPED)
             members[kept++] = member;
     }
     if (members)
@@ -60,27 +66,58 @@ static bool prune_members(struct walk *p, struct level level, struct value *valu
     return members;
 }
 
-/* True if the value became another one. */
-static bool prune(struct walk *p, struct level level, struct value *value)
+/* What a value becomes is walked on, as if it had come like that. */
+static enum edit edit(struct walk *w, struct level level, struct value *value)
 {
     if (trails_none(level))
-        return false;
-    if (value->type == VALUE_ARRAY)
-        return prune_items(p, level, value);
-    return value->type == VALUE_OBJECT && prune_members(p, level, value);
+        return EDIT_NONE;
+    enum edit done = trails_arrive(&w->trails, level, value) ? w->arrived(w, value) : EDIT_NONE;
+    if (done == EDIT_DROPPED)
+        return done;
+    if (done == EDIT_CHANGED)
+        trails_arrive(&w->trails, level, value);
+    w->depth++;
+    bool differs = value->type == VALUE_ARRAY ? edit_items(w, level, value)
+                                              : value->type == VALUE_OBJECT && edit_members(w, level, value);
+    w->depth--;
+    return differs ? EDIT_CHANGED : done;
+}
+
+/* `*value` becomes another one, or is dropped. */
+static enum edit edit_all(struct walk *w, struct value *value, const struct pointer *pointers, size_t count)
+{
+    enum edit done = edit(w, trails_open(&w->trails, pointers, count), value);
+    trails_close(&w->trails);
+    return done;
+}
+
+static enum edit drop(struct walk *w, struct value *value)
+{
+    (void)w, (void)value;
+    return EDIT_DROPPED;
 }
 
 struct value pointer_prune(struct arena *arena, const struct value *root, const struct pointer *pointers,
                            size_t count)
 {
-    struct walk p = {.arena = arena};
-    struct level level = trails_open(&p.trails, pointers, count);
+    struct walk w = {.arena = arena, .arrived = drop};
     struct value value = *root;
-    if (trails_arrive(&p.trails, level, &value))
-        value = value_null();
-    else
-        prune(&p, level, &value);
-    trails_close(&p.trails);
+    return edit_all(&w, &value, pointers, count) == EDIT_DROPPED ? value_null() : value;
+}
+
+static enum edit parse_text(struct walk *w, struct value *value)
+{
+    bool parsed = value->type == VALUE_STRING && w->depth < LIMIT_DEPTH &&
+                  embedded_read(w->arena, value->text, LIMIT_DEPTH - w->depth, value, w->notes);
+    return parsed ? EDIT_CHANGED : EDIT_NONE;
+}
+
+struct value pointer_parse_texts(struct arena *arena, const struct value *root,
+                                 const struct pointer *pointers, size_t count, struct json_notes *notes)
+{
+    struct walk w = {.arena = arena, .arrived = parse_text, .notes = notes};
+    struct value value = *root;
+    edit_all(&w, &value, pointers, count);
     return value;
 }
 

@@ -12,7 +12,7 @@ static void push(struct trails *trails, const struct pointer *pointer, uint32_t 
         trails->cap = trails->cap ? trails->cap * 2 : 16;
         trails->list = mem_resize(trails->list, trails->cap * sizeof *trails->list);
     }
-    trails->list[trails->count++] = (struct trail){pointer, at};
+    trails->list[trails->count++] = (struct trail){pointer, at, at};
 }
 
 struct level trails_open(struct trails *trails, const struct pointer *pointers, size_t count)
@@ -34,6 +34,7 @@ bool trails_arrive(struct trails *trails, struct level level, const struct value
     for (size_t i = level.from; i < level.to; i++) {
         struct trail *trail = &trails->list[i];
         const struct pointer *pointer = trail->pointer;
+        trail->at = trail->entered;
         bool alone = pointer->walks_single && value->type != VALUE_ARRAY && value->type != VALUE_NULL;
         while (alone && trail->at < pointer->count && pointer->walks[trail->at])
             trail->at++; /* into the array that isn't there */

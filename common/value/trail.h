@@ -4,10 +4,11 @@
 
 #include "common/value/pointer.h"
 
-/* A pointer whose first `at` segments lead to where the walk is. */
+/* A pointer whose first `at` segments lead to where the walk is; `entered` of them without looking at what is
+ * there. */
 struct trail {
     const struct pointer *pointer;
-    uint32_t at;
+    uint32_t entered, at;
 };
 
 /* All trails of the walk, from the root down; a level of it is a range. */
@@ -24,7 +25,8 @@ struct level {
 struct level trails_open(struct trails *trails, const struct pointer *pointers, size_t count);
 void trails_close(struct trails *trails);
 
-/* To be called once for each value that has trails. True if a pointer ends at it. */
+/* To be called for each value that has trails, and again if it becomes another one. True if a pointer ends
+ * at it. */
 bool trails_arrive(struct trails *trails, struct level level, const struct value *value);
 
 /* The level of a member's or an item's value; to be left before the next one is entered. */

@@ -144,6 +144,17 @@ bool value_equal(const struct value *a, const struct value *b)
     return false;
 }
 
+bool value_is_deeper(const struct value *value, unsigned levels)
+{
+    if (value->type != VALUE_ARRAY && value->type != VALUE_OBJECT)
+        return false;
+    bool deeper = levels == 0;
+    for (uint32_t i = 0; i < value->count && !deeper; i++)
+        deeper = value_is_deeper(value->type == VALUE_ARRAY ? &value->items[i] : &value->members[i].value,
+                                 levels - 1);
+    return deeper;
+}
+
 bool value_scalar_text(const struct value *value, struct bytes *out)
 {
     switch (value->type) {

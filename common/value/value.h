@@ -55,6 +55,9 @@ struct value value_copy(struct arena *arena, const struct value *from);
  * integers (no fraction, no exponent) of the same value; arrays item by item. */
 bool value_equal(const struct value *a, const struct value *b);
 
+/* Are more than `levels` arrays and objects within each other? */
+bool value_is_deeper(const struct value *value, unsigned levels);
+
 /* --- JSON (value_json.c) --- */
 
 struct json_notes {

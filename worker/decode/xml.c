@@ -346,17 +346,6 @@ static int read_all(struct reading *r)
 
 /* --- The document --- */
 
-static bool is_deeper(const struct value *value, unsigned levels)
-{
-    if (value->type != VALUE_ARRAY && value->type != VALUE_OBJECT)
-        return false;
-    bool deeper = levels == 0;
-    for (uint32_t i = 0; i < value->count && !deeper; i++)
-        deeper = is_deeper(value->type == VALUE_ARRAY ? &value->items[i] : &value->members[i].value,
-                           levels - 1);
-    return deeper;
-}
-
 static int finish(struct reading *r, struct value *out)
 {
     const struct xml_rules *rules = r->rules;
@@ -364,7 +353,7 @@ static int finish(struct reading *r, struct value *out)
         pointer_make_arrays(r->arena, &r->root,
                             pointers_walk_single(r->arena, rules->arrays, rules->array_count),
                             rules->array_count);
-    if (is_deeper(&r->root, LIMIT_DEPTH))
+    if (value_is_deeper(&r->root, LIMIT_DEPTH))
         return error_set(r->e, ERR_LIMIT, "arrays and objects more than %d deep in each other", LIMIT_DEPTH);
     *out = r->root;
     return 0;
