@@ -66,7 +66,7 @@ enum {
     LIMIT_NAMES = 1024,           /* vars, and placeholders of one kind, in a provider file */
     LIMIT_REQUIRE = 64,           /* pointers of `require` */
     LIMIT_RULES_BYTES =
-        64 << 10,           /* `ignore` and `unordered` of a collection together: its record keeps them */
+        64 << 10, /* `parse`, `ignore` and `unordered` of a collection together: its record keeps them */
     LIMIT_NAME_BYTES = 128, /* an account's id; a provider's, region's or type's name */
     LIMIT_FOLLOWERS = 16,
     LIMIT_ACCOUNTS = 100000,

@@ -84,11 +84,15 @@ void collection_pack(const struct collection_record *record, struct buffer *out)
     message.parent_row = record->parent_row;
     message.definition = (ProtobufCBinaryData){sizeof definition.bytes, definition.bytes};
     message.id_rule = (ProtobufCBinaryData){sizeof id_rule.bytes, id_rule.bytes};
+    message.n_parse = record->parse_count;
+    message.parse = spans_to_wire(&arena, record->parse, record->parse_count);
     message.n_ignore = record->ignore_count;
     message.ignore = spans_to_wire(&arena, record->ignore, record->ignore_count);
     message.n_unordered = record->unordered_count;
     message.unordered = spans_to_wire(&arena, record->unordered, record->unordered_count);
     message.has_mixed = message.mixed = record->mixed;
+    message.n_old_parse = record->old_parse_count;
+    message.old_parse = spans_to_wire(&arena, record->old_parse, record->old_parse_count);
     message.n_old_ignore = record->old_ignore_count;
     message.old_ignore = spans_to_wire(&arena, record->old_ignore, record->old_ignore_count);
     message.n_old_unordered = record->old_unordered_count;
@@ -140,9 +144,12 @@ static bool is_sound(const struct collection_record *record)
 static bool rules_from_wire(struct arena *arena, const Garner__CollectionRecord *from,
                             struct collection_record *out)
 {
-    return spans_from_wire(arena, from->ignore, from->n_ignore, &out->ignore, &out->ignore_count) &&
+    return spans_from_wire(arena, from->parse, from->n_parse, &out->parse, &out->parse_count) &&
+           spans_from_wire(arena, from->ignore, from->n_ignore, &out->ignore, &out->ignore_count) &&
            spans_from_wire(arena, from->unordered, from->n_unordered, &out->unordered,
                            &out->unordered_count) &&
+           spans_from_wire(arena, from->old_parse, from->n_old_parse, &out->old_parse,
+                           &out->old_parse_count) &&
            spans_from_wire(arena, from->old_ignore, from->n_old_ignore, &out->old_ignore,
                            &out->old_ignore_count) &&
            spans_from_wire(arena, from->old_unordered, from->n_old_unordered, &out->old_unordered,

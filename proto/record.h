@@ -52,12 +52,12 @@ struct collection_record {
     struct collection_key key;
     uint32_t parent_collection, parent_row; /* collection 0: no parent */
     struct digest definition, id_rule;
-    const struct bytes *ignore, *unordered; /* pointers as written */
-    uint32_t ignore_count, unordered_count;
+    const struct bytes *parse, *ignore, *unordered; /* pointers as written */
+    uint32_t parse_count, ignore_count, unordered_count;
     bool mixed; /* some documents and digests may still be as older rules, the union of which this is, made
                    them */
-    const struct bytes *old_ignore, *old_unordered;
-    uint32_t old_ignore_count, old_unordered_count;
+    const struct bytes *old_parse, *old_ignore, *old_unordered;
+    uint32_t old_parse_count, old_ignore_count, old_unordered_count;
     uint64_t rows;                /* live ones */
     uint32_t next_row;            /* from 0 on; never used again */
     uint64_t next_harvest;        /* from 1 on */

@@ -328,6 +328,10 @@ static void definitions_hold_what_shapes_documents(void **state)
          COLLECTION(", auth: {kind: bearer, token: '{credentials.t}'}, errors: {code_at: /c}"), true, true);
     same(COLLECTION(""), COLLECTION(", page: {style: none}"), true, true);
     same(COLLECTION(""), COLLECTION(", page: {style: link}"), false, true);
+    same(COLLECTION(""), COLLECTION(", parse: [/a]"), false, true);
+    same(COLLECTION(""), COLLECTION(", parse: []"), true, true);
+    same(COLLECTION(", parse: [/a]"), COLLECTION(", parse: [/b]"), false, true);
+    same(COLLECTION(", parse: [/a]"), COLLECTION(", ignore: [/a]"), false, true);
     same(COLLECTION(""), COLLECTION(", ignore: [/a]"), false, true);
     same(COLLECTION(""), COLLECTION(", unordered: [/a]"), false, true);
     same(COLLECTION(""), COLLECTION(", require: [/a]"), false, true);

@@ -220,6 +220,11 @@ static const struct mistake in_collections[] = {
           "  unordered: [/a/*/b]"),
      "7:12: error: expected a list of pointers, not '/a'\n"
      "8:12: error: pointer \"a\" must be \"\" or begin with \"/\""},
+    {WITH("parse: /a"), "7:10: error: expected a list of pointers, not '/a'"},
+    {WITH("parse: [/a/*/b, a, \"\"]"),
+     "7:19: error: pointer \"a\" must be \"\" or begin with \"/\"\n"
+     "7:22: error: an empty pointer is the whole document: a part is needed here"},
+    {WITH("parze: [/a]"), "7:3: error: unknown key 'parze': did you mean 'parse'?"},
     {WITH("absent: [{status: 404, code: X}, {code: Y}, {status: 99}]"),
      "7:32: error: 'code' needs 'errors' with 'code_at': where in the body a code is\n"
      "7:36: error: the key 'status' is missing\n"
@@ -439,7 +444,8 @@ static void too_many_pointers(void **state)
     too_many("require", LIMIT_REQUIRE, "");
     too_many("require", LIMIT_REQUIRE + 1, "7:12: error: more than 64 pointers");
     too_many("ignore", 1000, "");
-    too_many("ignore", 3000, "3:3: error: 'ignore' and 'unordered' have more than 64 KiB together");
+    too_many("parse", 3000, "3:3: error: 'parse', 'ignore' and 'unordered' have more than 64 KiB together");
+    too_many("ignore", 3000, "3:3: error: 'parse', 'ignore' and 'unordered' have more than 64 KiB together");
     (void)state;
 }
 

@@ -58,10 +58,15 @@ static struct collection_record sample_collection(void)
         .parent_row = 0,
         .definition = {{1, 2, 3}},
         .id_rule = {{0, 0, 9}},
+        .parse = pointers + 2,
         .ignore = pointers,
         .unordered = pointers + 1,
+        .parse_count = 1,
         .ignore_count = 3,
         .unordered_count = 2,
+        .mixed = true,
+        .old_parse = pointers,
+        .old_parse_count = 2,
         .rows = 10,
         .next_row = 20,
         .next_harvest = 44,
@@ -173,6 +178,8 @@ static void a_collection_comes_back(void **state)
     pack_collection(&packed);
     assert_int_equal(collection_unpack(&arena, buffer_bytes(&packed), &record, &e), 0);
     assert_true(bytes_is(record.key.parent, "bucket/käse") && record.unordered_count == 2);
+    assert_true(record.parse_count == 1 && bytes_is(record.parse[0], "/a/*/b"));
+    assert_true(record.mixed && record.old_parse_count == 2 && bytes_is(record.old_parse[0], "/tags"));
     assert_true(bytes_is(record.unordered[1], "/a/*/b") && record.unordered[0].len == 0);
     assert_int_equal(record.unreachable_error, ERR_DENIED);
     collection_pack(&record, &again);

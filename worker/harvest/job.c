@@ -72,7 +72,7 @@ static void fill_receipt(struct job *job)
     struct receipt *receipt = &job->listing.receipt;
     receipt->requests = job->requests;
     receipt->bytes = job->bytes;
-    receipt->duplicate_keys = job->harvest.duplicate_keys;
+    receipt->duplicate_keys = job->harvest.duplicate_keys + job->listing.winnow.notes.duplicate_keys;
 }
 
 static enum job_want fail(struct job *job, const struct error *why, int64_t wall_ms)

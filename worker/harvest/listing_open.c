@@ -42,6 +42,8 @@ static void set_rules(struct listing *l)
 {
     const struct collection_def *def = l->def;
     struct collection_record *r = &l->record;
+    r->parse = texts_of(&l->arena, def->parse, def->parse_count);
+    r->parse_count = def->parse_count;
     r->ignore = texts_of(&l->arena, def->ignore, def->ignore_count);
     r->ignore_count = def->ignore_count;
     r->unordered = texts_of(&l->arena, def->unordered, def->unordered_count);
@@ -62,6 +64,8 @@ void listing_adopt_rules(struct listing *l)
         return;
     l->rules_new = false;
     r->mixed = true;
+    r->old_parse = texts_of(&l->arena, l->old_rules.parse, l->old_rules.parse_count);
+    r->old_parse_count = l->old_rules.parse_count;
     r->old_ignore = texts_of(&l->arena, l->old_rules.ignore, l->old_rules.ignore_count);
     r->old_ignore_count = l->old_rules.ignore_count;
     r->old_unordered = texts_of(&l->arena, l->old_rules.unordered, l->old_rules.unordered_count);
@@ -117,11 +121,15 @@ static int read_rules(struct listing *l, struct error *e)
     if (!edited && !r->mixed)
         return 0;
     struct winnow_rules *old = &l->old_rules;
-    int code = union_of(&l->arena, r->ignore, r->ignore_count, r->old_ignore, r->old_ignore_count,
+    int code = union_of(&l->arena, r->parse, r->parse_count, r->old_parse, r->old_parse_count, &old->parse,
+                        &old->parse_count, e);
+    if (!code)
+        code = union_of(&l->arena, r->ignore, r->ignore_count, r->old_ignore, r->old_ignore_count,
                         &old->ignore, &old->ignore_count, e);
-    return code ? code
-                : union_of(&l->arena, r->unordered, r->unordered_count, r->old_unordered,
-                           r->old_unordered_count, &old->unordered, &old->unordered_count, e);
+    if (!code)
+        code = union_of(&l->arena, r->unordered, r->unordered_count, r->old_unordered, r->old_unordered_count,
+                        &old->unordered, &old->unordered_count, e);
+    return code;
 }
 
 int listing_open(struct listing *l, struct store *store, const struct collection_def *def,

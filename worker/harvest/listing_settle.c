@@ -218,7 +218,7 @@ static void adopt_rules(struct listing *l)
         listing_adopt_rules(l);
     else if (l->definition_new || r->mixed) {
         r->mixed = false;
-        r->old_ignore_count = r->old_unordered_count = 0;
+        r->old_parse_count = r->old_ignore_count = r->old_unordered_count = 0;
     }
 }
 

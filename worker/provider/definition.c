@@ -174,6 +174,8 @@ void definition_digest(const struct reader *r, const struct names *vars, struct 
     put(&all, "page", paging(a, &def->page));
     put(&all, "absent", absents(a, def));
     put(&all, "require", pointers(a, def->require, def->require_count));
+    if (def->parse_count) /* stores are older than the key: without it nothing changes for them */
+        put(&all, "parse", pointers(a, def->parse, def->parse_count));
     put(&all, "ignore", pointers(a, def->ignore, def->ignore_count));
     put(&all, "unordered", pointers(a, def->unordered, def->unordered_count));
     put(&all, "order_stable", value_bool(def->order_stable));

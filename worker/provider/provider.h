@@ -162,8 +162,8 @@ struct collection_def {
     struct request_def get;
     const struct absent_def *absent;
     uint32_t absent_count;
-    const struct pointer *require, *ignore, *unordered;
-    uint32_t require_count, ignore_count, unordered_count;
+    const struct pointer *require, *parse, *ignore, *unordered;
+    uint32_t require_count, parse_count, ignore_count, unordered_count;
     bool order_stable;
     int64_t every_ms, full_every_ms;
     enum priority priority;

@@ -7,9 +7,9 @@
 #include "worker/provider/read.h"
 
 static const char *const collection_keys[] = {
-    "type",  "auth",     "errors",     "scope",  "request", "format",      "items",     "items_optional",
-    "id",    "page",     "get",        "absent", "require", "ignore",      "unordered", "order",
-    "every", "priority", "full_every", "delete", "limits",  "permissions", NULL};
+    "type",  "auth",  "errors",   "scope",      "request", "format", "items",       "items_optional",
+    "id",    "page",  "get",      "absent",     "require", "parse",  "ignore",      "unordered",
+    "order", "every", "priority", "full_every", "delete",  "limits", "permissions", NULL};
 
 static const char *const discovery_keys[] = {"request", "items",  "items_optional", "id",          "page",
                                              "format",  "errors", "auth",           "permissions", NULL};
@@ -181,9 +181,11 @@ static size_t text_bytes(const struct pointer *pointers, uint32_t count)
 
 static void check_rules(struct reader *r, const yaml_node *map, const struct collection_def *def)
 {
-    if (text_bytes(def->ignore, def->ignore_count) + text_bytes(def->unordered, def->unordered_count) >
+    if (text_bytes(def->parse, def->parse_count) + text_bytes(def->ignore, def->ignore_count) +
+            text_bytes(def->unordered, def->unordered_count) >
         LIMIT_RULES_BYTES)
-        yaml_error(r->report, r->file, map, "'ignore' and 'unordered' have more than %d KiB together",
+        yaml_error(r->report, r->file, map,
+                   "'parse', 'ignore' and 'unordered' have more than %d KiB together",
                    LIMIT_RULES_BYTES >> 10);
 }
 
@@ -200,6 +202,8 @@ static void read_rest(struct reader *r, const yaml_node *map, struct collection_
         read_absent(r, n, out);
     if ((n = yaml_get(map, "require")))
         read_require(r, n, out);
+    if ((n = yaml_get(map, "parse")))
+        read_pointers(r, n, POINTER_WALKS, &out->parse, &out->parse_count);
     if ((n = yaml_get(map, "ignore")))
         read_pointers(r, n, POINTER_WALKS, &out->ignore, &out->ignore_count);
     if ((n = yaml_get(map, "unordered")))

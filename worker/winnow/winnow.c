@@ -1,5 +1,6 @@
-/* An item is pruned of what `ignore` names, digested in canonical form with the shard's secret, and held
- * against the digest that the store has. Only what differs is compared as a tree, to say how.
+/* In an item what `parse` names is read as JSON; it is pruned of what `ignore` names, digested in canonical
+ * form with the shard's secret, and held against the digest that the store has. Only what differs is compared
+ * as a tree, to say how.
  *
  * When a provider file was edited, a stored document was made under other rules. Then an item that
  * differs is held against it under both rules together: what is equal so is no change of the world. */
@@ -28,6 +29,7 @@ static const struct pointer *joined(struct arena *arena, const struct pointer *a
 static struct winnow_rules walking_single(struct arena *arena, const struct winnow_rules *rules)
 {
     struct winnow_rules single = *rules;
+    single.parse = pointers_walk_single(arena, rules->parse, rules->parse_count);
     single.ignore = pointers_walk_single(arena, rules->ignore, rules->ignore_count);
     single.unordered = pointers_walk_single(arena, rules->unordered, rules->unordered_count);
     return single;
@@ -40,7 +42,8 @@ void winnow_open(struct winnow *w, const struct collection_def *def, const struc
         .def = def,
         .values = values,
         .secret = secret,
-        .rules = {{def->ignore, def->unordered, def->ignore_count, def->unordered_count}},
+        .rules = {{def->parse, def->ignore, def->unordered, def->parse_count, def->ignore_count,
+                   def->unordered_count}},
         .seen = roaring_bitmap_create(),
     };
     CHECK(w->seen);
@@ -49,9 +52,11 @@ void winnow_open(struct winnow *w, const struct collection_def *def, const struc
         return;
     w->rules_changed = true;
     w->both[0] = (struct winnow_rules){
+        .parse = joined(arena, def->parse, def->parse_count, old->parse, old->parse_count),
         .ignore = joined(arena, def->ignore, def->ignore_count, old->ignore, old->ignore_count),
         .unordered = joined(arena, def->unordered, def->unordered_count, old->unordered,
                             old->unordered_count),
+        .parse_count = def->parse_count + old->parse_count,
         .ignore_count = def->ignore_count + old->ignore_count,
         .unordered_count = def->unordered_count + old->unordered_count,
     };
@@ -120,6 +125,13 @@ static int id_of(struct winnow *w, const struct value *item, struct buffer *id, 
     return 0;
 }
 
+static struct value document_of(struct arena *arena, const struct winnow_rules *rules,
+                                const struct value *item, struct json_notes *notes)
+{
+    struct value parsed = pointer_parse_texts(arena, item, rules->parse, rules->parse_count, notes);
+    return pointer_prune(arena, &parsed, rules->ignore, rules->ignore_count);
+}
+
 int winnow_read(struct winnow *w, struct arena *arena, const struct value *item, struct winnow_item *out,
                 struct error *e)
 {
@@ -132,7 +144,7 @@ int winnow_read(struct winnow *w, struct arena *arena, const struct value *item,
                          LIMIT_ID_BYTES, w->scratch.data);
     const struct winnow_rules *rules = &w->rules[w->single];
     out->id = arena_copy(arena, buffer_bytes(&w->scratch));
-    out->document = pointer_prune(arena, item, rules->ignore, rules->ignore_count);
+    out->document = document_of(arena, rules, item, &w->notes);
     out->digest = canonical_digest(&out->document, rules->unordered, rules->unordered_count, w->secret,
                                    &w->scratch);
     return 0;
@@ -155,8 +167,9 @@ static bool same_under_both(struct winnow *w, struct arena *arena, const struct 
                             const struct value *after)
 {
     const struct winnow_rules *both = &w->both[w->single];
-    struct value a = pointer_prune(arena, before, both->ignore, both->ignore_count);
-    struct value b = pointer_prune(arena, after, both->ignore, both->ignore_count);
+    struct json_notes notes = {0};
+    struct value a = document_of(arena, both, before, &notes);
+    struct value b = document_of(arena, both, after, &notes);
     struct digest first = canonical_digest(&a, both->unordered, both->unordered_count, w->secret,
                                            &w->scratch);
     struct digest second = canonical_digest(&b, both->unordered, both->unordered_count, w->secret,

@@ -11,10 +11,11 @@
 #include "worker/provider/provider.h"
 #include "worker/provider/template.h"
 
-/* What makes two documents the same: parts left out, and arrays whose order means nothing. */
+/* What makes a document of an item, and two documents the same: texts that are read as JSON, then parts that
+ * are left out, and arrays whose order means nothing. */
 struct winnow_rules {
-    const struct pointer *ignore, *unordered;
-    uint32_t ignore_count, unordered_count;
+    const struct pointer *parse, *ignore, *unordered;
+    uint32_t parse_count, ignore_count, unordered_count;
 };
 
 struct winnow {
@@ -26,6 +27,7 @@ struct winnow {
     bool single;                  /* which of them: of XML, [1]. To be set before a page's items are read */
     bool rules_changed;           /* `both` differs from `rules`, or the definition does */
     roaring_bitmap_t *seen;       /* rows that this listing saw */
+    struct json_notes notes;      /* of what `parse` read */
     struct buffer scratch;
 };
 
@@ -37,7 +39,7 @@ void winnow_close(struct winnow *w); /* safe twice, and on one that is all zero 
 
 struct winnow_item {
     struct bytes id;
-    struct value document; /* without what `ignore` names */
+    struct value document; /* what `parse` names is read, what `ignore` names is left out */
     struct digest digest;
 };
 
