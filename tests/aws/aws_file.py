@@ -141,6 +141,10 @@ class Collection:
         single = holder is not None and holder.xml and holder.kind == "object"
         return self.items[:-2] if single else self.items
 
+    def is_parsed(self, pointer):
+        """It leads into what a text of JSON holds, which no model tells."""
+        return any(pointer.startswith(text + "/") for text in self.spec.get("parse", ()))
+
     def has_own_document(self):
         """It isn't a list: there is one document, or none."""
         return self.item_prefix != self.items or self.items == ""

@@ -8,6 +8,7 @@ from botocore.retries.standard import ThrottledRetryableChecker
 
 import wire
 from aws_file import PARTITIONS, PLACEHOLDER, Mistake, collections, expand, plain_id
+from checks_parse import parse_names_texts, texts_of_json_are_parsed
 from checks_xml import (arrays_are_used, list_elements_are_used, lists_are_named, nothing_else_becomes_a_list,
                         unordered_lists_are_lists)
 
@@ -176,9 +177,12 @@ def pointers_lead_somewhere(c):
             yield from answer_has(c, node, pointer, "id", ("text",))
     for key in ("require", "ignore"):
         for pointer in c.spec.get(key, ()):
+            if c.is_parsed(pointer):
+                continue
             yield from answer_has(c, node, pointer, key, ("text", "list", "object", "map"))
     for pointer in c.spec.get("unordered", ()):
-        yield from answer_has(c, node, pointer, "unordered", ("list",))
+        if not c.is_parsed(pointer):
+            yield from answer_has(c, node, pointer, "unordered", ("list",))
     for text in ids:
         for name in item_pointers(text, "item"):
             yield from answer_has(c, node, name, "id", ("text",))
@@ -299,7 +303,7 @@ def absences_are_known(c):
 CHECKS = [operation_is_known, version_is_right, target_is_right, format_is_right, auth_is_right, url_is_right,
           parameters_are_known, items_are_there, pointers_lead_somewhere, parents_have_what_is_asked, paging_is_right,
           lists_are_named, nothing_else_becomes_a_list, unordered_lists_are_lists, permissions_are_right,
-          absences_are_known]
+          absences_are_known, parse_names_texts, texts_of_json_are_parsed]
 
 
 # --- of the whole file ---

@@ -5,6 +5,7 @@ A value is made as Garner shows it (of XML, leaves are texts), and written as it
 import itertools
 import json
 import random
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 import wire
@@ -21,6 +22,7 @@ class Maker:
         self.c, self.plain = c, set(plain)
         self.arrays = set(c.file["xml"]["arrays"])
         self.prefix = c.item_prefix
+        self.parse = set(c.spec.get("parse", ()))
 
     def item(self, name, seed):
         """`name` makes its texts unlike those of others, `seed` is which of the collection's items it is."""
@@ -37,6 +39,8 @@ class Maker:
              "Action": ["s3:GetObject", "s3:PutObject"], "Resource": text("arn:aws:s3:::x")} for sid in "xy"]}
 
     def value(self, node, at, depth):
+        if at in self.parse:
+            return self.policy()
         if node.kind == "object":
             return {name: self.value(member, f"{at}/{name}", depth + 1)
                     for name, member in node.members().items() if depth < DEPTH or member.kind == "text"}
@@ -44,7 +48,7 @@ class Maker:
             return [self.value(node.item(), f"{at}/*", depth + 1) for _ in range(self.count(node, at, depth))]
         if node.kind == "map":
             names = [name for name in getattr(node.shape.key, "enum", []) if name != "All"] or ["one", "two"]
-            return {name: self.value(node.item(), f"{at}/*", depth + 1) for name in names}
+            return {name: self.value(node.item(), f"{at}/{name}", depth + 1) for name in names}
         return self.leaf(node, at)
 
     def count(self, node, at, depth):
@@ -83,6 +87,12 @@ class Maker:
 
 
 # --- writing ---
+
+def as_text(c, value, spacious):
+    """What `parse` reads, as the text that it is on the wire: IAM's are percent-encoded."""
+    text = json.dumps(value, ensure_ascii=False, indent=2 if spacious else None)
+    return quote(text, safe="") if c.service_name == "iam" else f"\n{text}\n" if spacious else text
+
 
 def to_xml(name, node, value, space=None):
     """An element. Attributes are members whose names begin with "@"."""

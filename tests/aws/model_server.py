@@ -6,7 +6,7 @@
 
 What is found where a request names it: each listing knows what the requests for it say, parents' parts expanded, and
 a request that says nothing of the kind is a bug of the test, so a failure. What `ignore` names is different in each
-answer, and with `stirs` what is `unordered` comes in another order.
+answer, and with `stirs` what is `unordered` comes in another order and JSON in texts is laid out otherwise.
 """
 
 import copy
@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 import wire
 from aws import AUTHORIZATION, Keys, check_form, signature_of
 from aws_file import PLACEHOLDER, collections
-from maker import Maker, written, written_error
+from maker import Maker, as_text, written, written_error
 from server import Answer
 
 ACCOUNT = "123456789012"
@@ -287,7 +287,7 @@ class World:
         raise AssertionError(f"{listing} never gave the token {asked}")
 
     def stirred(self, c, item):
-        """An item as it looks this time: noise where `ignore` says so, and sets in another order."""
+        """An item as it looks this time: noise where `ignore` says so, sets in another order, and JSON in texts."""
         item = copy.deepcopy(item)
         for pointer in c.spec.get("unordered", ()) if self.stirs else ():
             for holder, key in find_all(item, pointer):
@@ -296,6 +296,9 @@ class World:
         for pointer in c.spec.get("ignore", ()):
             for holder, key in find_all(item, pointer):
                 self.noise(holder, key)
+        for pointer in c.spec.get("parse", ()):
+            for holder, key in find_all(item, pointer):
+                holder[key] = as_text(c, holder[key], self.stirs)
         return item
 
     def noise(self, holder, key):
