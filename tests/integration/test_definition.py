@@ -2,7 +2,7 @@
 
 import pytest
 from garner import THING, collection, replay
-from server import Listing
+from server import Answer, Listing
 
 ITEMS = [{"id": "a", "name": "na", "load": 1, "tags": ["x", "y"]}, {"id": "b", "name": "nb", "load": 1, "tags": ["y", "x"]}]
 
@@ -146,3 +146,71 @@ def test_children_of_a_collection_whose_ids_changed_are_not_lost(lab, server, it
     lab.has(collection(id="/name"), child)
     lab.run()
     assert {key[4:] for key in lab.world() if key[3] == "p.leaf"} == {("na", "leaf"), ("nb", "leaf")}
+
+
+POLICY = [{"id": "a", "policy": '{"Allow": ["read"]}'}, {"id": "b", "policy": "%7B%22Allow%22%3A%5B%5D%7D"}, {"id": "c", "policy": "no JSON"}]
+
+
+@pytest.fixture
+def policies(server):
+    made = [dict(item) for item in POLICY]
+    server.on("/things", Listing(made, "none"))
+    return made
+
+
+def test_a_text_that_is_parsed_from_now_on_is_an_update_by_definition(lab, policies):
+    edit(lab)
+    run = edit(lab, parse=["/policy"])
+    assert causes(run) == [("updated", "a", "definition"), ("updated", "b", "definition")]
+    assert run.changes()[0]["patch"] == [{"op": "replace", "path": "/policy", "value": {"Allow": ["read"]}}]
+    assert lab.run().events()[:-1] == []
+    lab.verify()
+    assert replay(lab.feed("--from", "oldest").events())
+
+
+def test_a_text_that_is_parsed_no_more_too(lab, policies):
+    edit(lab, parse=["/policy"])
+    run = edit(lab)
+    assert causes(run) == [("updated", "a", "definition"), ("updated", "b", "definition")]
+    assert [e["after"] for e in run.changes()] == POLICY[:2]
+    assert lab.run().events()[:-1] == []
+    lab.verify()
+
+
+def test_what_changes_in_a_text_while_it_becomes_parsed_is_a_change(lab, policies):
+    edit(lab)
+    policies[0]["policy"] = '{"Allow": ["read", "write"]}'
+    policies[1]["policy"] = ' {"Allow": []}\n'
+    policies[2]["policy"] = "[]"
+    assert causes(edit(lab, parse=["/policy"])) == [("updated", "a", None), ("updated", "b", "definition"), ("updated", "c", None)]
+    policies[0]["policy"] = '{"Allow": ["write", "read"]}'
+    assert causes(edit(lab, parse=["/policy"], unordered=["/policy/Allow"])) == []
+    policies[0]["policy"] = '{"Allow": ["read", "write"]}'
+    assert causes(edit(lab)) == [("updated", "a", "definition"), ("updated", "b", "definition"), ("updated", "c", "definition")]
+    lab.verify()
+
+
+def test_parsing_on_and_off_while_a_resource_was_not_seen_is_all_by_definition(lab, server, policies):
+    """Half a listing, so that the other half is as older rules made it: the record keeps them."""
+    cut = [True]
+    pages = collection(page={"style": "token", "from": "body:/next", "to": "query:page"})
+
+    def answer(request):
+        if not request.param("page"):
+            return {"items": policies[:1], "next": "2"}
+        return Answer("denied", 403) if cut[0] else {"items": policies[1:]}
+    server.on("/things", answer)
+    cut[0] = False
+    lab.has(pages)
+    lab.run()
+    cut[0] = True
+    lab.has({**pages, "parse": ["/policy"]})
+    assert causes(lab.run(expect=1)) == [("updated", "a", "definition")]
+    lab.verify()
+    lab.has({**pages, "ignore": ["/never"]})
+    assert causes(lab.run(expect=1)) == [("updated", "a", "definition")]
+    cut[0] = False
+    lab.has({**pages, "parse": ["/policy"]})
+    assert causes(lab.run()) == [("updated", "a", "definition"), ("updated", "b", "definition")]
+    assert lab.run().events()[:-1] == []
+    lab.verify()

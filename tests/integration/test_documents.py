@@ -2,6 +2,7 @@
 
 import json
 import random
+from urllib.parse import quote
 
 import pytest
 from garner import Number, collection, literal, patch_apply
@@ -166,6 +167,62 @@ def test_an_unordered_array_is_compared_as_a_set_and_stored_as_it_came(lab, serv
     assert lab.run().brief() == ["updated a"], "only what is named is without order"
     serves(server, item([x, x, z], [2, 1]))
     assert lab.run().brief() == ["updated a"], "twice is not once"
+
+
+# --- parse ---
+
+def policy(*statements, encode=False, **layout):
+    text = json.dumps({"Version": "1", "Statement": list(statements)}, **layout)
+    return json.dumps({"id": "a", "policies": [{"name": "p", "text": quote(text) if encode else text}]})
+
+
+@pytest.mark.parametrize("encode", [False, True])
+def test_a_statement_more_in_a_text_of_json_is_what_the_patch_says(lab, server, encode):
+    read, write = {"Allow": ["read"], "On": "a+b%41 ü"}, {"Allow": "write", "On": "*"}
+    serves(server, policy(read, encode=encode))
+    lab.has(collection(parse=["/policies/*/text"], unordered=["/policies/*/text/Statement/*/Allow"],
+                       ignore=["/policies/*/text/Version"], require=["/policies/*/text/Statement"]))
+    assert after(lab.run()) == {"id": "a", "policies": [{"name": "p", "text": {"Statement": [read]}}]}
+    serves(server, policy(read, encode=not encode, indent=2))
+    assert lab.run().changes() == [], "however it is written"
+    serves(server, policy(read, write, encode=encode))
+    event, = lab.run().changes()
+    assert event["patch"] == [{"op": "add", "path": "/policies/0/text/Statement/-", "value": write}]
+    write["Allow"] = "all"
+    serves(server, policy(read, write, encode=encode))
+    event, = lab.run().changes()
+    assert event["patch"] == [{"op": "replace", "path": "/policies/0/text/Statement/1/Allow", "value": "all"}]
+    serves(server, policy({**read, "Allow": ["read", "list"]}, write, encode=encode))
+    assert lab.run().brief() == ["updated a"]
+    serves(server, policy({**read, "Allow": ["list", "read"]}, write, encode=encode))
+    assert lab.run().changes() == [], "unordered holds within it"
+    serves(server, json.dumps({"id": "a", "policies": [{"name": "p", "text": "{torn"}]}))
+    lab.run(expect=1).blames("degraded")
+
+
+def test_a_text_that_is_no_json_stays_a_text_and_nothing_is_wrong(lab, server):
+    texts = ["%zz", "{", "12", '"{}"', "%7B%22a%22%3A%22%FF%22%7D", "[" * 300 + "]" * 300, "[1" + "0" * 100000 + "]", "\\u0000", ""]
+    document = {"id": "a", "texts": texts + ["{}"], "one": '{"two": "{}", "three": "[]"}'}
+    serves(server, json.dumps(document))
+    lab.has(collection(parse=["/texts/*", "/one", "/one/two", "/id", "/nowhere"]))
+    event, = lab.run().changes()
+    assert event["after"] == {"id": "a", "texts": texts + [{}], "one": {"two": {}, "three": "[]"}}
+    assert lab.run().changes() == []
+    lab.verify()
+
+
+def test_an_id_is_of_the_item_as_it_came(lab, server):
+    serves(server, json.dumps({"id": "[1]"}))
+    lab.has(collection(parse=["/id"]))
+    event, = lab.run().changes()
+    assert (event["id"], event["after"]) == ("[1]", {"id": [1]})
+
+
+def test_keys_that_stand_twice_in_a_text_are_counted_in_the_receipt(lab, server):
+    serves(server, json.dumps({"id": "a", "text": '{"k": 1, "k": 2}'}))
+    lab.has(collection(parse=["/text"]))
+    assert after(lab.run())["text"] == {"k": Number("2")}
+    assert lab.receipts()[0]["duplicate_keys"] == 1
 
 
 # --- ids ---

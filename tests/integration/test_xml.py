@@ -4,6 +4,8 @@
 tests/unit/test_xml.c's; here it is about listings, changes and deletes.
 """
 
+from urllib.parse import quote
+
 import pytest
 from garner import collection
 from server import Answer, error
@@ -195,6 +197,25 @@ def test_a_star_walks_what_stands_alone_in_ignore_unordered_and_require(lab, ser
     assert lab.run().changes()[0]["patch"] == [{"op": "replace", "path": "/state", "value": "off"}]
     serves(server, thing([6]).replace("<size>8</size>", ""))
     lab.run(expect=1).blames("degraded")
+
+
+def test_json_in_a_text_is_read_and_a_star_walks_what_stands_alone(lab, server):
+    """As IAM has policies: percent-encoded, in lists of one or more; within it JSON's lists are walked, and a single map."""
+    def thing(*policies):
+        return tag("item", [tag("volumeId", "v"), *(tag("policy", [tag("doc", text)]) for text in policies)])
+    allow = quote('{"Statement": {"Action": ["b", "a"], "n": 1}}')
+    lab.has(volumes(parse=["/policy/*/doc"], unordered=["/policy/*/doc/Statement/*/Action"]), xml=XML)
+    serves(server, thing(allow))
+    assert lab.run().changes()[0]["after"]["policy"] == {"doc": {"Statement": {"Action": ["b", "a"], "n": 1}}}
+    serves(server, thing('{"Statement": {"Action": ["a", "b"], "n": 1}}'))
+    assert lab.run().changes() == [], "as it is, or encoded"
+    serves(server, thing(quote('{"Statement": {"Action": ["a", "c"], "n": 1}}')))
+    event, = lab.run().changes()
+    assert all(one["path"].startswith("/policy/doc/Statement/Action/") for one in event["patch"])
+    serves(server, thing(allow, "{no", "[]"))
+    event, = lab.run().changes()
+    assert [one["doc"] for one in event["after"]["policy"]][1:] == ["{no", []]
+    lab.verify()
 
 
 def test_an_edited_rule_is_no_change_of_the_world(lab, server):
