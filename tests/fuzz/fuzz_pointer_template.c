@@ -1,5 +1,7 @@
 /* A pointer on the first line, a template on the second, a document behind them: a pointer finds what it
- * sets and nothing of what it prunes; a template that was checked expands, or names what has no value. */
+ * sets and nothing of what it prunes; texts that it parses are parsed once and for all; a template that was
+ * checked expands, or names what has no value. */
+#include "common/limits.h"
 #include "common/value/pointer.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/provider/template.h"
@@ -11,12 +13,26 @@ static int count_visit(void *context, const struct value *found)
     return 0;
 }
 
+static void parse_texts(struct arena *arena, struct pointer pointer, const struct value *document)
+{
+    for (int single = 0; single < 2; single++) {
+        struct json_notes notes = {0};
+        pointer.walks_single = single;
+        struct value once = pointer_parse_texts(arena, document, &pointer, 1, &notes);
+        CHECK(!value_is_deeper(&once, LIMIT_DEPTH));
+        struct pointer twice[] = {pointer, pointer};
+        struct value again = pointer_parse_texts(arena, &once, twice, 2, &notes);
+        CHECK(value_equal(&again, &once));
+    }
+}
+
 static void use_pointer(struct arena *arena, const struct pointer *pointer, const struct value *document)
 {
     struct error e;
     uint64_t visits = 0;
     struct pointer_missed missed;
     CHECK(pointer_walk(pointer, document, false, &missed, count_visit, &visits) == 0);
+    parse_texts(arena, *pointer, document);
     struct value pruned = pointer_prune(arena, document, pointer, 1);
     if (pointer->has_walk)
         return;
