@@ -51,6 +51,8 @@ def leaves(value):
         return [leaf for one in value for leaf in leaves(one)]
     if isinstance(value, bool):
         return [str(value).lower()]
+    if isinstance(value, str) and value.startswith("{"):
+        return leaves(json.loads(value))  # a policy, which `parse` makes a part of the document
     return [str(value)] if isinstance(value, (str, int, float)) else []  # times are written in many ways
 
 
