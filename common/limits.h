@@ -53,6 +53,7 @@ enum {
 
     /* AWS. */
     LIMIT_AWS_FILE_BYTES = 1 << 20, /* a shared file, or a file with a token */
+    LIMIT_AWS_CHAINS = 8,           /* accounts whose keys are being looked for at once */
     LIMIT_AWS_ROLES = 8,            /* assumed one from the other */
     LIMIT_AWS_LOCAL_MS = 2000,      /* for an answer of container or instance metadata */
     LIMIT_REGION_BYTES = 64,        /* the name of one that is signed for */

@@ -1,5 +1,6 @@
 """AWS credentials of what runs in a container or on an instance: asked on the spot, renewed in time."""
 
+import threading
 import time
 
 import pytest
@@ -109,3 +110,22 @@ def test_metadata_that_is_switched_off_is_not_asked(one, metadata):
     one.lab.env["AWS_EC2_METADATA_DISABLED"] = "TRUE"
     one.run(expect=1).said(MAIN, "credentials")
     assert metadata.server.asked() == []
+
+
+def test_a_machine_with_many_accounts_is_not_asked_for_all_at_once(one):
+    lock, now, most = threading.Lock(), 0, 0
+
+    def slow():
+        nonlocal now, most
+        with lock:
+            now, most = now + 1, max(most, now + 1)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        return one.aws.session()
+
+    with Metadata(slow) as machine:
+        one.lab.env |= {"AWS_EC2_METADATA_SERVICE_ENDPOINT": machine.url, "AWS_EC2_METADATA_DISABLED": "false"}
+        one.lab.has_config([one.account(id=f"a-{n:02}", regions=["us-east-1"]) for n in range(40)])
+        assert len(one.run().changes()) == 40 * 3
+    assert 1 < most <= 8

@@ -61,9 +61,11 @@ struct session {
     struct auth_session session;
     struct exchange exchange; /* of the login */
     struct collection_def login_def;
-    struct aws_chain *chain; /* of kind aws_sigv4 */
-    int64_t told_skew_ms;    /* that was warned of */
-    bool awaited;            /* by its account, which can't begin without it */
+    struct aws_chain *chain;    /* of kind aws_sigv4 */
+    struct session *next_chain; /* behind it in the run's queue */
+    bool is_due;                /* its turn is to go on, not to begin */
+    int64_t told_skew_ms;       /* that was warned of */
+    bool awaited;               /* by its account, which can't begin without it */
     struct fetch_timer *timer;
     struct task_list waiting;
 };
@@ -145,8 +147,13 @@ struct run {
     struct shard *shards;               /* set->folder->shards */
     uint64_t active;                    /* tasks not dead */
     uint64_t resolving;                 /* commands that give credentials */
-    uint64_t done;                      /* of these, done and not committed yet */
-    struct task *dead;                  /* to be buried; linked by next_waiting */
+    struct {
+        unsigned under_way;
+        struct session *first, *last; /* that wait for their turn */
+        bool turning;
+    } chains;          /* of session_aws.c */
+    uint64_t done;     /* of these, done and not committed yet */
+    struct task *dead; /* to be buried; linked by next_waiting */
     bool stopping;
     struct fetch_timer *progress_timer;
     struct run_totals totals;

@@ -34,11 +34,55 @@ static struct aws_chain *open_chain(const struct account *a)
     return aws_chain_open(&setting);
 }
 
+/* --- Turns: accounts may be thousands, and metadata and STS don't bear them all at once --- */
+
+static void go_on(struct session *s)
+{
+    int64_t now = clock_steady_ms(), wall = clock_wall_ms();
+    follow(s, s->is_due ? aws_chain_due(s->chain, now, wall)
+                        : aws_chain_start(s->chain, &s->session.skew_ms, now, wall));
+}
+
+/* Called again from within a chain that ends at once: then the loop outside goes on. */
+static void take_turns(struct run *run)
+{
+    if (run->chains.turning)
+        return;
+    run->chains.turning = true;
+    while (run->chains.first && run->chains.under_way < LIMIT_AWS_CHAINS) {
+        struct session *s = run->chains.first;
+        run->chains.first = s->next_chain;
+        run->chains.under_way++;
+        go_on(s);
+    }
+    run->chains.turning = false;
+}
+
+static void wait_for_turn(struct session *s, bool is_due)
+{
+    struct run *run = s->account->run;
+    s->is_due = is_due;
+    s->next_chain = NULL;
+    if (run->chains.first)
+        run->chains.last->next_chain = s;
+    else
+        run->chains.first = s;
+    run->chains.last = s;
+    take_turns(run);
+}
+
+static void end_turn(struct session *s)
+{
+    CHECK(s->account->run->chains.under_way > 0);
+    s->account->run->chains.under_way--;
+    take_turns(s->account->run);
+}
+
 void session_renew_aws(struct session *s)
 {
     if (!s->chain)
         s->chain = open_chain(s->account);
-    follow(s, aws_chain_start(s->chain, &s->session.skew_ms, clock_steady_ms(), clock_wall_ms()));
+    wait_for_turn(s, false);
 }
 
 void session_close_aws(struct session *s)
@@ -119,7 +163,7 @@ static void on_timer(void *context)
 {
     struct session *s = context;
     s->timer = NULL;
-    follow(s, aws_chain_due(s->chain, clock_steady_ms(), clock_wall_ms()));
+    wait_for_turn(s, true);
 }
 
 static void done(struct session *s)
@@ -150,14 +194,17 @@ static void follow(struct session *s, enum aws_want want)
         return;
     case AWS_WAIT:
         s->timer = fetch_timer_start(fetch, result->at_ms, s, on_timer);
+        end_turn(s);
         return;
     case AWS_DONE:
         done(s);
+        end_turn(s);
         return;
     case AWS_FAILED:
         e = result->error;
         session_tell_skew(s);
         session_failed(s, &e);
+        end_turn(s);
         return;
     case AWS_FILE:
         break;
