@@ -2,7 +2,7 @@
  * decide: parse, print, compare. Doubles are printed by printf and strtod of the C library, which are
  * exact, and put into one form here; yyjson's printer is faster, but its form may change with its
  * version, and then stored doubles would read differently. Both need the C locale for their decimal
- * point; Garner never calls setlocale. */
+ * point; Garner sets no other for numbers. */
 #include "common/value/number.h"
 
 #include <float.h>

@@ -196,6 +196,10 @@ static void read_error(struct aws_chain *c, const struct answer *answer, struct 
     *code = *message = (struct bytes){"", 0};
     if (!decode_error_body(&c->arena, answer, NULL, &body))
         return;
+    const struct value *errors = value_get_text(&body,
+                                                "Errors"); /* as EC2 has it, and what stands in for STS */
+    if (errors)
+        body = *errors;
     const struct value *found = down(&body, "Error", "Code");
     if (found || (found = down(&body, "Code", NULL)) || (found = down(&body, "__type", NULL)))
         value_scalar_text(found, code);
