@@ -13,6 +13,7 @@ struct pointer {
     bool walks_single; /* for pointer_prune, pointer_parse_texts, pointer_make_arrays and `unordered`: `*`
                           also walks a value that is no array, as if it stood alone in one (XML). Set by who
                           knows the format; parsing clears it. */
+    bool fills; /* for pointer_make_arrays: an array is also made where there is none; parsing clears it */
 };
 
 /* Parse. Everything is kept in the arena. Returns 0 or ERR_CONFIG: the sentence says what is wrong
@@ -52,7 +53,9 @@ struct value pointer_parse_texts(struct arena *arena, const struct value *root,
                                  const struct pointer *pointers, size_t count, struct json_notes *notes);
 
 /* What the pointers lead to, and is no array, becomes one: of nothing if it is a text of nothing but white
- * space, else of itself. In place, so `root` must be the caller's own, and shared with nobody. */
+ * space, else of itself. Where a pointer that `fills` leads to nothing, an empty array is made if what should
+ * hold it is there: an object that the pointer came to by `*`, or a text of white space only below the root.
+ * In place, so `root` must be the caller's own, and shared with nobody. */
 void pointer_make_arrays(struct arena *arena, struct value *root, const struct pointer *pointers,
                          size_t count);
 

@@ -123,18 +123,65 @@ struct value pointer_parse_texts(struct arena *arena, const struct value *root,
 
 /* --- Making arrays --- */
 
+/* May what a trail ends at be made in this value? A blank text at a `*` is an empty list, or an item without
+ * anything, and stays what it is. */
+static bool may_hold(const struct walk *w, const struct trail *trail, const struct value *value)
+{
+    if (value->type != VALUE_OBJECT)
+        return w->depth > 0 && trail_is_blank(value) && !trail->pointer->walks[trail->at - 1];
+    for (uint32_t i = 0; i < trail->at; i++)
+        if (trail->pointer->walks[i])
+            return true;
+    return false;
+}
+
+/* The member that a trail ends at, if it is one to be made here. */
+static const struct bytes *missing_of(const struct walk *w, const struct trail *trail,
+                                      const struct value *value)
+{
+    const struct pointer *pointer = trail->pointer;
+    bool is_last = trail->at + 1 == pointer->count && !pointer->walks[trail->at];
+    const struct bytes *key = &pointer->segments[trail->at];
+    return pointer->fills && is_last && may_hold(w, trail, value) && !value_get(value, *key) ? key : NULL;
+}
+
+/* All that is missing here at once, into a copy that has room for it. */
+static void make_missing(struct walk *w, struct level level, struct value *value)
+{
+    const struct trail *trails = w->trails.list;
+    uint32_t wanted = 0, had = value->type == VALUE_OBJECT ? value->count : 0;
+    for (size_t i = level.from; i < level.to; i++)
+        wanted += trails[i].at < trails[i].pointer->count && missing_of(w, &trails[i], value);
+    if (!wanted)
+        return;
+    struct value filled = value_object(w->arena, had + wanted);
+    for (uint32_t i = 0; i < had; i++)
+        value_put(&filled, value->members[i].key, value->members[i].value);
+    for (size_t i = level.from; i < level.to; i++) {
+        const struct bytes *key = trails[i].at < trails[i].pointer->count ? missing_of(w, &trails[i], value)
+                                                                          : NULL;
+        if (key && !value_get(&filled, *key)) /* two pointers may name one place */
+            value_put(&filled, *key, value_array(w->arena, 0));
+    }
+    *value = filled;
+}
+
 static void make_arrays(struct walk *w, struct level level, struct value *value)
 {
     if (trails_none(level))
         return;
     bool ends = trails_arrive(&w->trails, level, value);
     bool is_array = value->type == VALUE_ARRAY, has_more = is_array || value->type == VALUE_OBJECT;
+    if (!is_array && !(ends && trail_is_blank(value)))
+        make_missing(w, level, value);
+    w->depth++;
     for (uint32_t i = 0; has_more && i < value->count; i++) {
         struct level inside = is_array ? trails_enter_item(&w->trails, level, i)
                                        : trails_enter_member(&w->trails, level, value->members[i].key);
         make_arrays(w, inside, is_array ? &value->items[i] : &value->members[i].value);
         trails_leave(&w->trails, inside);
     }
+    w->depth--;
     if (!ends || is_array)
         return;
     struct value array = value_array(w->arena, trail_is_blank(value) ? 0 : 1);

@@ -1,14 +1,11 @@
-/* Provider files: what is read of them, defaults, order, definitions, and accounts against them. Their
- * mistakes are in test_provider_mistakes.c. */
+/* Provider files: what is read of them, defaults, order, definitions. Their mistakes are in
+ * test_provider_mistakes.c, accounts against them in test_provider_accounts.c. */
 #include "test_report.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/limits.h"
-#include "worker/provider/check.h"
+#include "worker/provider/provider.h"
 
 static struct provider *open_text(const char *text, const char *messages)
 {
@@ -293,6 +290,22 @@ static void aws_auths_share_an_identity(void **state)
     (void)state;
 }
 
+/* No array of XML is made on the way to anybody's items, where it would hide that there are none. */
+static void items_are_never_made(void **state)
+{
+    static const bool fills[] = {false, false, false, true, true};
+    struct provider *p =
+        open_text("provider: p\nxml: {arrays: [/a, /r/*/b, /regions, /a/*/tags, /r/*/c]}\n"
+                  "regions: {request: {url: 'https://x/'}, items: /regions/*, id: ''}\ncollections:\n"
+                  "- {type: a, request: {url: 'https://x/'}, items: '/a/*', id: /id, format: xml}\n"
+                  "- {type: b, request: {url: 'https://x/'}, items: '/r/*/b/*', id: /id, format: xml}\n",
+                  "");
+    for (uint32_t i = 0; i < p->xml.array_count; i++)
+        assert_int_equal(p->xml.arrays[i].fills, fills[i]);
+    provider_close(p);
+    (void)state;
+}
+
 static struct digest definition_of(const char *text, bool id_rule)
 {
     struct yaml_report report = {0};
@@ -352,99 +365,6 @@ static void definitions_hold_what_shapes_documents(void **state)
     (void)state;
 }
 
-struct setting {
-    const char *account;
-    const char *messages;
-};
-
-static const struct setting settings[] = {
-    {"{id: a, provider: shop, endpoint: x, credentials: {token: {plain: s}}}", ""},
-    {"{id: a, provider: shpo}",
-     "2:30: error: no file of 'providers' is provider 'shpo': did you mean 'shop'?"},
-    {"{id: a, provider: elsewhere}", "2:30: error: no file of 'providers' is provider 'elsewhere'"},
-    {"{id: a, provider: shop, endpoint: x}",
-     "2:12: error: account 'a' has no credential 'token', which shop.yaml uses"},
-    {"{id: a, provider: shop, credentials: {token: {plain: s}}}",
-     "2:12: error: account 'a' has no key 'endpoint', which shop.yaml uses as {account.endpoint}"},
-    {"{id: a, provider: shop, endpoint: x, owner: me, credentials: {token: {plain: s}, tokn: {plain: s}}}",
-     "2:93: warning: credential 'tokn' is not used by shop.yaml\n"
-     "2:49: warning: {account.owner} is not used by shop.yaml"},
-    {"{id: a, provider: shop, endpoint: x, vars: {v: 1, w: 2}, credentials: {token: {plain: s}}}",
-     "2:62: error: shop.yaml has no var 'w'"},
-    {"{id: a, provider: shop, endpoint: x, regions: [eu-1, us-1], credentials: {token: {plain: s}}}",
-     "2:65: warning: region 'us-1' is not one of shop.yaml: did you mean 'eu-1'?"},
-    {"{id: a, provider: bare}",
-     "2:12: error: the regions of account 'a' are not known: add 'regions' here or in bare.yaml"},
-    {"{id: a, provider: bare, regions: [x]}", ""},
-    {"{id: a, provider: cloud, endpoint: 'http://x', credentials: {aws: {profile: p}}}", ""},
-    {"{id: a, provider: cloud}", ""},
-    {"{id: '111111111111', provider: cloud, credentials: {aws: {role_arn: "
-     "'arn:aws:iam::111111111111:role/r'}}}",
-     ""},
-    {"{id: '111111111111', provider: cloud, credentials: {aws: {role_arn: "
-     "'arn:aws:iam::222222222222:role/r'}}}",
-     "2:64: warning: role_arn is a role of account 222222222222, not of '111111111111': is that the right "
-     "one?"},
-    {"{id: a, provider: bare, regions: [x], credentials: {aws: {}}}",
-     "2:64: warning: credential 'aws' is not used by bare.yaml: it has no auth of kind aws_sigv4"},
-};
-
-/* Accounts give their provider file what it asks for, or it is told where they stand. */
-static void accounts_fit_their_providers(void **state)
-{
-    static const char shop[] =
-        "provider: shop\nvars: {v: 0}\nregions: [eu-1]\nauth: {kind: bearer, token: '{credentials.token}'}\n"
-        "collections:\n- {type: t, scope: region, items: '/*', id: /id,\n"
-        "   request: {url: '{account.endpoint}/{vars.v}/{account.id}'}}\n";
-    static const char bare[] = "provider: bare\ncollections:\n- {type: t, scope: region, items: '/*', id: "
-                               "/id, request: {url: 'https://x/'}}\n";
-    static const char cloud[] =
-        "provider: cloud\nauth: {kind: aws_sigv4, service: ec2, region: us-east-1}\n"
-        "collections:\n- {type: t, items: '/*', id: /id, request: {url: 'https://x/'}}\n";
-    char path[] = "/tmp/garner-test-accounts-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    struct yaml_report report = {0};
-    struct provider *providers[] = {provider_open_text("shop.yaml", bytes_of(shop), &report), NULL,
-                                    provider_open_text("bare.yaml", bytes_of(bare), &report),
-                                    provider_open_text("cloud.yaml", bytes_of(cloud), &report)};
-    report_is(&report, "", "");
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        FILE *file = fopen(path, "w");
-        assert_non_null(file);
-        fprintf(file, "providers: [x]\n%s%s%s", "accounts: [", settings[i].account, "]\n");
-        fclose(file);
-        struct config *config = config_open(path, &report);
-        struct provider *all[] = {providers[0], providers[2], providers[3]};
-        bool fails = strstr(settings[i].messages, "error") != NULL;
-        assert_int_equal(provider_check_accounts(config, all, 3, &report), fails ? ERR_CONFIG : 0);
-        report_is(&report, path, settings[i].messages);
-        provider_check_accounts(config, providers, 4, &report); /* holes are fine */
-        yaml_report_close(&report);
-        config_close(config);
-    }
-    provider_close(providers[0]);
-    provider_close(providers[2]);
-    provider_close(providers[3]);
-    close(fd);
-    unlink(path);
-    (void)state;
-}
-
-/* Two files of one name can't be told apart. */
-static void provider_names_are_unique(void **state)
-{
-    struct yaml_report report = {0};
-    struct config config = {.path = "c"};
-    struct provider *providers[] = {provider_open_text("a.yaml", bytes_of(COLLECTION("")), &report),
-                                    provider_open_text("b.yaml", bytes_of(COLLECTION("")), &report)};
-    assert_int_equal(provider_check_accounts(&config, providers, 2, &report), ERR_CONFIG);
-    report_is(&report, "b.yaml", "1:11: error: provider 'p' is also the name of a.yaml");
-    provider_close(providers[0]);
-    provider_close(providers[1]);
-    (void)state;
-}
-
 /* Files that can't be read at all give nothing; many mistakes give a bounded report. */
 static void hopeless_files_are_refused(void **state)
 {
@@ -478,9 +398,8 @@ int main(void)
         cmocka_unit_test(requests_are_read),
         cmocka_unit_test(collections_override_the_file),
         cmocka_unit_test(aws_auths_share_an_identity),
+        cmocka_unit_test(items_are_never_made),
         cmocka_unit_test(definitions_hold_what_shapes_documents),
-        cmocka_unit_test(accounts_fit_their_providers),
-        cmocka_unit_test(provider_names_are_unique),
         cmocka_unit_test(hopeless_files_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,9 +50,9 @@ static void lab_arrays(struct lab *lab, const char *pointers)
     while (*pointers) {
         size_t len = strcspn(pointers, " ");
         assert_true(lab->rules.array_count < POINTERS_MAX);
-        assert_int_equal(pointer_parse(&lab->arena, (struct bytes){pointers, len},
-                                       &lab->arrays[lab->rules.array_count++], &lab->error),
-                         0);
+        struct pointer *pointer = &lab->arrays[lab->rules.array_count++];
+        assert_int_equal(pointer_parse(&lab->arena, (struct bytes){pointers, len}, pointer, &lab->error), 0);
+        pointer->fills = true;
         pointers += len + (pointers[len] == ' ');
     }
 }
@@ -230,14 +230,20 @@ static void arrays_are_always_arrays(void **state)
         {"/set", "<r><set a='1'/></r>", "{\"set\":[{\"@a\":\"1\"}]}"},
         {"/B/b", "<r><B><b><n>1</n></b></B></r>", "{\"B\":{\"b\":[{\"n\":\"1\"}]}}"},
         {"/B/b", "<r><B><b>1</b><b>2</b></B></r>", "{\"B\":{\"b\":[\"1\",\"2\"]}}"},
-        /* Nothing is made where nothing is. */
-        {"/B/b", "<r><B/></r>", "{\"B\":\"\"}"},
+        /* One is made where what should hold it is empty, or an item of a list; never at the root. */
+        {"/B/b", "<r><B/></r>", "{\"B\":{\"b\":[]}}"},
+        {"/B/b /B/d", "<r><B> </B></r>", "{\"B\":{\"b\":[],\"d\":[]}}"},
+        {"/v/*/tags", "<r><v>\n</v></r>", "{\"v\":\"\\n\"}"},
+        {"/v/*/tags", "<r><v><item/></v></r>", "{\"v\":[\"\"]}"},
+        {"/B/b", "<r><B>text</B></r>", "{\"B\":\"text\"}"},
         {"/B/b", "<r><B><c/></B></r>", "{\"B\":{\"c\":\"\"}}"},
+        {"/v/*/a/b", "<r><v><item><a/></item><item><a><c/></a></item><item/></v></r>",
+         "{\"v\":[{\"a\":{\"b\":[]}},{\"a\":{\"c\":\"\",\"b\":[]}},\"\"]}"},
         {"/set", "<r><other/></r>", "{\"other\":\"\"}"},
         {"/set", "<r/>", "\"\""},
         /* `*` walks lists, and what stands alone. */
         {"/v/*/tags", "<r><v><item><tags/></item><item><n/></item></v></r>",
-         "{\"v\":[{\"tags\":[]},{\"n\":\"\"}]}"},
+         "{\"v\":[{\"tags\":[]},{\"n\":\"\",\"tags\":[]}]}"},
         {"/v/*/tags", "<r><v><tags>1</tags></v></r>", "{\"v\":{\"tags\":[\"1\"]}}"},
         {"/v /v/*/tags", "<r><v><tags>1</tags></v></r>", "{\"v\":[{\"tags\":[\"1\"]}]}"},
         {"/v/*/tags /v", "<r><v><tags/></v><v><tags><item/></tags></v></r>",
@@ -455,7 +461,8 @@ static void sizes_cost_what_they_are(void **state)
     assert_int_equal(
         decode_span(lab, body_of(lab, "<r><set>", 50000, "<item><n1>%u</n1><n2/></item>", "</set></r>"), ""),
         0);
-    assert_memory_equal(buffer_text(&lab->json), "{\"set\":[{\"n1\":[\"0\"],\"n2\":[]},", 29);
+    assert_memory_equal(buffer_text(&lab->json), "{\"set\":[{\"n1\":[\"0\"],\"n2\":[],\"n0\":[],\"n3\":[]",
+                        43);
     assert_int_equal(decode_span(lab, body_of(lab, "<r>", 100000, "<a>%u</a><b/>", "</r>"), ""), 0);
     assert_memory_equal(buffer_text(&lab->json), "{\"a\":[\"0\",\"1\",", 13);
     assert_int_equal(decode_span(lab, body_of(lab, "<r>", 60000, "<a%u/><a%u>x</a%u>", "</r>"), ""),

@@ -13,9 +13,11 @@
  * `#text` if there is text beside them that isn't white space only: joined, without white space at its ends.
  *   Children of one name, side by side or not, are an array under it; a single one is no array.
  * - Then `arrays`: what a pointer leads to, and is no array, becomes one: of nothing if it is a text of white
- * space only (`<set/>`, or `<set>` and `</set>` on two lines), else of itself. Nothing is made where nothing
- * is: if it were, any answer at all would look like an empty list. So `/Buckets/Bucket` leaves `<Buckets/>`
- * as it is: "". In these pointers `*` also walks a value that stands alone.
+ * space only (`<set/>`, or `<set>` and `</set>` on two lines), else of itself. Where it leads to nothing, an
+ * empty one is made if what should hold it is there: an element of a list (below a `*`), or an empty element,
+ * so with `/Tags/Tag` `<Tags/>` becomes {"Tag": []}. But never at the root, nor on the way to a collection's
+ * items: there any answer at all would look like an empty list. In these pointers `*` also walks a value
+ * that stands alone.
  *
  * All leaves are strings: XML has no numbers. A document that holds a DOCTYPE is never read, so there are no
  * entities, and nothing is fetched. XML 1.1 is read as if it were 1.0. */
