@@ -2,6 +2,8 @@
  * test_provider_mistakes.c, accounts against them in test_provider_accounts.c. */
 #include "test_report.h"
 
+#include <stdio.h>
+
 #include <string.h>
 
 #include "common/limits.h"
