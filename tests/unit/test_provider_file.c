@@ -3,7 +3,6 @@
 #include "test_report.h"
 
 #include <stdio.h>
-
 #include <string.h>
 
 #include "common/limits.h"
