@@ -1,4 +1,5 @@
 /* Auth: what each kind adds to a request, where it never goes, and the life of a session's token. */
+#include "common/limits.h"
 #include "test_paging_lab.h"
 #include "worker/provider/auth.h"
 
@@ -333,16 +334,43 @@ static void rejection_renews_once(void **state)
     struct door d;
     door_open(&d, AUTH_LOGIN);
     assert_int_equal(door_renew(&d, 200, "{\"token\":\"one\"}", 0), 0);
-    assert_true(auth_rejected(&d.session, &d.def, 1, false));
-    assert_true(auth_rejected(&d.session, &d.def, 1, false)); /* another request that had it too */
+    assert_true(auth_rejected(&d.session, &d.def, 1, false, 20));
+    assert_true(auth_rejected(&d.session, &d.def, 1, false, 20)); /* another request that had it too */
     assert_int_equal(door_renew(&d, 200, "{\"token\":\"two\"}", 10), 0);
-    assert_true(auth_rejected(&d.session, &d.def, 1, false)); /* a late one: the new token is good */
+    assert_true(auth_rejected(&d.session, &d.def, 1, false, 20)); /* a late one: the new token is good */
     assert_int_equal(auth_need(&d.session, &d.def, 20), AUTH_GO);
-    assert_false(auth_rejected(&d.session, &d.def, 2, true));
+    assert_false(auth_rejected(&d.session, &d.def, 2, true, 20));
     assert_int_equal(auth_need(&d.session, &d.def, 20), AUTH_GO);
     d.def.kind = AUTH_BEARER;
-    assert_false(auth_rejected(NULL, &d.def, 0, false));
+    assert_false(auth_rejected(NULL, &d.def, 0, false, 20));
     assert_int_equal(auth_need(NULL, &d.def, 0), AUTH_GO);
+    door_close(&d);
+    (void)state;
+}
+
+static void door_has_keys(struct door *d, int64_t now_ms)
+{
+    struct sigv4_keys keys = {BYTES("AKID"), BYTES("the-secret"), BYTES("")};
+    struct value none = value_object(&d->arena, 0);
+    assert_int_equal(auth_need(&d->session, &d->def, now_ms), AUTH_RENEW);
+    assert_int_equal(auth_renewed_keys(&d->session, &keys, INT64_MAX, &none, now_ms, &d->e), 0);
+}
+
+/* AWS keys are doubted once in a while: not by each request to a region that refuses all keys. */
+static void refused_keys_are_doubted_once(void **state)
+{
+    struct door d;
+    door_open(&d, AUTH_AWS_SIGV4);
+    door_has_keys(&d, 0);
+    assert_true(auth_rejected(&d.session, &d.def, 1, false, 1000));
+    assert_true(auth_rejected(&d.session, &d.def, 1, false, 1000)); /* another one that bore them */
+    door_has_keys(&d, 1010);
+    assert_true(auth_rejected(&d.session, &d.def, 1, false, 1020)); /* a late one: there are new ones */
+    assert_false(auth_rejected(&d.session, &d.def, 2, false, 1030));
+    assert_int_equal(auth_need(&d.session, &d.def, 1030), AUTH_GO);
+    assert_false(auth_rejected(&d.session, &d.def, 2, false, 1000 + LIMIT_RENEW_AGAIN_MS - 1));
+    assert_true(auth_rejected(&d.session, &d.def, 2, false, 1000 + LIMIT_RENEW_AGAIN_MS));
+    door_has_keys(&d, 1000 + LIMIT_RENEW_AGAIN_MS);
     door_close(&d);
     (void)state;
 }
@@ -361,6 +389,7 @@ int main(void)
         cmocka_unit_test(renewal_without_an_answer),
         cmocka_unit_test(token_comes_in_a_header),
         cmocka_unit_test(rejection_renews_once),
+        cmocka_unit_test(refused_keys_are_doubted_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,7 +171,7 @@ static enum exchange_want once_more(struct exchange *x, int64_t now_ms)
 
 static enum exchange_want rejected(struct exchange *x, int64_t now_ms)
 {
-    if (!x->set.session || !auth_rejected(x->set.session, x->set.auth, x->generation, x->renewed))
+    if (!x->set.session || !auth_rejected(x->set.session, x->set.auth, x->generation, x->renewed, now_ms))
         return fail(x);
     x->renewed = true;
     return once_more(x, now_ms);

@@ -19,10 +19,12 @@ struct auth_session {
     struct buffer key_id, secret; /* aws_sigv4: with `token`, the keys */
     struct arena arena;           /* of endpoints */
     struct value endpoints;       /* aws_sigv4: as of aws_endpoint (worker/aws/chain.h) */
-    int64_t skew_ms;              /* what the provider's clock is ahead of ours, once it complained */
-    uint64_t generation;          /* grows with each token: tells a 401 of an old token from one of the new */
-    int64_t expires_ms;           /* INT64_MAX: not known */
-    int64_t renew_ms;             /* from when on a renewal is due */
+    bool doubted;                 /* aws_sigv4: its keys were renewed since somebody refused them, at: */
+    int64_t doubted_ms;
+    int64_t skew_ms;       /* what the provider's clock is ahead of ours, once it complained */
+    uint64_t generation;   /* grows with each token: tells a 401 of an old token from one of the new */
+    int64_t expires_ms;    /* INT64_MAX: not known */
+    int64_t renew_ms;      /* from when on a renewal is due */
     int64_t wall_ahead_ms; /* the wall clock less the clock of now_ms, for `expires_at`; whoever renews sets
                               it before auth_renewed; 0 if now_ms is the wall clock's */
     struct error error;    /* why the last renewal failed */
@@ -39,9 +41,12 @@ enum auth_need { AUTH_GO, AUTH_RENEW, AUTH_WAIT, AUTH_FAIL };
  * even when stopped: else the others wait for ever. */
 enum auth_need auth_need(struct auth_session *session, const struct auth_def *def, int64_t now_ms);
 
-/* A 401 came to a request that was sent with that generation's token. True: renew once and ask the same
- * page again. False: the kind has no session, or the token that failed was fresh. */
-bool auth_rejected(struct auth_session *session, const struct auth_def *def, uint64_t generation, bool fresh);
+/* A 401 came to a request that was sent with that generation's token. True: ask the same page again, with the
+ * token of now, which is renewed first if it is that one. False: the kind has no session, or the token that
+ * failed was fresh. Keys of aws_sigv4 are doubted once in 30 s only: a 401 may as well come from a region
+ * that is switched off, and new keys for each request to it would help nobody. */
+bool auth_rejected(struct auth_session *session, const struct auth_def *def, uint64_t generation, bool fresh,
+                   int64_t now_ms);
 
 /* The result of a renewal: `answer` and its decoded body (exec: status 200, no headers, standard output
  * as body). Takes token and expiry, or sets the error (ERR_LOGIN). */

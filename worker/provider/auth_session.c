@@ -44,12 +44,21 @@ enum auth_need auth_need(struct auth_session *session, const struct auth_def *de
     return AUTH_RENEW;
 }
 
-bool auth_rejected(struct auth_session *session, const struct auth_def *def, uint64_t generation, bool fresh)
+bool auth_rejected(struct auth_session *session, const struct auth_def *def, uint64_t generation, bool fresh,
+                   int64_t now_ms)
 {
     if (!has_session(def) || fresh)
         return false;
-    if (session->state == READY && session->generation == generation)
-        session->renew_ms = INT64_MIN;
+    bool others_do = session->state != READY || session->renew_ms == INT64_MIN;
+    if (others_do || session->generation != generation)
+        return true;
+    if (def->kind == AUTH_AWS_SIGV4) {
+        if (session->doubted && now_ms - session->doubted_ms < LIMIT_RENEW_AGAIN_MS)
+            return false;
+        session->doubted = true;
+        session->doubted_ms = now_ms;
+    }
+    session->renew_ms = INT64_MIN;
     return true;
 }
 
