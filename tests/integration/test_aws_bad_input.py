@@ -191,6 +191,25 @@ def test_regions_that_are_switched_off_cost_few_calls_for_a_role(cloud):  # noqa
     assert len(cloud.aws.called("AssumeRole")) <= 3
 
 
+def test_a_region_that_is_switched_off_while_STS_is_away_costs_the_others_nothing(cloud):  # noqa: F811
+    cloud.snapshots(3)
+    cloud.aws.off = {"off-1"}
+    role = cloud.aws.role("reader", trusts=[cloud.alice])
+    given = []
+
+    def once(call):  # the first keys, and never again any
+        given.append(call)
+        return Answer("<html>away</html>", 503, type="text/html") if len(given) > 1 else None
+
+    cloud.aws.fails(once, operation="AssumeRole")
+    collections = [{**files.snapshots(), "type": f"p.snapshot{n}"} for n in range(12)]
+    cloud.has(*collections, regions=["off-1", "us-east-1"], accounts=[cloud.account(aws={"role_arn": role.arn})])
+    run = cloud.run(expect=1)
+    assert len(run.changes()) == 36
+    run.blames("AuthFailure.*no new ones: role .* can't be assumed .*HTTP 503", type="p.snapshot0", account=MAIN, region="off-1")
+    assert not [line for line in run.err.splitlines() if "us-east-1 p." in line], run
+
+
 # --- roles and profiles ---
 
 def accounts_of_two(cloud, aws):  # noqa: F811

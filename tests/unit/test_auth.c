@@ -375,6 +375,29 @@ static void refused_keys_are_doubted_once(void **state)
     (void)state;
 }
 
+/* When there are no new keys to be had, those that haven't expired go on being used, and tried again later.
+ */
+static void keys_outlive_failed_renewals(void **state)
+{
+    struct door d;
+    struct error e;
+    struct sigv4_keys keys = {BYTES("AKID"), BYTES("the-secret"), BYTES("")};
+    door_open(&d, AUTH_AWS_SIGV4);
+    struct value none = value_object(&d.arena, 0);
+    assert_int_equal(auth_need(&d.session, &d.def, 0), AUTH_RENEW);
+    assert_int_equal(auth_renewed_keys(&d.session, &keys, 100000, &none, 0, &d.e), 0);
+    assert_int_equal(auth_need(&d.session, &d.def, 70000), AUTH_RENEW); /* ahead of time */
+    error_set(&e, ERR_CREDENTIALS, "STS is away");
+    auth_failed(&d.session, &e, 70000);
+    assert_int_equal(auth_need(&d.session, &d.def, 99999), AUTH_GO);
+    assert_string_equal(d.session.error.text, "STS is away");
+    assert_int_equal(auth_need(&d.session, &d.def, 100000), AUTH_RENEW);
+    auth_failed(&d.session, &e, 100000);
+    assert_int_equal(auth_need(&d.session, &d.def, 100001), AUTH_FAIL);
+    door_close(&d);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +413,7 @@ int main(void)
         cmocka_unit_test(token_comes_in_a_header),
         cmocka_unit_test(rejection_renews_once),
         cmocka_unit_test(refused_keys_are_doubted_once),
+        cmocka_unit_test(keys_outlive_failed_renewals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,8 +171,12 @@ static enum exchange_want once_more(struct exchange *x, int64_t now_ms)
 
 static enum exchange_want rejected(struct exchange *x, int64_t now_ms)
 {
-    if (!x->set.session || !auth_rejected(x->set.session, x->set.auth, x->generation, x->renewed, now_ms))
+    const struct auth_session *session = x->set.session;
+    if (!session || !auth_rejected(x->set.session, x->set.auth, x->generation, x->renewed, now_ms)) {
+        if (session && session->error.code) /* there was no renewal that could have helped */
+            error_set(&x->error, x->error.code, "%s (no new ones: %s)", x->error.text, session->error.text);
         return fail(x);
+    }
     x->renewed = true;
     return once_more(x, now_ms);
 }

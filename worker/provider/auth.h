@@ -6,7 +6,8 @@
  *
  *   NONE --need--> RENEWING --token--> READY --expires or 401--> RENEWING
  *                     |                                             |
- *                     +--error--> FAILED --retry time passed--------+    */
+ *                     +--error--> FAILED --retry time passed--------+
+ *                                 (READY, if it has keys of AWS that are still good)    */
 #ifndef GARNER_AUTH_H
 #define GARNER_AUTH_H
 
@@ -52,6 +53,8 @@ bool auth_rejected(struct auth_session *session, const struct auth_def *def, uin
  * as body). Takes token and expiry, or sets the error (ERR_LOGIN). */
 int auth_renewed(struct auth_session *session, const struct auth_def *def, const struct answer *answer,
                  const struct value *body, int64_t now_ms, struct error *e);
+/* A renewal failed. Keys of aws_sigv4 that haven't expired stay in use, with the error kept for those they
+ * don't help. */
 void auth_failed(struct auth_session *session, const struct error *e, int64_t now_ms);
 
 /* The same for aws_sigv4: the keys that the chain found (copied), until when by the wall clock (INT64_MAX:

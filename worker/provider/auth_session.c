@@ -62,11 +62,17 @@ bool auth_rejected(struct auth_session *session, const struct auth_def *def, uin
     return true;
 }
 
+/* Keys of AWS that haven't expired go on being used: that somebody refused them, or that it is time for new
+ * ones, doesn't mean that nobody takes them. */
 void auth_failed(struct auth_session *session, const struct error *e, int64_t now_ms)
 {
-    sm_move(states, &session->state, FAILED);
+    bool has_keys = session->key_id.len && now_ms < session->expires_ms;
+    int64_t again_ms = now_ms + LIMIT_RENEW_AGAIN_MS;
+    sm_move(states, &session->state, has_keys ? READY : FAILED);
     session->error = *e;
     session->failed_ms = now_ms;
+    if (has_keys)
+        session->renew_ms = again_ms < session->expires_ms ? again_ms : session->expires_ms;
 }
 
 /* --- Reading a renewal's answer --- */
