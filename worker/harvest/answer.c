@@ -177,9 +177,9 @@ int answer_judge(const struct collection_def *def, const struct answer *answer, 
     *body = (struct decoded){.value = value_null()};
     *kind = ANSWER_DOCUMENT;
     if (document)
-        decoded = decode_body(arena, answer, def->format, &def->provider->xml, body, e);
+        decoded = decode_body(arena, answer, def->format, &def->xml, body, e);
     else if (def->errors.code_at_count)
-        decode_error_body(arena, answer, &def->provider->xml, &body->value);
+        decode_error_body(arena, answer, &def->xml, &body->value);
     struct bytes name = code_of(def, answer, &body->value);
     if (judge_error(def, answer, name, &body->value, kind, &code, e))
         return code;
@@ -193,7 +193,7 @@ int answer_judge_get(const struct collection_def *def, const struct answer *answ
     int code;
     *kind = ANSWER_DOCUMENT;
     if (def->errors.code_at_count)
-        decode_error_body(arena, answer, &def->provider->xml, &body);
+        decode_error_body(arena, answer, &def->xml, &body);
     struct bytes name = code_of(def, answer, &body);
     if (judge_error(def, answer, name, &body, kind, &code, e))
         return code;

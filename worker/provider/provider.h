@@ -151,6 +151,7 @@ struct collection_def {
     struct errors_def errors;            /* likewise */
     struct request_def request;
     enum format_kind format;
+    struct xml_rules xml; /* the file's, as they hold for these items */
     struct pointer items;
     bool items_optional;
     enum id_kind id_kind;

@@ -128,6 +128,29 @@ static void read_period(struct reader *r, const yaml_node *node, int64_t *out)
         yaml_error(r->report, r->file, node, "a period must be longer than 0");
 }
 
+static bool begins_with(const struct pointer *pointer, const struct pointer *start)
+{
+    bool begins = start->count <= pointer->count;
+    for (uint32_t i = 0; begins && i < start->count; i++)
+        begins = start->walks[i] == pointer->walks[i] &&
+                 bytes_equal(start->segments[i], pointer->segments[i]);
+    return begins;
+}
+
+/* The file's rules, for this collection: arrays are made where they are missing, but never on the way to the
+ * items, where an answer that is something else would look like an empty list. */
+static struct xml_rules xml_rules_of(struct reader *r, const struct pointer *items)
+{
+    struct xml_rules rules = r->provider->xml;
+    struct pointer *arrays = arena_alloc(r->arena, (rules.array_count + (size_t)1) * sizeof *arrays);
+    for (uint32_t i = 0; i < rules.array_count; i++) {
+        arrays[i] = rules.arrays[i];
+        arrays[i].fills = !begins_with(items, &arrays[i]);
+    }
+    rules.arrays = arrays;
+    return rules;
+}
+
 /* What a collection and region discovery have in common. */
 static void read_listing(struct reader *r, const yaml_node *map, struct collection_def *out)
 {
@@ -146,6 +169,8 @@ static void read_listing(struct reader *r, const yaml_node *map, struct collecti
     if ((n = yaml_get(map, "format")) && yaml_read_word(r->report, r->file, n, format_names, &index))
         out->format = formats[index];
     read_items(r, map, out);
+    if (out->format == FORMAT_XML || out->format == FORMAT_AUTO)
+        out->xml = xml_rules_of(r, &out->items);
     if ((n = yaml_get(map, "items_optional")))
         yaml_read_bool(r->report, r->file, n, &out->items_optional);
     read_id(r, map, out);

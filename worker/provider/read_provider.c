@@ -108,31 +108,6 @@ static void read_shared(struct reader *r, const yaml_node *root, const struct dr
         read_xml(r, n);
 }
 
-static bool begins_with(const struct pointer *pointer, const struct pointer *start)
-{
-    bool begins = start->count <= pointer->count;
-    for (uint32_t i = 0; begins && i < start->count; i++)
-        begins = start->walks[i] == pointer->walks[i] &&
-                 bytes_equal(start->segments[i], pointer->segments[i]);
-    return begins;
-}
-
-/* Arrays are made where they are missing, but never on the way to the items: an answer that is something else
- * would look like an empty list. */
-static void mark_fills(struct provider *provider)
-{
-    struct xml_rules *xml = &provider->xml;
-    struct pointer *arrays = arena_alloc(&provider->arena, (xml->array_count + 1) * sizeof *arrays);
-    for (uint32_t i = 0; i < xml->array_count; i++) {
-        arrays[i] = xml->arrays[i];
-        arrays[i].fills = !begins_with(&provider->regions.discovery.items, &arrays[i]);
-        for (uint32_t k = 0; k < provider->collection_count; k++)
-            if (begins_with(&provider->collections[k].items, &arrays[i]))
-                arrays[i].fills = false;
-    }
-    xml->arrays = arrays;
-}
-
 static void read_collections(struct reader *r, const yaml_node *root)
 {
     struct provider *provider = r->provider;
@@ -163,7 +138,6 @@ static void read_collections(struct reader *r, const yaml_node *root)
     }
     for (uint32_t i = 0; i < count; i++)
         read_collection(r, &drafts[i], &provider->collections[drafts[i].position]);
-    mark_fills(provider);
 }
 
 static void read_root(struct reader *r, const yaml_node *root)

@@ -122,7 +122,8 @@ static void follow(struct session *s, enum exchange_want want)
 static void log_in(struct session *s)
 {
     static const struct auth_def none = {.kind = AUTH_NONE};
-    s->login_def = (struct collection_def){.provider = s->account->provider, .type = "login"};
+    s->login_def = (struct collection_def){
+        .provider = s->account->provider, .type = "login", .xml = s->account->provider->xml};
     struct exchange_setting setting = {
         .def = &s->login_def,
         .auth = &none,
