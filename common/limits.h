@@ -56,6 +56,8 @@ enum {
     LIMIT_AWS_CHAINS = 8,           /* accounts whose keys are being looked for at once */
     LIMIT_AWS_ROLES = 8,            /* assumed one from the other */
     LIMIT_AWS_LOCAL_MS = 2000,      /* for an answer of container or instance metadata */
+    LIMIT_AWS_LOCAL_TRIES = 2,      /* of each request there */
+    LIMIT_AWS_STALE_MS = 900000,    /* an instance's keys that end sooner, or have ended, serve so long */
     LIMIT_REGION_BYTES = 64,        /* the name of one that is signed for */
     LIMIT_CLOCK_SKEW_MS = 240000,   /* a clock this far off is what is wrong with a signature */
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
+from process import stop
 
 ACCOUNT = "123456789012"  # whose are the keys that are nobody's
 KEYS = {"aws_access_key_id": "AKIAMOTOMOTOMOTOMOTO", "aws_secret_access_key": "moto/secret+key"}
@@ -104,12 +105,7 @@ class Moto:
     # --- its end ---
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        stop(self.process)
 
     def __enter__(self):
         return self

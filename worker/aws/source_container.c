@@ -9,8 +9,6 @@
 #define RELATIVE "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
 #define FULL     "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
-enum { TRIES = 2 };
-
 bool aws_container_is_named(const struct aws_chain *c)
 {
     return aws_env(c, RELATIVE) || aws_env(c, FULL);
@@ -130,7 +128,7 @@ static enum aws_want next(struct aws_chain *c)
     return aws_took_keys(c, "the container's role");
 }
 
-static const struct aws_ask ask = {build, judge, broke, next, NULL, TRIES};
+static const struct aws_ask ask = {build, judge, broke, next, NULL, LIMIT_AWS_LOCAL_TRIES};
 
 enum aws_want aws_container_begin(struct aws_chain *c)
 {

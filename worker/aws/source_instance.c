@@ -12,7 +12,7 @@
 
 #define ROLES "/latest/meta-data/iam/security-credentials/"
 
-enum { TRIES = 2, ROLE_BYTES = 64, AGAIN_MS = 15 * 60 * 1000 };
+enum { ROLE_BYTES = 64 }; /* as IAM has it */
 
 static const char *setting(const struct aws_chain *c, const char *name, const char *key)
 {
@@ -124,12 +124,12 @@ static int keys_judge(struct aws_chain *c, const struct answer *answer)
 
 static enum aws_want keys_next(struct aws_chain *c)
 {
-    if (c->result.expires_ms < c->wall_ms + AGAIN_MS)
-        c->result.expires_ms = c->wall_ms + AGAIN_MS;
+    if (c->result.expires_ms < c->wall_ms + LIMIT_AWS_STALE_MS)
+        c->result.expires_ms = c->wall_ms + LIMIT_AWS_STALE_MS;
     return aws_took_keys(c, arena_printf(&c->arena, "the instance's role %s", c->instance_role));
 }
 
-static const struct aws_ask keys = {keys_build, keys_judge, broke, keys_next, gave_up, TRIES};
+static const struct aws_ask keys = {keys_build, keys_judge, broke, keys_next, gave_up, LIMIT_AWS_LOCAL_TRIES};
 
 /* --- Its name --- */
 
@@ -172,7 +172,7 @@ static enum aws_want role_next(struct aws_chain *c)
     return aws_ask(c, &keys);
 }
 
-static const struct aws_ask role = {role_build, role_judge, broke, role_next, gave_up, TRIES};
+static const struct aws_ask role = {role_build, role_judge, broke, role_next, gave_up, LIMIT_AWS_LOCAL_TRIES};
 
 /* --- The token --- */
 
@@ -215,7 +215,8 @@ static enum aws_want token_next(struct aws_chain *c)
     return aws_ask(c, &role);
 }
 
-static const struct aws_ask token = {token_build, token_judge, token_broke, token_next, gave_up, TRIES};
+static const struct aws_ask token = {token_build, token_judge, token_broke,
+                                     token_next,  gave_up,     LIMIT_AWS_LOCAL_TRIES};
 
 enum aws_want aws_instance_begin(struct aws_chain *c)
 {

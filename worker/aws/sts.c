@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/units.h"
 #include "worker/decode/decode.h"
 #include "worker/provider/url.h"
 
@@ -153,9 +152,8 @@ static int broke(struct aws_chain *c)
 /* What the provider's clock is ahead of ours by the Date header; false without one. */
 static bool read_ahead(const struct aws_chain *c, const struct answer *answer, int64_t *ahead_ms)
 {
-    struct bytes date;
     int64_t there_ms;
-    if (!answer_header(answer, "Date", &date) || !units_http_date(bytes_trim(date), &there_ms))
+    if (!answer_date(answer, &there_ms))
         return false;
     *ahead_ms = there_ms - c->wall_ms;
     return true;

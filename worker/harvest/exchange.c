@@ -6,7 +6,6 @@
 
 #include "common/limits.h"
 #include "common/sm.h"
-#include "common/units.h"
 #include "worker/aws/chain.h"
 
 enum { NEW, SESSION, SENT, WAITING, DONE, STATES };
@@ -186,10 +185,8 @@ static enum exchange_want rejected(struct exchange *x, int64_t now_ms)
 static bool correct_clock(struct exchange *x, int64_t wall_ms)
 {
     struct auth_session *session = x->set.session;
-    struct bytes date;
     int64_t theirs_ms;
-    if (!session || x->set.auth->kind != AUTH_AWS_SIGV4 || !answer_header(x->answer, "Date", &date) ||
-        !units_http_date(bytes_trim(date), &theirs_ms))
+    if (!session || x->set.auth->kind != AUTH_AWS_SIGV4 || !answer_date(x->answer, &theirs_ms))
         return false;
     int64_t ahead_ms = theirs_ms - wall_ms;
     if (llabs(theirs_ms - x->signed_ms) > LIMIT_CLOCK_SKEW_MS && !x->corrected) {

@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "common/units.h"
 #include "worker/provider/url.h"
 
 bool answer_header(const struct answer *answer, const char *name, struct bytes *value)
@@ -20,6 +21,12 @@ bool answer_header(const struct answer *answer, const char *name, struct bytes *
         }
     }
     return false;
+}
+
+bool answer_date(const struct answer *answer, int64_t *time_ms)
+{
+    struct bytes date;
+    return answer_header(answer, "Date", &date) && units_http_date(bytes_trim(date), time_ms);
 }
 
 static void pairs_add(struct arena *arena, struct pairs *pairs, struct bytes name, struct bytes value)

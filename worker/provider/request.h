@@ -54,6 +54,9 @@ struct answer {
 /* The (last) header of that name, case-insensitive; false if there is none. */
 bool answer_header(const struct answer *answer, const char *name, struct bytes *value);
 
+/* The server's own time, by its Date header, in ms since 1970; false without one that can be read. */
+bool answer_date(const struct answer *answer, int64_t *time_ms);
+
 /* Expand a definition. Placeholders that stand in the URL anywhere but at its start can't leave their
  * path segment. Returns 0; ERR_PLACEHOLDER or ERR_HTTP (no http(s) URL) with the part's place in front,
  * never its value. */

@@ -1,5 +1,5 @@
-/* The sessions of auth kinds login and exec: one an account and auth, renewed by whoever finds it stale
- * first, while all others wait. */
+/* Sessions: one an account and auth, renewed by whoever finds it stale first, while all others wait. How
+ * login and exec are renewed stands here, how aws_sigv4 is in session_aws.c. */
 #include "worker/run/internal.h"
 
 #include "common/check.h"
