@@ -71,6 +71,15 @@ static void times_to_wire(struct arena *arena, const struct collection_record *r
     to->confirmed_ms = record->confirmed_ms;
 }
 
+static void forecast_to_wire(const struct collection_record *record, Garner__CollectionRecord *to)
+{
+    to->has_forecast_rules = record->forecast_rules != 0;
+    to->forecast_rules = record->forecast_rules;
+    to->has_forecast_unsettled = to->forecast_unsettled = record->forecast_unsettled;
+    to->has_full_ms = record->full_ms != 0;
+    to->full_ms = record->full_ms;
+}
+
 void collection_pack(const struct collection_record *record, struct buffer *out)
 {
     struct arena arena = {0};
@@ -103,6 +112,7 @@ void collection_pack(const struct collection_record *record, struct buffer *out)
     message.has_sound_harvest = record->sound_harvest != 0;
     message.sound_harvest = record->sound_harvest;
     times_to_wire(&arena, record, &message);
+    forecast_to_wire(record, &message);
     wire_pack(&message, out);
     arena_close(&arena);
 }
@@ -129,6 +139,9 @@ static void fields_from_wire(const Garner__CollectionRecord *from, struct collec
         .held_since_ms = from->held_since_ms,
         .held_rows = from->held_rows,
         .confirmed_ms = from->confirmed_ms,
+        .forecast_rules = from->forecast_rules,
+        .forecast_unsettled = from->has_forecast_unsettled && from->forecast_unsettled,
+        .full_ms = from->full_ms,
     };
 }
 
@@ -138,7 +151,8 @@ static bool is_sound(const struct collection_record *record)
            record->next_row <= LIMIT_ROWS && record->next_harvest > 0 &&
            record->sound_harvest < record->next_harvest && wire_is_time(record->listed_since_ms) &&
            wire_is_time(record->unreachable_since_ms) && wire_is_time(record->unwatched_since_ms) &&
-           wire_is_time(record->held_since_ms) && wire_is_time(record->confirmed_ms);
+           wire_is_time(record->held_since_ms) && wire_is_time(record->confirmed_ms) &&
+           wire_is_time(record->full_ms);
 }
 
 static bool rules_from_wire(struct arena *arena, const Garner__CollectionRecord *from,

@@ -81,6 +81,10 @@ void receipt_to_wire(struct arena *arena, const struct receipt *receipt, Garner_
     to->missing = receipt->missing;
     to->held = receipt->held;
     to->duplicate_keys = receipt->duplicate_keys;
+    to->has_tier1 = receipt->tier1 != 0;
+    to->tier1 = receipt->tier1;
+    to->has_tier2 = receipt->tier2 != 0;
+    to->tier2 = receipt->tier2;
     to->n_rests_on = receipt->rests_on_count;
     to->rests_on = receipt_ids_to_wire(arena, receipt->rests_on, receipt->rests_on_count);
 }
@@ -105,6 +109,8 @@ bool receipt_from_wire(struct arena *arena, const Garner__Receipt *from, struct 
         .missing = from->missing,
         .held = from->held,
         .duplicate_keys = from->duplicate_keys,
+        .tier1 = from->tier1,
+        .tier2 = from->tier2,
     };
     return receipt_id_from_wire(from->id, &to->id) && wire_error_of(from->error, &to->error) &&
            wire_is_text(to->unsound) && wire_is_text(to->cause) && wire_is_time(to->started_ms) &&

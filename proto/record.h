@@ -29,6 +29,7 @@ struct receipt {
     const char *cause;   /* null when complete */
     uint64_t pages, items, requests, bytes;
     uint64_t created, updated, deleted, unchanged, missing, held, duplicate_keys;
+    uint64_t tier1, tier2; /* of the unchanged: recognised by their bytes, many together or one by one */
     const struct receipt_id *rests_on;
     uint32_t rests_on_count;
 };
@@ -69,6 +70,10 @@ struct collection_record {
     int64_t held_since_ms;      /* 0: nothing is held back */
     uint64_t held_rows;
     int64_t confirmed_ms; /* `confirm` was given and not used yet; 0: no */
+    /* What the stretches are worth (worker/winnow/forecast.h). */
+    uint64_t forecast_rules;  /* the rules that they were made under, as a hash; 0: there are none */
+    bool forecast_unsettled;  /* some may name what documents were, not what they are */
+    int64_t full_ms;          /* the last sound listing in which every item was parsed; 0: none */
 };
 
 void collection_pack(const struct collection_record *record, struct buffer *out);

@@ -41,6 +41,8 @@ void receipt_to_json(const struct receipt *receipt, struct buffer *out)
     add_count(out, "updated", receipt->updated);
     add_count(out, "deleted", receipt->deleted);
     add_count(out, "unchanged", receipt->unchanged);
+    add_count(out, "tier1", receipt->tier1);
+    add_count(out, "tier2", receipt->tier2);
     add_count(out, "missing", receipt->missing);
     add_count(out, "held", receipt->held);
     add_count(out, "duplicate_keys", receipt->duplicate_keys);

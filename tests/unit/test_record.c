@@ -32,6 +32,8 @@ static struct receipt sample_receipt(void)
         .missing = 5,
         .held = 6,
         .duplicate_keys = 8,
+        .tier1 = 9,
+        .tier2 = 10,
         .rests_on = rests_on,
         .rests_on_count = 2,
     };
@@ -163,7 +165,7 @@ static void a_receipt_as_json(void **state)
         "\"complete\":true,\"sound\":false,\"unsound\":\"page size changed\",\"error\":null,\"cause\":null,"
         "\"pages\":7,\"items\":6543,\"requests\":9,\"bytes\":18446744073709551615,\"created\":1,\"updated\":"
         "2,"
-        "\"deleted\":3,\"unchanged\":4,\"missing\":5,\"held\":6,\"duplicate_keys\":8,"
+        "\"deleted\":3,\"unchanged\":4,\"tier1\":9,\"tier2\":10,\"missing\":5,\"held\":6,\"duplicate_keys\":8,"
         "\"rests_on\":[\"12-4-99\",\"12-5-42\"]}");
     buffer_close(&json);
 }

@@ -20,6 +20,7 @@
 
 #include "proto/change.h"
 #include "proto/record.h"
+#include "proto/stretch.h"
 
 struct store;
 
@@ -106,6 +107,19 @@ int store_document_put(struct store *store, uint32_t collection, uint32_t row, s
 /* Append a status change of a collection. */
 int store_status(struct store *store, const struct collection_record *record, struct change *change,
                  struct error *e);
+
+/* --- stretches: what the last listing saw, in its order (proto/stretch.h) --- */
+
+/* By place, from `from` on; `visit` must not write; stops at a non-zero return and gives it back. The stretch is
+ * valid during the call. */
+int store_stretches_each(struct store *store, uint32_t collection, uint64_t from,
+                         int (*visit)(void *context, const struct stretch *stretch), void *context,
+                         struct error *e);
+int store_stretch_put(struct store *store, uint32_t collection, const struct stretch *stretch,
+                      struct error *e);
+/* Forget those from place `from` up to and with `to`. Absent ones are fine. */
+int store_stretches_drop(struct store *store, uint32_t collection, uint64_t from, uint64_t to,
+                         struct error *e);
 
 /* --- missing rows --- */
 
