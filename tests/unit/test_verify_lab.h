@@ -10,21 +10,10 @@ static inline void verify_put(struct lab *lab, enum table table, struct key key,
     LAB_OK(lab, table_put(lab->store, table, key_bytes(&key), (struct bytes){value, len}, 0, &lab->e));
 }
 
-static inline void verify_put_span(struct lab *lab, uint32_t row, uint32_t following)
+static inline void verify_put_stretch(struct lab *lab, uint64_t place, uint32_t a, uint32_t b)
 {
-    char value[SPAN_BYTES] = {0};
-    be32_put(value, 100);
-    be32_put(value + 20, following);
-    verify_put(lab, TABLE_SPANS, key_row(1, row), value, sizeof value);
-}
-
-static inline void verify_put_page(struct lab *lab, uint32_t page, uint32_t a, uint32_t b)
-{
-    char value[PAGE_HEAD_BYTES + 8] = {0};
-    be32_put(value, 100);
-    be32_put(value + PAGE_HEAD_BYTES, a);
-    be32_put(value + PAGE_HEAD_BYTES + 4, b);
-    verify_put(lab, TABLE_PAGES, key_row(1, page), value, sizeof value);
+    struct stretch stretch = {.place = place, .bytes = 201, .count = 2, .items = {{a, 100}, {b, 100}}};
+    LAB_OK(lab, store_stretch_put(lab->store, 1, &stretch, &lab->e));
 }
 
 static inline void verify_put_missing(struct lab *lab, uint32_t row, uint64_t harvest)
@@ -44,6 +33,7 @@ static inline void verify_fill(struct lab *lab)
     lab->record.unordered = &unordered;
     lab->record.ignore = &ignore;
     lab->record.unordered_count = lab->record.ignore_count = 1;
+    lab->record.forecast_rules = 1;
     LAB_OK(lab, store_write(lab->store, &lab->e));
     lab_put(lab);
     lab_create(lab, "a", "{\"x\":1,\"tags\":[\"q\",\"p\"]}");
@@ -53,11 +43,8 @@ static inline void verify_fill(struct lab *lab)
     lab_create(lab, "e", "{}");
     lab_receipt(lab, true);
     lab_receipt(lab, false);
-    verify_put_span(lab, 0, 1);
-    verify_put_span(lab, 1, SPAN_LAST);
-    verify_put_page(lab, 0, 0, 2);
-    verify_put_page(lab, 1, 1, 3);
-    verify_put_page(lab, 2, 2, 4);
+    verify_put_stretch(lab, 1, 0, 2);
+    verify_put_stretch(lab, 7, 3, 4);
     verify_put_missing(lab, 1, 1);
     verify_put_missing(lab, 2, 2);
     lab_update(lab, 0, "{\"x\":9,\"tags\":[\"q\",\"p\"]}");

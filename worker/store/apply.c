@@ -2,75 +2,11 @@
  *
  * Everything that can be wrong with what the caller gave is found before the first write, so that one
  * document beyond a limit doesn't cost a whole transaction. What is stored is copied before it is written
- * over: LMDB's memory doesn't outlive the next write.
- *
- * Page records that name a deleted row are dropped at the commit, all of a collection in one pass: looking
- * for them row by row would read all pages of the collection for each. */
+ * over: LMDB's memory doesn't outlive the next write. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "worker/store/tables.h"
-
-/* --- page records of deleted rows --- */
-
-struct stale {
-    const roaring_bitmap_t *rows;
-    uint32_t *pages;
-    size_t count, cap;
-};
-
-static int visit_page(void *context, struct bytes key, struct bytes value)
-{
-    struct stale *stale = context;
-    bool is_stale = key.len != 8 || value.len < PAGE_HEAD_BYTES;
-    for (size_t at = PAGE_HEAD_BYTES; !is_stale && at + 4 <= value.len; at += 4)
-        is_stale = roaring_bitmap_contains(stale->rows, be32_get(value.data + at));
-    if (!is_stale || key.len != 8)
-        return 0;
-    if (stale->count == stale->cap) {
-        stale->cap = stale->cap ? stale->cap * 2 : 64;
-        stale->pages = mem_resize(stale->pages, stale->cap * sizeof *stale->pages);
-    }
-    stale->pages[stale->count++] = be32_get(key.data + 4);
-    return 0;
-}
-
-int gone_flush(struct store *store, struct error *e)
-{
-    if (!store->gone)
-        return 0;
-    struct stale stale = {.rows = store->gone};
-    struct key prefix = key_collection(store->gone_collection);
-    int r = table_each(store, TABLE_PAGES, key_bytes(&prefix), (struct bytes){0}, visit_page, &stale, e);
-    for (size_t i = 0; i < stale.count && !r; i++) {
-        struct key key = key_row(store->gone_collection, stale.pages[i]);
-        r = table_delete(store, TABLE_PAGES, key_bytes(&key), e);
-    }
-    free(stale.pages);
-    gone_forget(store);
-    return r;
-}
-
-void gone_forget(struct store *store)
-{
-    if (store->gone)
-        roaring_bitmap_free(store->gone);
-    store->gone = NULL;
-}
-
-static int gone_add(struct store *store, uint32_t collection, uint32_t row, struct error *e)
-{
-    int r = store->gone && store->gone_collection != collection ? gone_flush(store, e) : 0;
-    if (r)
-        return r;
-    if (!store->gone)
-        store->gone = roaring_bitmap_create();
-    CHECK(store->gone);
-    store->gone_collection = collection;
-    roaring_bitmap_add(store->gone, row);
-    return 0;
-}
 
 /* --- before the first write --- */
 
@@ -177,11 +113,7 @@ static int delete_row(struct store *store, const struct collection_record *recor
     int r = ids_delete(store, record->id, document->id, e);
     if (!r)
         r = table_delete(store, TABLE_DOCUMENTS, key_bytes(&key), e);
-    if (!r)
-        r = table_delete(store, TABLE_SPANS, key_bytes(&key), e);
-    if (!r)
-        r = table_delete(store, TABLE_MISSING, key_bytes(&key), e);
-    return r ? r : gone_add(store, record->id, document->row, e);
+    return r ? r : table_delete(store, TABLE_MISSING, key_bytes(&key), e);
 }
 
 int store_apply(struct store *store, struct collection_record *record, struct change *change,

@@ -21,7 +21,6 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_RECEIPTS] = "receipts",
     [TABLE_IDS] = "ids",
     [TABLE_SPANS] = "spans",
-    [TABLE_PAGES] = "pages",
     [TABLE_DOCUMENTS] = "documents",
     [TABLE_CHANGES] = "changes",
     [TABLE_MISSING] = "missing",
@@ -53,7 +52,6 @@ static void forget_transaction(struct store *store)
     store->writing = false;
     store->failed = (struct error){0};
     store->gathered = 0;
-    gone_forget(store);
 }
 
 void store_abort(struct store *store)
@@ -115,8 +113,6 @@ static bool has_moved(const struct store *store)
 static int finish_writes(struct store *store, struct error *e)
 {
     int r = store_gathering(store, e);
-    if (!r)
-        r = gone_flush(store, e);
     if (!r && has_moved(store))
         r = meta_save_state(store, e);
     return r;

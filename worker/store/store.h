@@ -94,8 +94,8 @@ int store_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows,
 /* Write one change of a resource, and the state that it is about. Fills in shard, epoch, seq, previous,
  * and `before` of updated and deleted ones, from what is stored. `record` (its rows and next_row) is
  * updated here and must be put by the caller before the commit. `row`: set for created, given otherwise.
- * `digest` is the canonical digest of `after`. A deleted row loses its id, span, missing entry and, at the
- * commit, every page record that names it. `change->before` is valid until the next write. */
+ * `digest` is the canonical digest of `after`. A deleted row loses its id and missing entry;
+ * stretches that name it must have been dropped before. `change->before` is valid until the next write. */
 int store_apply(struct store *store, struct collection_record *record, struct change *change,
                 const struct digest *digest, uint32_t *row, struct error *e);
 
@@ -110,8 +110,8 @@ int store_status(struct store *store, const struct collection_record *record, st
 
 /* --- stretches: what the last listing saw, in its order (proto/stretch.h) --- */
 
-/* By place, from `from` on; `visit` must not write; stops at a non-zero return and gives it back. The stretch is
- * valid during the call. */
+/* By place, from `from` on; `visit` must not write; stops at a non-zero return and gives it back. The stretch
+ * is valid during the call. */
 int store_stretches_each(struct store *store, uint32_t collection, uint64_t from,
                          int (*visit)(void *context, const struct stretch *stretch), void *context,
                          struct error *e);
@@ -158,7 +158,7 @@ int store_changes_each(struct store *store, uint64_t seq,
 /* --- verify (verify.c) --- */
 
 /* Check every invariant of docs/store.md: documents have ids and ids documents, digests fit, rows
- * agree, spans, pages and missing entries name live rows, seqs have no holes, chains of `previous` are
+ * agree, stretches and missing entries name live rows, seqs have no holes, chains of `previous` are
  * right, the changes replayed give the documents (by the `ignore` and `unordered` of the collection's
  * record), deletes cite receipts that are there, a sound one among them. Calls `fault` with a sentence
  * for each. Works in the current transaction, or in one of its own. Returns 0 or an error when it can't

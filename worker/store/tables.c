@@ -35,6 +35,11 @@ struct key key_harvest(uint32_t collection, uint64_t harvest)
     return key;
 }
 
+struct key key_place(uint32_t collection, uint64_t place)
+{
+    return key_harvest(collection, place);
+}
+
 struct bytes key_bytes(const struct key *key)
 {
     return (struct bytes){(const char *)key->bytes, key->len};
@@ -66,10 +71,8 @@ int store_gathering(struct store *store, struct error *e)
 
 int store_poison(struct store *store, int r, struct error *e)
 {
-    if (r && !store->failed.code) {
+    if (r && !store->failed.code)
         error_set(&store->failed, r, "%s", e && e->code == (enum err)r ? e->text : error_name(r));
-        gone_forget(store);
-    }
     return r;
 }
 
@@ -117,7 +120,8 @@ int table_delete(struct store *store, enum table table, struct bytes key, struct
 
 /* Looks the next one up anew each time: slower than to step on, and free of LMDB's subtleties about
  * stepping from what was deleted. */
-int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e)
+int table_drop_range(struct store *store, enum table table, struct bytes first, struct bytes last,
+                     struct error *e)
 {
     struct error local;
     MDB_cursor *cursor;
@@ -129,9 +133,9 @@ int table_drop_prefix(struct store *store, enum table table, struct bytes prefix
     if (lmdb)
         return store_poison(store, store_fault(store, lmdb, "deleting", e), e);
     while (!lmdb) {
-        MDB_val k = val_of(prefix), v;
+        MDB_val k = val_of(first), v;
         lmdb = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-        if (lmdb || k.mv_size < prefix.len || memcmp(k.mv_data, prefix.data, prefix.len) != 0)
+        if (lmdb || memcmp(k.mv_data, last.data, k.mv_size < last.len ? k.mv_size : last.len) > 0)
             break;
         lmdb = mdb_cursor_del(cursor, 0);
     }
@@ -139,6 +143,11 @@ int table_drop_prefix(struct store *store, enum table table, struct bytes prefix
     if (lmdb && lmdb != MDB_NOTFOUND)
         return store_poison(store, store_fault(store, lmdb, "deleting", e), e);
     return 0;
+}
+
+int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e)
+{
+    return table_drop_range(store, table, prefix, prefix, e);
 }
 
 int table_each(struct store *store, enum table table, struct bytes prefix, struct bytes from,

@@ -19,7 +19,6 @@ enum table {
     TABLE_RECEIPTS,
     TABLE_IDS,
     TABLE_SPANS,
-    TABLE_PAGES,
     TABLE_DOCUMENTS,
     TABLE_CHANGES,
     TABLE_MISSING,
@@ -39,12 +38,10 @@ enum {
     /* a document: digest, first seen, last seq, length of the id; then id and MessagePack */
     DOCUMENT_HEAD_BYTES = 16 + 8 + 8 + 4,
     RECEIPT_PINNED = 1, /* of the byte before a receipt */
-    /* a span: length, digest, following row, page */
-    SPAN_BYTES = 4 + 16 + 4 + 4,
-    /* a page: length, digest; then its rows */
-    PAGE_HEAD_BYTES = 4 + 16
+    /* a stretch: length, digest; then each item's row, length, digest */
+    STRETCH_HEAD_BYTES = 4 + 16,
+    STRETCH_ITEM_BYTES = 4 + 4 + 16
 };
-#define SPAN_LAST UINT32_MAX /* as a following row: none follows */
 
 /* What one commit moves on. */
 struct store_state {
@@ -68,8 +65,6 @@ struct store {
     struct store_state state, committed;
     uint32_t gathered;
     struct error failed;              /* of the first write that failed in this transaction */
-    uint32_t gone_collection;         /* rows deleted in this transaction whose … */
-    roaring_bitmap_t *gone;           /* … page records are not dropped yet; null: none */
     struct buffer id, before, packed; /* copies that outlive the next write */
     struct digest (*hash)(struct bytes span,
                           const struct hash_secret *secret); /* of long keys; tests make them collide */
@@ -84,8 +79,9 @@ struct key {
 
 struct key key_u64(uint64_t number);                           /* changes, epochs */
 struct key key_collection(uint32_t collection);                /* what all keys of a collection begin with */
-struct key key_row(uint32_t collection, uint32_t row);         /* documents, spans, missing, pages */
+struct key key_row(uint32_t collection, uint32_t row);         /* documents, missing */
 struct key key_harvest(uint32_t collection, uint64_t harvest); /* receipts */
+struct key key_place(uint32_t collection, uint64_t place);     /* spans */
 struct bytes key_bytes(const struct key *key);
 
 /* --- reading and writing (tables.c) --- */
@@ -104,6 +100,9 @@ int table_put(struct store *store, enum table table, struct bytes key, struct by
 int table_delete(struct store *store, enum table table, struct bytes key,
                  struct error *e); /* absent is fine */
 int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e);
+/* Delete from key `first` on, up to and with those that begin with `last`. */
+int table_drop_range(struct store *store, enum table table, struct bytes first, struct bytes last,
+                     struct error *e);
 
 typedef int table_visit(void *context, struct bytes key, struct bytes value);
 
@@ -148,9 +147,8 @@ int document_read(struct bytes value, uint32_t row, struct document *out, struct
 int document_write(struct store *store, uint32_t collection, const struct document *document,
                    struct error *e);
 
-/* apply.c: drop the page records that name rows which this transaction deleted. */
-int gone_flush(struct store *store, struct error *e);
-void gone_forget(struct store *store);
+/* stretches.c: ERR_CORRUPT when it can't be one. */
+int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
 
 /* changes.c: append the change that `change` is now, as seq head + 1. */
 int change_append(struct store *store, const struct change *change, struct error *e);

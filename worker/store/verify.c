@@ -77,8 +77,6 @@ int store_verify(struct store *store, void (*fault)(void *context, const char *s
     bool was_open = store->txn != NULL;
     struct verify v = {.store = store, .fault = fault, .context = context, .e = e};
     int r = was_open ? store_reading(store, e) : store_read(store, e);
-    if (!r && store->writing)
-        r = gone_flush(store, e); /* what a commit would do first */
     if (r)
         return r;
     v.replay = replay_open(&store->secret);

@@ -19,6 +19,7 @@ struct known {
     const struct pointer *ignore[2], *unordered[2]; /* [1]: for documents of XML, as in winnow.h */
     uint32_t ignore_count, unordered_count;
     bool mixed; /* digests may be by older rules too: they aren't checked */
+    bool has_forecast, forecast_unsettled;
 };
 
 struct epoch {
@@ -40,6 +41,8 @@ struct verify {
     size_t epoch_count, epoch_cap;
     uint64_t next_seq; /* that the changes go on with */
     struct replay *replay;
+    uint32_t stretched_collection;
+    roaring_bitmap_t *stretched; /* its rows that stretches named so far */
 };
 
 /* Tell one fault: the shard is put in front. */
@@ -54,7 +57,7 @@ int verify_receipts(struct verify *v);    /* verify_local.c */
 int verify_changes(struct verify *v);     /* verify_changes.c: fills the replay */
 int verify_documents(struct verify *v);   /* verify_rows.c */
 int verify_ids(struct verify *v);
-int verify_local(struct verify *v);    /* verify_local.c: spans, pages, missing, quarantine */
+int verify_local(struct verify *v);    /* verify_local.c: stretches, missing, quarantine */
 int verify_vanished(struct verify *v); /* verify_changes.c: what only the changes know */
 
 /* The replay (verify_replay.c): which resources the changes leave, and the seq of the last change of each.

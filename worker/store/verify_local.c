@@ -1,4 +1,4 @@
-/* Verify: receipts, and what is local to a store: spans, pages, missing rows, quarantine. */
+/* Verify: receipts, and what is local to a store: stretches, missing rows, quarantine. */
 #include <inttypes.h>
 
 #include "worker/store/verify.h"
@@ -58,36 +58,53 @@ static int check_row(struct verify *v, const char *what, struct bytes key, uint3
     return r;
 }
 
-/* The row that follows may be gone by now: rows are never used again, so such a prediction only fails. */
-static int visit_span(void *context, struct bytes key, struct bytes value)
+/* A row stands in one place of a listing, or the listing that replaces it is not through. */
+static int check_items(struct verify *v, const struct known *known, struct bytes key,
+                       const struct stretch *stretch)
+{
+    uint64_t bytes = 0;
+    int r = 0;
+    for (uint32_t i = 0; i < stretch->count && !r; i++) {
+        uint32_t row = stretch->items[i].row;
+        bytes += stretch->items[i].bytes;
+        if (!roaring_bitmap_add_checked(v->stretched, row) && !known->forecast_unsettled)
+            verify_fault(v, "%s: row %" PRIu32 " stands in two places of its stretches", known->name, row);
+        r = check_row(v, "a stretch", key, row);
+    }
+    if (!r && stretch->bytes && stretch->bytes < bytes)
+        verify_fault(v, "%s: the stretch at place %" PRIu64 " has fewer bytes than its items", known->name,
+                     stretch->place);
+    return r;
+}
+
+static int visit_stretch(void *context, struct bytes key, struct bytes value)
 {
     struct verify *v = context;
+    struct stretch stretch;
+    struct error why;
     arena_reset(&v->brief);
-    if (key.len != 8 || value.len != SPAN_BYTES) {
-        verify_fault(v, "a span has a key of %zu and a value of %zu bytes", key.len, value.len);
+    if (key.len != 12) {
+        verify_fault(v, "a stretch's key has %zu bytes", key.len);
         return 0;
     }
     const struct known *known = verify_known(v, be32_get(key.data));
-    uint32_t following = be32_get(value.data + 20);
-    if (known && following != SPAN_LAST && following >= known->next_row)
-        verify_fault(
-            v, "%s: the span of row %" PRIu32 " is followed by row %" PRIu32 ", which was not given out yet",
-            known->name, be32_get(key.data + 4), following);
-    return check_row(v, "a span", key, be32_get(key.data + 4));
-}
-
-static int visit_page(void *context, struct bytes key, struct bytes value)
-{
-    struct verify *v = context;
-    int r = 0;
-    arena_reset(&v->brief);
-    if (key.len != 8 || value.len < PAGE_HEAD_BYTES || (value.len - PAGE_HEAD_BYTES) % 4 != 0) {
-        verify_fault(v, "a page has a key of %zu and a value of %zu bytes", key.len, value.len);
+    if (!known) {
+        verify_fault(v, "a stretch belongs to %s", verify_name(v, be32_get(key.data)));
         return 0;
     }
-    for (size_t at = PAGE_HEAD_BYTES; at < value.len && !r; at += 4)
-        r = check_row(v, "a page", key, be32_get(value.data + at));
-    return r;
+    if (known->id != v->stretched_collection) {
+        roaring_bitmap_clear(v->stretched);
+        v->stretched_collection = known->id;
+        if (!known->has_forecast)
+            verify_fault(v, "%s: it has stretches, and its record says that there are none", known->name);
+    }
+    if (be64_get(key.data + 4) == 0)
+        verify_fault(v, "%s: a stretch is at place 0", known->name);
+    if (stretch_read(value, be64_get(key.data + 4), &stretch, &why)) {
+        verify_fault(v, "%s: %s", known->name, why.text);
+        return 0;
+    }
+    return check_items(v, known, key, &stretch);
 }
 
 static int visit_missing(void *context, struct bytes key, struct bytes value)
@@ -128,14 +145,16 @@ int verify_local(struct verify *v)
         enum table table;
         table_visit *visit;
     } parts[] = {
-        {TABLE_SPANS, visit_span},
-        {TABLE_PAGES, visit_page},
+        {TABLE_SPANS, visit_stretch},
         {TABLE_MISSING, visit_missing},
         {TABLE_QUARANTINE, visit_quarantined},
     };
     int r = 0;
+    v->stretched = roaring_bitmap_create();
+    CHECK(v->stretched);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !r; i++)
         r = table_each(v->store, parts[i].table, (struct bytes){0}, (struct bytes){0}, parts[i].visit, v,
                        v->e);
+    roaring_bitmap_free(v->stretched);
     return r;
 }

@@ -29,6 +29,8 @@ static void add_known(struct verify *v, const struct collection_record *record)
         .ignore_count = record->ignore_count,
         .unordered_count = record->unordered_count,
         .mixed = record->mixed,
+        .has_forecast = record->forecast_rules != 0,
+        .forecast_unsettled = record->forecast_unsettled,
     };
     buffer_reset(&v->scratch);
     collection_key_text(&record->key, &v->scratch);

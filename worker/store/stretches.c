@@ -1,0 +1,90 @@
+/* Stretches: what the last listing of a collection saw, in its order; many items in one record.
+ *
+ * A listing reads all of them, so a record is as large as LMDB still keeps within its pages: two fit into
+ * one. By row, an item a record, reading the next one would be a look-up each, which costs as much as hashing
+ * the item's bytes; and nothing would tell the order but a chain through them.
+ *
+ * Nothing here knows which rows are there: who deletes a row has dropped the stretches that name it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "worker/store/tables.h"
+
+enum {
+    STRETCH_BYTES_MAX = STRETCH_HEAD_BYTES + LIMIT_STRETCH_ITEMS * STRETCH_ITEM_BYTES,
+    /* what LMDB still keeps in a page of 4,096 bytes: half of it, without the node's head and the key */
+    INLINE_BYTES = (4096 - 16) / 2 - 2 - 8 - 12
+};
+_Static_assert((int)STRETCH_BYTES_MAX <= (int)INLINE_BYTES, "no pages beside the tree's");
+
+int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e)
+{
+    size_t count = value.len / STRETCH_ITEM_BYTES;
+    if (value.len % STRETCH_ITEM_BYTES != STRETCH_HEAD_BYTES || count < 1 || count > LIMIT_STRETCH_ITEMS)
+        return error_set(e, ERR_CORRUPT, "the stretch at place %" PRIu64 " has %zu bytes", place, value.len);
+    out->place = place;
+    out->bytes = be32_get(value.data);
+    out->count = (uint32_t)count;
+    memcpy(out->digest.bytes, value.data + 4, sizeof out->digest.bytes);
+    const char *from = value.data + STRETCH_HEAD_BYTES;
+    for (uint32_t i = 0; i < out->count; i++, from += STRETCH_ITEM_BYTES) {
+        out->items[i].row = be32_get(from);
+        out->items[i].bytes = be32_get(from + 4);
+        memcpy(out->items[i].digest.bytes, from + 8, sizeof out->items[i].digest.bytes);
+    }
+    return 0;
+}
+
+struct each {
+    struct store *store;
+    uint32_t collection;
+    int (*visit)(void *context, const struct stretch *stretch);
+    void *context;
+    struct error *e;
+    struct stretch stretch;
+};
+
+static int visit_stretch(void *context, struct bytes key, struct bytes value)
+{
+    struct each *each = context;
+    int r = ERR_CORRUPT;
+    if (key.len == 12)
+        r = stretch_read(value, be64_get(key.data + 4), &each->stretch, each->e);
+    else
+        error_set(each->e, r, "a stretch's key has %zu bytes", key.len);
+    if (r)
+        error_at(each->e, "shard %" PRIu32 ", collection %" PRIu32, each->store->shard, each->collection);
+    return r ? r : each->visit(each->context, &each->stretch);
+}
+
+int store_stretches_each(struct store *store, uint32_t collection, uint64_t from,
+                         int (*visit)(void *context, const struct stretch *stretch), void *context,
+                         struct error *e)
+{
+    struct each each = {store, collection, visit, context, e, {0}};
+    struct key prefix = key_collection(collection), first = key_place(collection, from);
+    return table_each(store, TABLE_SPANS, key_bytes(&prefix), key_bytes(&first), visit_stretch, &each, e);
+}
+
+int store_stretch_put(struct store *store, uint32_t collection, const struct stretch *stretch,
+                      struct error *e)
+{
+    char value[STRETCH_BYTES_MAX], *to = value + STRETCH_HEAD_BYTES;
+    struct key key = key_place(collection, stretch->place);
+    CHECK(stretch->place > 0 && stretch->count > 0 && stretch->count <= LIMIT_STRETCH_ITEMS);
+    be32_put(value, stretch->bytes);
+    memcpy(value + 4, stretch->digest.bytes, sizeof stretch->digest.bytes);
+    for (uint32_t i = 0; i < stretch->count; i++, to += STRETCH_ITEM_BYTES) {
+        be32_put(to, stretch->items[i].row);
+        be32_put(to + 4, stretch->items[i].bytes);
+        memcpy(to + 8, stretch->items[i].digest.bytes, sizeof stretch->items[i].digest.bytes);
+    }
+    return table_put(store, TABLE_SPANS, key_bytes(&key), (struct bytes){value, (size_t)(to - value)}, 0, e);
+}
+
+int store_stretches_drop(struct store *store, uint32_t collection, uint64_t from, uint64_t to,
+                         struct error *e)
+{
+    struct key first = key_place(collection, from), last = key_place(collection, to);
+    return table_drop_range(store, TABLE_SPANS, key_bytes(&first), key_bytes(&last), e);
+}
