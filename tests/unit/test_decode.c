@@ -168,6 +168,48 @@ static void xml_is_known(void **state)
     assert_says(lab, "XML: its encoding is koi8-r by its Content-Type");
 }
 
+static enum format_kind format_of(const char *type, enum format_kind format, const char *body)
+{
+    struct pair header = {BYTES("Content-Type"), bytes_of(type)};
+    struct answer answer = {.headers = {&header, type ? 1 : 0, 1}, .body = bytes_of(body), .delimited = true};
+    return decode_format(&answer, format);
+}
+
+/* What can be read without all of it being decoded is told beforehand: JSON, and XML whose bytes are ASCII's.
+ */
+static void format_is_told_beforehand(void **state)
+{
+    static const struct {
+        const char *type;
+        enum format_kind format;
+        const char *body;
+        enum format_kind told;
+    } cases[] = {
+        {NULL, FORMAT_AUTO, " {\"a\":1}", FORMAT_JSON},
+        {"application/json", FORMAT_AUTO, "\xef\xbb\xbf[", FORMAT_JSON},
+        {"image/png", FORMAT_JSON, "[1]", FORMAT_JSON},
+        {"application/vnd.x+xml", FORMAT_AUTO, "<a/>", FORMAT_XML},
+        {"text/plain", FORMAT_AUTO, "<a/>", FORMAT_XML},
+        {"text/xml;charset=utf-8", FORMAT_AUTO, "\xef\xbb\xbf<?xml version='1.0'?><a/>", FORMAT_XML},
+        {"text/xml;charset=us-ascii", FORMAT_AUTO, "<?xml version='1.0' encoding='UTF-8'?><a/>", FORMAT_XML},
+        {"text/html", FORMAT_XML, "<a/>", FORMAT_XML},
+        {"text/xml;charset=iso-8859-1", FORMAT_AUTO, "<a/>", FORMAT_AUTO},
+        {"text/xml;charset=koi8-r", FORMAT_AUTO, "<a/>", FORMAT_AUTO},
+        {"text/xml", FORMAT_AUTO, "<?xml version='1.0' encoding='latin1'?><a/>", FORMAT_AUTO},
+        {"text/xml", FORMAT_AUTO, "<?xml version='1.0' encoding='UTF-16'?><a/>", FORMAT_AUTO},
+        {"application/x-ndjson", FORMAT_AUTO, "{}\n{}", FORMAT_AUTO},
+        {"application/json", FORMAT_JSONL, "{}\n{}", FORMAT_AUTO},
+        {"application/jsonl", FORMAT_AUTO, "", FORMAT_AUTO},
+        {"application/json", FORMAT_AUTO, " ", FORMAT_AUTO},
+        {"application/json", FORMAT_AUTO, "<html>", FORMAT_AUTO},
+        {"application/xml", FORMAT_AUTO, "{}", FORMAT_AUTO},
+        {"image/png", FORMAT_AUTO, "{}", FORMAT_AUTO},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(format_of(cases[i].type, cases[i].format, cases[i].body), cases[i].told);
+}
+
 /* Errors' bodies are read by how they begin, and what can't be read is no error of its own. */
 static void bodies_of_errors_are_read(void **state)
 {
@@ -290,10 +332,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lab_open, lab_close)
     const struct CMUnitTest tests[] = {
-        TEST(json_is_known_by_its_type),  TEST(given_format_overrules), TEST(something_else_is_named),
-        TEST(beginnings_are_printable),   TEST(broken_json_says_where), TEST(limits_are_met),
-        TEST(json_lines_become_an_array), TEST(json_lines_may_be_cut),  TEST(xml_is_known),
-        TEST(bodies_of_errors_are_read),
+        TEST(json_is_known_by_its_type),  TEST(given_format_overrules),    TEST(something_else_is_named),
+        TEST(beginnings_are_printable),   TEST(broken_json_says_where),    TEST(limits_are_met),
+        TEST(json_lines_become_an_array), TEST(json_lines_may_be_cut),     TEST(xml_is_known),
+        TEST(bodies_of_errors_are_read),  TEST(format_is_told_beforehand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

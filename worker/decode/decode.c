@@ -8,6 +8,7 @@
 
 #include "worker/decode/jsonl.h"
 #include "worker/decode/xml.h"
+#include "worker/decode/xml_check.h"
 
 enum { BEGINS_CHARS = 60, BEGINS_BYTES = BEGINS_CHARS * 4 + 8 };
 
@@ -233,27 +234,45 @@ bool decode_is_lines(const struct answer *answer, enum format_kind format)
     return format == FORMAT_JSONL || (format == FORMAT_AUTO && is_any_of(media_type(answer), jsonl_types));
 }
 
+/* What a body is to be decoded as, and it without white space around it. */
+static int recognise(const struct answer *answer, enum format_kind *format, struct bytes *trimmed,
+                     struct error *e)
+{
+    struct bytes type = media_type(answer);
+    *trimmed = bytes_trim(without_mark(answer->body));
+    if (trimmed->len == 0 && !decode_is_lines(answer, *format))
+        return error_set(e, ERR_BODY, "empty body instead of %s",
+                         *format == FORMAT_XML || (*format == FORMAT_AUTO && is_xml_type(type)) ? "XML"
+                                                                                                : "JSON");
+    if (*format == FORMAT_AUTO)
+        *format = detect(type, *trimmed, e);
+    if (*format == FORMAT_AUTO)
+        return ERR_BODY;
+    return trimmed->len ? check_start(*format, type, *trimmed, e) : 0;
+}
+
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format,
                 const struct xml_rules *rules, struct decoded *out, struct error *e)
 {
-    struct bytes type = media_type(answer), body = without_mark(answer->body), trimmed = bytes_trim(body);
+    struct bytes trimmed;
+    int code = recognise(answer, &format, &trimmed, e);
     *out = (struct decoded){.value = value_null(), .format = format};
-    if (trimmed.len == 0 && !decode_is_lines(answer, format))
-        return error_set(e, ERR_BODY, "empty body instead of %s",
-                         format == FORMAT_XML || (format == FORMAT_AUTO && is_xml_type(type)) ? "XML"
-                                                                                              : "JSON");
-    if (format == FORMAT_AUTO)
-        format = detect(type, trimmed, e);
-    if (format == FORMAT_AUTO)
-        return ERR_BODY;
-    out->format = format;
-    if (trimmed.len && check_start(format, type, trimmed, e))
-        return ERR_BODY;
+    if (code)
+        return code;
     if (format == FORMAT_XML)
         return decode_xml(arena, answer, rules, &out->value, e);
     if (format == FORMAT_JSONL)
-        return jsonl_decode(arena, body, answer->delimited, &out->value, &out->notes, e);
+        return jsonl_decode(arena, without_mark(answer->body), answer->delimited, &out->value, &out->notes,
+                            e);
     return decode_json(arena, answer, trimmed, &out->value, &out->notes, e);
+}
+
+enum format_kind decode_format(const struct answer *answer, enum format_kind format)
+{
+    struct bytes trimmed;
+    if (recognise(answer, &format, &trimmed, NULL) || format == FORMAT_JSONL)
+        return FORMAT_AUTO;
+    return format == FORMAT_XML && !xml_has_ascii(trimmed, charset(answer)) ? FORMAT_AUTO : format;
 }
 
 bool decode_error_body(struct arena *arena, const struct answer *answer, const struct xml_rules *rules,

@@ -161,8 +161,10 @@ static void drop_comma(struct buffer *out, size_t begin)
     size_t end = out->len;
     while (end > begin && memchr(" \n\r\t", out->data[end - 1], 4))
         end--;
-    if (end > begin && out->data[end - 1] == ',')
+    if (end > begin && out->data[end - 1] == ',') {
         out->len = end - 1;
+        out->data[out->len] = 0;
+    }
 }
 
 void json_finder_cut(const struct finder *f, const struct finder_cut *cuts, size_t count, struct buffer *out)

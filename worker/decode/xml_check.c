@@ -57,8 +57,10 @@ static struct bytes up_to(struct bytes *at, const char *ends)
 static struct bytes declared(struct bytes body)
 {
     static const struct bytes nothing = {"", 0};
-    const char *end = body.len ? memmem(body.data, body.len, "?>", 2) : NULL;
-    if (!end || !bytes_starts(body, "<?xml") || !memchr(" \t\r\n", body.data[5], 4))
+    if (body.len < 6 || !bytes_starts(body, "<?xml") || !memchr(" \t\r\n", body.data[5], 4))
+        return nothing;
+    const char *end = memmem(body.data, body.len, "?>", 2);
+    if (!end)
         return nothing;
     for (struct bytes rest = {body.data + 5, (size_t)(end - body.data) - 5}; rest.len;) {
         struct bytes name = bytes_trim(up_to(&rest, "="));
@@ -121,6 +123,16 @@ static int check_encoding(struct bytes body, struct bytes charset, const char **
                          by_type == UTF8 ? "UTF-8" : "ISO-8859-1", by_type == UTF8 ? "ISO-8859-1" : "UTF-8");
     *encoding = by_type == LATIN1 && by_itself == UNSAID ? "ISO-8859-1" : NULL;
     return check_bytes(body, by_type == ASCII || by_itself == UNSAID ? by_type : by_itself, e);
+}
+
+static bool has_ascii(enum encoding encoding)
+{
+    return encoding == UNSAID || encoding == UTF8 || encoding == ASCII;
+}
+
+bool xml_has_ascii(struct bytes body, struct bytes charset)
+{
+    return has_ascii(encoding_of(charset)) && has_ascii(encoding_of(declared(body)));
 }
 
 /* --- Tags --- */

@@ -11,4 +11,7 @@
  * ERR_LIMIT. */
 int xml_check(struct bytes body, struct bytes charset, const char **encoding, struct error *e);
 
+/* Is this body in UTF-8 or US-ASCII, by what is said of it (or not said)? Its bytes aren't looked at. */
+bool xml_has_ascii(struct bytes body, struct bytes charset);
+
 #endif
