@@ -1,7 +1,13 @@
+/* Where xxHash can choose its vector instructions at run time (CMakeLists.txt looks), it does: its header
+ * then puts other functions under the same names, with the same results. */
 #include "common/hash.h"
 
 #include <string.h>
+#ifdef GARNER_HASH_DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 _Static_assert(HASH_SECRET_BYTES >= XXH3_SECRET_SIZE_MIN, "XXH3 wants a longer secret");
 
