@@ -8,7 +8,7 @@
 
 #include "common/check.h"
 
-enum { BLOCK_BYTES_MIN = 4096, BLOCK_BYTES_MAX = 1 << 20, ALIGN = _Alignof(max_align_t) };
+enum { BLOCK_BYTES_MIN = 1024, BLOCK_BYTES_MAX = 1 << 20, ALIGN = _Alignof(max_align_t) };
 
 struct arena_block {
     struct arena_block *older;

@@ -22,15 +22,26 @@ struct task_list {
     struct task *first, *last;
 };
 
+/* A harvest that is over, committed but for the commit, and will have nothing to tell: what it takes to say
+ * that it failed after all. */
+struct ended {
+    struct ended *next;
+    struct account *account;
+    struct collection_key key; /* its texts stand behind it */
+};
+
 struct shard {
     struct run *run;
     uint32_t number;
     struct store *store;
     struct task_list tasks;    /* under way, or done and not committed yet */
+    struct ended *ended;       /* not committed yet either */
+    uint32_t ended_count;      /* of these */
+    struct run_totals sums;    /* of these, to be added to the run's */
     uint64_t told;             /* the last seq that was given to `committed` */
     struct fetch_timer *timer; /* of the next commit */
-    bool failing;              /* inside shard_fail */
-    uint32_t done;             /* of its tasks, those that wait for a commit */
+    int64_t timer_at_ms;
+    bool failing; /* inside shard_fail */
 };
 
 /* A chain of parents, as placeholders need it; in an arena of its own, shared by reference count. */
@@ -216,7 +227,8 @@ void lineage_path(const struct lineage *lineage, struct buffer *path); /* the `p
 /* shard.c */
 int shard_open(struct run *run, uint32_t number, struct shard **out, struct error *e);
 void shard_add(struct shard *shard, struct task *task);
-void shard_after_write(struct shard *shard, bool soon); /* commit when enough has gathered, or soon */
+void shard_job_done(struct shard *shard, struct task *task); /* may end the task, or commit */
+void shard_after_write(struct shard *shard, bool soon);      /* commit when enough has gathered, or soon */
 void shard_commit(struct shard *shard);
 void shard_fail(struct shard *shard, const struct error *error);
 
@@ -227,6 +239,9 @@ const char *const *watch_regions(struct account *a); /* the last known ones, in 
 
 /* report.c */
 void report_outcome(struct task *task, const struct job_outcome *outcome);
+bool report_says(const struct job_outcome *outcome); /* will report_outcome have anything to say of it? */
+void report_count(struct run_totals *totals, const struct job_outcome *outcome);
+void report_add(struct run_totals *totals, const struct run_totals *more);
 /* `what` failed (null: all of it), `so` …: what became of it. */
 void report_account(struct account *a, const struct error *error, const char *what, const char *so);
 void report_shard(struct shard *shard, const struct error *error);

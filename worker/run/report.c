@@ -36,17 +36,38 @@ static void add_kept(struct buffer *line, const struct job_outcome *o)
         buffer_add_text(line, "nothing deleted");
 }
 
-static void count(struct run *run, const struct job_outcome *o, bool wrong)
+static bool is_wrong(const struct job_outcome *o)
 {
-    struct run_totals *totals = &run->totals;
+    return !o->complete || o->faults || o->unsound;
+}
+
+bool report_says(const struct job_outcome *o)
+{
+    return is_wrong(o) || o->held;
+}
+
+void report_count(struct run_totals *totals, const struct job_outcome *o)
+{
     totals->collections++;
-    totals->incomplete += wrong;
+    totals->incomplete += is_wrong(o);
     totals->held += o->held != 0;
     totals->created += o->created;
     totals->updated += o->updated;
     totals->deleted += o->deleted;
     totals->unchanged += o->unchanged;
     totals->items += o->created + o->updated + o->unchanged;
+}
+
+void report_add(struct run_totals *totals, const struct run_totals *more)
+{
+    totals->collections += more->collections;
+    totals->incomplete += more->incomplete;
+    totals->held += more->held;
+    totals->created += more->created;
+    totals->updated += more->updated;
+    totals->deleted += more->deleted;
+    totals->unchanged += more->unchanged;
+    totals->items += more->items;
 }
 
 static void add_word(struct buffer *line, struct bytes word)
@@ -85,11 +106,10 @@ static void report_held(struct task *task, const struct job_outcome *o)
 void report_outcome(struct task *task, const struct job_outcome *o)
 {
     const struct collection_key *key = &task->job.listing.record.key;
-    bool wrong = !o->complete || o->faults || o->unsound;
-    count(task->run, o, wrong);
+    report_count(&task->run->totals, o);
     if (o->held)
         report_held(task, o);
-    if (!wrong || task->account->error.code) /* an account that failed is told of once */
+    if (!is_wrong(o) || task->account->error.code) /* an account that failed is told of once */
         return;
     struct buffer line = {0};
     add_place(&line, key, o->page);

@@ -62,7 +62,7 @@ static void bury(struct run *run)
 static void commit_all(struct run *run)
 {
     for (uint32_t i = 0; i < run->set->folder->shards; i++)
-        if (run->shards[i].tasks.first)
+        if (run->shards[i].tasks.first || run->shards[i].ended)
             shard_commit(&run->shards[i]);
 }
 

@@ -1,7 +1,14 @@
 /* A shard's commits. What its tasks write gathers in one transaction, up to LIMIT_COMMIT_ITEMS changes or
  * LIMIT_COMMIT_MS; a task is over when what it wrote is on disk. If a commit fails, everything since the
- * last one is void: the rows that were given out are not there, so every listing under way has failed. */
+ * last one is void: the rows that were given out are not there, so every listing under way has failed.
+ *
+ * Most harvests change nothing and leave a receipt only, for which alone nobody need wait for the disk: such
+ * receipts gather for LIMIT_RECEIPTS_MS. Their tasks don't stay until then, or thousands of them would hold
+ * their memory and their account's turn. What is kept (`ended`) is what a failed commit must tell. */
 #include "worker/run/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/check.h"
 #include "common/clock.h"
@@ -45,23 +52,97 @@ static void on_timer(void *context)
     shard_commit(shard);
 }
 
-void shard_after_write(struct shard *shard, bool soon)
-{
-    if (!store_writing(shard->store) || shard->failing)
-        return;
-    if (soon || store_gathered(shard->store) >= LIMIT_COMMIT_ITEMS)
-        shard_commit(shard);
-    else if (!shard->timer)
-        shard->timer = fetch_timer_start(shard->run->fetch, clock_steady_ms() + LIMIT_COMMIT_MS, shard,
-                                         on_timer);
-}
-
 static void stop_timer(struct shard *shard)
 {
     if (shard->timer)
         fetch_timer_cancel(shard->run->fetch, shard->timer);
     shard->timer = NULL;
 }
+
+/* Commit at the latest so long from now. */
+static void commit_within(struct shard *shard, int64_t wait_ms)
+{
+    int64_t at_ms = clock_steady_ms() + wait_ms;
+    if (shard->timer && shard->timer_at_ms <= at_ms)
+        return;
+    stop_timer(shard);
+    shard->timer_at_ms = at_ms;
+    shard->timer = fetch_timer_start(shard->run->fetch, at_ms, shard, on_timer);
+}
+
+void shard_after_write(struct shard *shard, bool soon)
+{
+    if (!store_writing(shard->store) || shard->failing)
+        return;
+    uint32_t gathered = store_gathered(shard->store);
+    if (soon || gathered + shard->ended_count >= LIMIT_COMMIT_ITEMS)
+        shard_commit(shard);
+    else
+        commit_within(shard, gathered ? LIMIT_COMMIT_MS : LIMIT_RECEIPTS_MS);
+}
+
+/* --- harvests that have nothing to tell --- */
+
+static struct bytes take_text(char **to, struct bytes text)
+{
+    struct bytes copy = {text.data ? *to : NULL, text.len};
+    if (text.len)
+        memcpy(*to, text.data, text.len);
+    *to += text.len;
+    return copy;
+}
+
+static void add_ended(struct shard *shard, const struct task *task)
+{
+    const struct collection_key *key = &task->job.listing.record.key;
+    struct ended *ended = mem_alloc(sizeof *ended + key->provider.len + key->account.len + key->type.len +
+                                    key->region.len + key->parent.len);
+    char *to = (char *)(ended + 1);
+    *ended = (struct ended){
+        .next = shard->ended,
+        .account = task->account,
+        .key = {take_text(&to, key->provider), take_text(&to, key->account), take_text(&to, key->type),
+                take_text(&to, key->region), take_text(&to, key->parent)},
+    };
+    shard->ended = ended;
+    shard->ended_count++;
+    report_count(&shard->sums, &task->job.outcome);
+}
+
+/* Forget those that ended: the commit has failed (`failed`), or they count now. */
+static void close_ended(struct shard *shard, const struct error *failed)
+{
+    struct ended *ended = shard->ended;
+    if (!failed)
+        report_add(&shard->run->totals, &shard->sums);
+    shard->ended = NULL;
+    shard->ended_count = 0;
+    shard->sums = (struct run_totals){0};
+    while (ended) {
+        struct ended *next = ended->next;
+        if (failed)
+            report_failure(ended->account, &ended->key, failed);
+        free(ended);
+        ended = next;
+    }
+}
+
+void shard_job_done(struct shard *shard, struct task *task)
+{
+    bool awaited = brood_has(task);
+    if (awaited || report_says(&task->job.outcome)) {
+        shard_after_write(shard, awaited);
+        if (task->state == TASK_DONE && shard->timer)
+            commit_within(shard, LIMIT_COMMIT_MS);
+        return;
+    }
+    add_ended(shard, task);
+    take_out(shard, task);
+    task_end(task);
+    shard_after_write(shard, false);
+}
+
+/* --- commits --- */
 
 static void tell(struct shard *shard)
 {
@@ -81,6 +162,7 @@ void shard_commit(struct shard *shard)
         return;
     }
     tell(shard);
+    close_ended(shard, NULL);
     for (struct task *task = shard->tasks.first, *next; task; task = next) {
         next = task->next;
         if (task->state != TASK_DONE)
@@ -99,8 +181,9 @@ void shard_fail(struct shard *shard, const struct error *error)
     shard->failing = true;
     stop_timer(shard);
     store_abort(shard->store);
-    if (!shard->tasks.first)
+    if (!shard->tasks.first && !shard->ended)
         report_shard(shard, &e);
+    close_ended(shard, &e);
     for (struct task *task = shard->tasks.first, *next; task; task = next) {
         next = task->next;
         report_failure(task->account, &task->job.listing.record.key, &e);

@@ -182,7 +182,7 @@ void task_follow(struct task *task, enum job_want want)
         if (task->kind == TASK_REGIONS)
             discovery_ended(task);
         else
-            shard_after_write(task->shard, brood_has(task));
+            shard_job_done(task->shard, task);
         return;
     case JOB_STORE_FAILED:
         break;
