@@ -12,11 +12,6 @@ struct bytes bytes_of(const char *text)
     return (struct bytes){text ? text : "", text ? strlen(text) : 0};
 }
 
-bool bytes_equal(struct bytes a, struct bytes b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 bool bytes_is(struct bytes a, const char *text)
 {
     return bytes_equal(a, bytes_of(text));
@@ -147,12 +142,10 @@ void buffer_reset(struct buffer *b)
         b->data[0] = 0;
 }
 
-void buffer_reserve(struct buffer *b, size_t more)
+void buffer_grow(struct buffer *b, size_t more)
 {
     CHECK(more < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
     size_t need = b->len + more + 1;
-    if (need <= b->cap)
-        return;
     size_t cap = b->cap ? b->cap : 64;
     while (cap < need)
         cap *= 2;
@@ -161,28 +154,9 @@ void buffer_reserve(struct buffer *b, size_t more)
     b->data[b->len] = 0;
 }
 
-void buffer_add(struct buffer *b, const void *data, size_t len)
-{
-    buffer_reserve(b, len);
-    if (len)
-        memcpy(b->data + b->len, data, len);
-    b->len += len;
-    b->data[b->len] = 0;
-}
-
-void buffer_add_bytes(struct buffer *b, struct bytes span)
-{
-    buffer_add(b, span.data, span.len);
-}
-
 void buffer_add_text(struct buffer *b, const char *text)
 {
     buffer_add(b, text, strlen(text));
-}
-
-void buffer_add_char(struct buffer *b, char c)
-{
-    buffer_add(b, &c, 1);
 }
 
 void buffer_printf(struct buffer *b, const char *format, ...)
@@ -207,30 +181,4 @@ struct bytes buffer_bytes(const struct buffer *b)
 const char *buffer_text(const struct buffer *b)
 {
     return b->data ? b->data : "";
-}
-
-void be32_put(void *to, uint32_t value)
-{
-    value = __builtin_bswap32(value);
-    memcpy(to, &value, sizeof value);
-}
-
-void be64_put(void *to, uint64_t value)
-{
-    value = __builtin_bswap64(value);
-    memcpy(to, &value, sizeof value);
-}
-
-uint32_t be32_get(const void *from)
-{
-    uint32_t value;
-    memcpy(&value, from, sizeof value);
-    return __builtin_bswap32(value);
-}
-
-uint64_t be64_get(const void *from)
-{
-    uint64_t value;
-    memcpy(&value, from, sizeof value);
-    return __builtin_bswap64(value);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
     const char *data;
@@ -19,7 +20,10 @@ struct bytes {
 #define BYTES_ARG(b)   (int)((b).len), (b).data
 
 struct bytes bytes_of(const char *text); /* null gives the empty span */
-bool bytes_equal(struct bytes a, struct bytes b);
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
 bool bytes_is(struct bytes a, const char *text);
 bool bytes_is_nocase(struct bytes a, const char *text);      /* ASCII case only */
 bool bytes_is_any(struct bytes a, const char *const *texts); /* one of a list ended by null; null: none */
@@ -43,22 +47,65 @@ struct buffer {
     size_t cap;
 };
 
-void buffer_close(struct buffer *b); /* frees, and empties: safe twice */
-void buffer_wipe(struct buffer *b);  /* likewise, of what held a secret: overwrites it first */
-void buffer_reset(struct buffer *b); /* empties, keeps the memory */
-void buffer_reserve(struct buffer *b, size_t more);
-void buffer_add(struct buffer *b, const void *data, size_t len);
-void buffer_add_bytes(struct buffer *b, struct bytes span);
+void buffer_close(struct buffer *b);             /* frees, and empties: safe twice */
+void buffer_wipe(struct buffer *b);              /* likewise, of what held a secret: overwrites it first */
+void buffer_reset(struct buffer *b);             /* empties, keeps the memory */
+void buffer_grow(struct buffer *b, size_t more); /* as buffer_reserve, which calls it when there is no room */
 void buffer_add_text(struct buffer *b, const char *text);
-void buffer_add_char(struct buffer *b, char c);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct bytes buffer_bytes(const struct buffer *b);
 const char *buffer_text(const struct buffer *b); /* NUL-terminated; "" when empty */
 
+static inline void buffer_reserve(struct buffer *b, size_t more)
+{
+    if (b->cap - b->len <= more)
+        buffer_grow(b, more);
+}
+
+static inline void buffer_add(struct buffer *b, const void *data, size_t len)
+{
+    buffer_reserve(b, len);
+    if (len)
+        memcpy(b->data + b->len, data, len);
+    b->len += len;
+    b->data[b->len] = 0;
+}
+
+static inline void buffer_add_bytes(struct buffer *b, struct bytes span)
+{
+    buffer_add(b, span.data, span.len);
+}
+
+static inline void buffer_add_char(struct buffer *b, char c)
+{
+    buffer_add(b, &c, 1);
+}
+
 /* Big-endian, so that keys sort by their number. */
-void be32_put(void *to, uint32_t value);
-void be64_put(void *to, uint64_t value);
-uint32_t be32_get(const void *from);
-uint64_t be64_get(const void *from);
+static inline void be32_put(void *to, uint32_t value)
+{
+    value = __builtin_bswap32(value);
+    memcpy(to, &value, sizeof value);
+}
+
+static inline void be64_put(void *to, uint64_t value)
+{
+    value = __builtin_bswap64(value);
+    memcpy(to, &value, sizeof value);
+}
+
+static inline uint32_t be32_get(const void *from)
+{
+    uint32_t value;
+    memcpy(&value, from, sizeof value);
+    return __builtin_bswap32(value);
+}
+
+static inline uint64_t be64_get(const void *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof value);
+    return __builtin_bswap64(value);
+}
 
 #endif

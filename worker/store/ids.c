@@ -37,7 +37,8 @@ static int find(struct store *store, uint32_t collection, struct bytes id, struc
                 struct bytes *value, struct error *e)
 {
     struct wanted wanted = {collection, id};
-    *key = key_collection(collection);
+    be32_put(key->bytes, collection);
+    key->len = 4;
     bool is_short = id.len <= ID_BYTES_SHORT;
     key->bytes[key->len++] = is_short ? TAG_SHORT : TAG_LONG;
     if (!is_short)

@@ -5,33 +5,38 @@
 
 #include "worker/store/tables.h"
 
+/* Only the bytes that count are written: to clear all of a key for each record would be felt. */
 struct key key_u64(uint64_t number)
 {
-    struct key key = {.len = 8};
+    struct key key;
     be64_put(key.bytes, number);
+    key.len = 8;
     return key;
 }
 
 struct key key_collection(uint32_t collection)
 {
-    struct key key = {.len = 4};
+    struct key key;
     be32_put(key.bytes, collection);
+    key.len = 4;
     return key;
 }
 
 struct key key_row(uint32_t collection, uint32_t row)
 {
-    struct key key = {.len = 8};
+    struct key key;
     be32_put(key.bytes, collection);
     be32_put(key.bytes + 4, row);
+    key.len = 8;
     return key;
 }
 
 struct key key_harvest(uint32_t collection, uint64_t harvest)
 {
-    struct key key = {.len = 12};
+    struct key key;
     be32_put(key.bytes, collection);
     be64_put(key.bytes + 4, harvest);
+    key.len = 12;
     return key;
 }
 
