@@ -1,0 +1,97 @@
+"""Measures Garner against programs that do only what can't be avoided. run.sh builds and calls this.
+
+Exits 0 when everything worked, whether or not what is wanted was reached; 1 when something didn't: a run that
+failed, or said other counts than the pages have. Such a run is no figure.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pages
+from figures import Bench
+from harvest import Garner
+from measure import Trouble
+from nginx import Nginx, find_program
+from report import json_lines, table
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = pages.Shape(accounts=2, pages=3, items=50, regions=20, pages_million=5, parallel=2)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run.sh", description="Measure Garner against bare programs (docs/performance.md).")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write a line of JSON for each figure")
+    parser.add_argument("--runs", metavar="N", type=int, help="pairs of runs, of which the median counts (5)")
+    parser.add_argument("--only", metavar="NAME,…", help=f"only these: {','.join(Bench.ALL)}")
+    parser.add_argument("--small", action="store_true", help="a few pages, once: says whether all of this works, and measures nothing")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with configurations, data and what was said")
+    parser.add_argument("--build", metavar="DIR", type=Path, default=ROOT / "build/release", help="where the programs were built (build/release)")
+    made = parser.parse_args()
+    made.runs = made.runs or (1 if made.small else 5)
+    made.only = made.only.split(",") if made.only else list(Bench.ALL)
+    unknown = [name for name in made.only if name not in Bench.ALL]
+    if unknown or made.runs < 1:
+        parser.error(f"there is no figure '{unknown[0]}'" if unknown else "--runs is at least 1")
+    return made
+
+
+def programs(build):
+    """Garner, and the folder of the bare ones."""
+    needed = [build / "bin/garner", build / "tests/bare_curl", build / "tests/bare_lmdb"]
+    missing = [str(path) for path in needed if not path.is_file()]
+    if missing:
+        raise SystemExit(f"bench: not built: {', '.join(missing)}: use tests/bench/run.sh")
+    return needed[0], build / "tests"
+
+
+def machine():
+    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    version = subprocess.run([find_program() or "nginx", "-v"], capture_output=True, text=True, check=False).stderr.strip()
+    return f"{found[1] if found else os.uname().machine}, {os.cpu_count()} cores; Linux {os.uname().release}; {version}"
+
+
+def measure(bench, names):
+    """The figures that could be had, and what was wrong with the others."""
+    figures, troubles = [], []
+    for name in names:
+        print(f"bench: {name}", file=sys.stderr, flush=True)
+        try:
+            figures += bench.ALL[name](bench)
+        except Trouble as trouble:
+            troubles.append(f"bench: {name}: {trouble}")
+            print(troubles[-1], file=sys.stderr, flush=True)
+    return figures, troubles
+
+
+def main():
+    args = arguments()
+    shape = SMALL if args.small else pages.Shape()
+    garner, bare = programs(args.build.resolve())
+    (ROOT / "build/bench").mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=ROOT / "build/bench"))
+    try:
+        source = folder / "pages" if args.small else ROOT / "build/bench/pages"
+        pages.make(source, shape)
+        (folder / "garner").mkdir()
+        with Nginx(folder / "nginx", source) as nginx:
+            bench = Bench(Garner(garner, folder / "garner"), bare, nginx, source, shape, args.runs)
+            figures, troubles = measure(bench, [name for name in Bench.ALL if name in args.only])
+    finally:
+        if args.keep:
+            print(f"bench: kept {folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{machine()}\n{shape.accounts} accounts x {shape.pages} pages x {shape.items:,} items; medians of {args.runs}\n")
+    print(table(figures, judged=not args.small))
+    if args.json:
+        args.json.write_text(json_lines(figures))
+    return 1 if troubles else 0
+
+
+sys.exit(main())

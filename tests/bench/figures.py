@@ -1,0 +1,192 @@
+"""The figures. Garner's command and its baseline take turns, each a whole process of one thread, and what counts is
+the ratio of each pair: the median of these is told, beside the medians of both sides.
+
+A share is how much of the bare program's speed is left: the bare program's time, divided by Garner's.
+"""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from harvest import JSON_FILE, XML_FILE, Count, Target, empty_file, fresh
+from measure import Trouble, run
+from pages import bytes_of
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float                    # Garner's
+    unit: str
+    baseline: float | None = None   # what it is compared with, in the same unit
+    ratio: float | None = None
+    cpu_ratio: float | None = None  # the same of CPU time, user and system
+
+
+class Bench:
+    def __init__(self, garner, programs, nginx, pages, shape, runs):
+        self.garner, self.programs, self.nginx, self.pages, self.shape, self.runs = garner, programs, nginx, pages, shape, runs
+        self.folder = garner.folder
+        self._known, self._warm, self._million = {}, set(), None
+        plain = Target("base", nginx.http, shape.accounts, shape.pages, JSON_FILE)
+        self.base = plain
+        self.tls = replace(plain, origin=nginx.https, ca=nginx.ca)
+        self.changed = replace(plain, name="changed", pages=-(-(shape.account_items + 1) // shape.items))
+        self.xml = replace(plain, name="xml", file=XML_FILE)
+        self.million = replace(plain, name="million", accounts=1, pages=shape.pages_million)
+        self.empty = replace(plain, name="empty", pages=1, file=empty_file(shape.parallel), regions=shape.regions, parallel=shape.parallel)
+
+    # --- what runs must come to ---
+
+    def items(self, target):
+        if target is self.empty:
+            return 0
+        return target.accounts * (self.shape.account_items + 1 if target is self.changed else target.pages * self.shape.items)
+
+    def expect(self, target, created=0, updated=0):
+        items = self.items(target)
+        return Count(resources=items, created=created, updated=updated, unchanged=items - created - updated,
+                     requests=target.requests, collections=target.accounts * max(1, target.regions))
+
+    # --- the two sides ---
+
+    def bare(self, target):
+        """The bare loop on the same URLs, over as many connections."""
+        lists = self.folder / "lists.txt"
+        lists.write_text("".join(f"{target.pages} {url}\n" for url in target.lists()))
+        took = run([self.programs / "bare_curl", target.connections], self.folder, stdin=lists, **target.env)
+        came = took.json()
+        wanted = None if target is self.empty else target.accounts * bytes_of(self.pages / target.name)
+        if came["requests"] != target.requests or wanted not in (None, came["bytes"]):
+            raise Trouble(f"the bare loop on {target.name} says {came}, and not {target.requests} requests and {wanted} bytes")
+        return took
+
+    def first(self, target, data, watch=False):
+        fresh(data)
+        os.sync()
+        return self.garner.run(target, data, self.expect(target, created=self.items(target)), watch=watch)
+
+    def again(self, target, data, *options, watch=False):
+        return self.garner.run(target, data, self.expect(target), *options, watch=watch)
+
+    def known(self, target):
+        """A data folder that holds what this target's pages say."""
+        if target.name not in self._known:
+            data = self.garner.data(target.name)
+            self.first(target, data)
+            self._known[target.name] = data
+        return self._known[target.name]
+
+    def warm(self, target):
+        """Once before the first pair: what nginx serves is in memory then."""
+        if (target.name, target.origin) not in self._warm:
+            self.bare(target)
+            self._warm.add((target.name, target.origin))
+
+    def share(self, name, target, ours, unit="items/s", amount=None):
+        """Pairs of the bare loop and Garner's run. `ours(data)` does the latter. Returns the figure and the bare runs."""
+        amount = amount or self.items(target)
+        self.warm(target)
+        pairs = [(self.bare(target), ours()) for _ in range(self.runs)]
+        return Figure(name, amount / median(us.wall_s for _, us in pairs), unit, amount / median(bare.wall_s for bare, _ in pairs),
+                      median(bare.wall_s / us.wall_s for bare, us in pairs),
+                      median(bare.cpu_s / us.cpu_s for bare, us in pairs)), [bare for bare, _ in pairs]
+
+    # --- the figures, by name ---
+
+    def unchanged(self):
+        data = self.known(self.base)
+        figure, bare = self.share("unchanged", self.base, lambda: self.again(self.base, data))
+        size = self.base.accounts * bytes_of(self.pages / "base") / 1e6
+        return [figure, Figure("bare", size / median(one.wall_s for one in bare), "MB/s")]
+
+    def of_changed(self):
+        data, copy = self.known(self.base), self.garner.data("copy")
+        expect = self.expect(self.changed, created=self.shape.accounts, updated=self.shape.accounts * self.shape.modified)
+
+        def ours():
+            shutil.copytree(data, fresh(copy))
+            os.sync()
+            return self.garner.run(self.changed, copy, expect)
+        made = self.share("changed", self.changed, ours)[0]
+        shutil.rmtree(copy)
+        return [made]
+
+    def over_tls(self):
+        data = self.known(self.base)
+        return [self.share("tls", self.tls, lambda: self.again(self.tls, data))[0]]
+
+    def of_xml(self):
+        data = self.known(self.xml)
+        return [self.share("xml", self.xml, lambda: self.again(self.xml, data))[0]]
+
+    def of_empty(self):
+        data = self.known(self.empty)
+        return [self.share("empty", self.empty, lambda: self.again(self.empty, data), "requests/s", self.empty.requests)[0]]
+
+    def first_listing(self):
+        """The bare program is given what Garner has just written, so it writes the same each time."""
+        self.warm(self.base)
+        data, target, pairs = self.garner.data("base"), self.garner.data("bare"), []
+        self._known.pop("base", None)
+        for _ in range(self.runs):
+            us = self.first(self.base, data)
+            fresh(target).mkdir()
+            os.sync()
+            bare = run([self.programs / "bare_lmdb", data / "shards", target], self.folder).json()
+            if bare["changes"] < self.items(self.base):
+                raise Trouble(f"the bare program found {bare['changes']} changes, and {self.items(self.base)} items were created")
+            pairs.append((bare, us))
+        shutil.rmtree(target)
+        self._known["base"] = data
+        amount = self.items(self.base)
+        print(f"bench: first: the bare program commits {bare['commits']} times, Garner {bare['source_commits']} times", file=sys.stderr)
+        return [Figure("first", amount / median(us.wall_s for _, us in pairs), "items/s",
+                       amount / median(bare["seconds"] for bare, _ in pairs),
+                       median(bare["seconds"] / us.wall_s for bare, us in pairs),
+                       median(bare["cpu_seconds"] / us.cpu_s for bare, us in pairs))]
+
+    def of_million(self):
+        """First listings and unchanged ones of a million items; measured once for all figures that need them."""
+        if not self._million:
+            data = self.garner.data("million")
+            self._million = [(self.first(self.million, data, watch=True), self.again(self.million, data, watch=True))
+                             for _ in range(self.runs)]
+            shutil.rmtree(data)
+        return self._million
+
+    def memory(self):
+        first, again = (median(took[i].rss_kb for took in self.of_million()) * 1024 / 1e6 for i in (0, 1))
+        return [Figure("memory", max(first, again), "MB"), Figure("memory-first", first, "MB"), Figure("memory-unchanged", again, "MB")]
+
+    def written(self):
+        return [Figure("written", median(again.written for _, again in self.of_million()), "bytes")]
+
+    def threads(self):
+        if not self.garner.has("--threads"):
+            return [Figure("threads", 0, "not there")]
+        data, amount = self.known(self.base), self.items(self.base)
+        pairs = [[self.again(self.base, data, "--threads", count) for count in (1, 2)] for _ in range(self.runs)]
+        one, two = (median(pair[i].cpu_s for pair in pairs) / amount * 1e9 for i in (0, 1))
+        return [Figure("threads", two, "ns CPU/item", one, median(two.cpu_s / one.cpu_s for one, two in pairs))]
+
+    def python(self):
+        """The plain way, of one account's pages: parse them, and compare with the dictionary of last time."""
+        url = next(iter(self.base.lists()))
+        pairs = []
+        for _ in range(self.runs):
+            bare = self.items(self.base) / self.bare(self.base).wall_s
+            took = run([sys.executable, HERE / "naive.py", url, self.base.pages], self.folder).json()
+            if took["items"] != self.shape.account_items or took["changes"]:
+                raise Trouble(f"Python finds {took}")
+            pairs.append((bare, took["items"] / took["seconds"]))
+        return [Figure("python", median(python for _, python in pairs), "items/s", median(bare for bare, _ in pairs),
+                       median(python / bare for bare, python in pairs))]
+
+    ALL = {"first": first_listing, "unchanged": unchanged, "changed": of_changed, "tls": over_tls, "xml": of_xml, "empty": of_empty,
+           "memory": memory, "written": written, "threads": threads, "python": python}
