@@ -169,14 +169,17 @@ static bool judge_error(const struct collection_def *def, const struct answer *a
     return true;
 }
 
-int answer_judge(const struct collection_def *def, const struct answer *answer, struct arena *arena,
-                 enum answer_kind *kind, struct decoded *body, struct error *e)
+int answer_judge(const struct collection_def *def, const struct answer *answer,
+                 const struct answer_decoder *decoder, struct arena *arena, enum answer_kind *kind,
+                 struct decoded *body, struct error *e)
 {
     bool document = may_bear_document(answer->status);
     int decoded = 0, code;
     *body = (struct decoded){.value = value_null()};
     *kind = ANSWER_DOCUMENT;
-    if (document)
+    if (document && decoder)
+        decoded = decoder->decode(decoder->context, answer, arena, body, e);
+    else if (document)
         decoded = decode_body(arena, answer, def->format, &def->xml, body, e);
     else if (def->errors.code_at_count)
         decode_error_body(arena, answer, &def->xml, &body->value);

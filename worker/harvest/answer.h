@@ -14,11 +14,20 @@ enum answer_kind {
     ANSWER_MOVED,    /* 301, 307 or 400 that names a region (region_from of the auth): it may be there */
 };
 
-/* Judge an answer to a listing, and decode its body (of an error where its code is needed, else null).
+/* Who decodes the body of an answer that bears a document: as decode_body. */
+struct answer_decoder {
+    int (*decode)(void *context, const struct answer *answer, struct arena *arena, struct decoded *out,
+                  struct error *e);
+    void *context;
+};
+
+/* Judge an answer to a listing, and decode its body (of an error where its code is needed, else null), by
+ * `decoder` unless that is null.
  * Returns 0 and the kind; for those from ANSWER_REJECTED on `e` says what was answered, should a second try
  * not help. Else ERR_THROTTLED, ERR_SERVER, ERR_DENIED, ERR_HTTP, ERR_BODY, ERR_LIMIT. */
-int answer_judge(const struct collection_def *def, const struct answer *answer, struct arena *arena,
-                 enum answer_kind *kind, struct decoded *body, struct error *e);
+int answer_judge(const struct collection_def *def, const struct answer *answer,
+                 const struct answer_decoder *decoder, struct arena *arena, enum answer_kind *kind,
+                 struct decoded *body, struct error *e);
 
 /* Judge an answer to a `get`: a 404 or one of `absent` is ANSWER_ABSENT, any 2xx ANSWER_DOCUMENT whatever its
  * body, the rest as above. */

@@ -235,7 +235,8 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
     CHECK(x->state == SENT);
     x->answer = answer;
     int code = x->set.is_get ? answer_judge_get(x->set.def, answer, &x->arena, &x->kind, &x->error)
-                             : answer_judge(x->set.def, answer, &x->arena, &x->kind, &x->body, &x->error);
+                             : answer_judge(x->set.def, answer, x->set.decoder, &x->arena, &x->kind, &x->body,
+                                            &x->error);
     if (code) {
         struct bytes value;
         int64_t after_ms = answer_header(answer, "Retry-After", &value) ? retry_after_read(value, wall_ms)

@@ -24,8 +24,9 @@ struct exchange_setting {
     /* Make the request's parts but auth; called again for each try. */
     int (*build)(void *context, struct request_parts *parts, struct error *e);
     void *context;
-    const struct request_def *request; /* what `build` begins with */
-    bool is_get;                       /* judge answers as those of a `get` */
+    const struct answer_decoder *decoder; /* of bodies; null: decode_body. Not for a `get` */
+    const struct request_def *request;    /* what `build` begins with */
+    bool is_get;                          /* judge answers as those of a `get` */
 };
 
 enum exchange_want {

@@ -4,9 +4,7 @@
 #include "worker/harvest/harvest.h"
 
 #include <stdio.h>
-#include <string.h>
 
-#include "common/limits.h"
 #include "common/sm.h"
 
 enum { IDLE, ASKING, TAKING, LISTED, CONFIRMING, FAILED, STATES };
@@ -29,9 +27,11 @@ static int build_page(void *context, struct request_parts *parts, struct error *
 }
 
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
-                  struct auth_session *session, struct retry *retry)
+                  struct auth_session *session, struct retry *retry, struct forecast *forecast)
 {
     *h = (struct harvest){.def = def, .values = *values, .state = IDLE, .sound = true};
+    h->page = (struct page){.def = def, .forecast = forecast};
+    h->decoder = (struct answer_decoder){page_decode, &h->page};
     struct exchange_setting setting = {
         .def = def,
         .auth = &def->auth,
@@ -40,6 +40,7 @@ void harvest_open(struct harvest *h, const struct collection_def *def, const str
         .retry = retry,
         .build = build_page,
         .context = h,
+        .decoder = &h->decoder,
         .request = &def->request,
     };
     exchange_open(&h->exchange, &setting);
@@ -76,56 +77,6 @@ static enum harvest_want fail(struct harvest *h, const struct error *error)
     return HARVEST_FAILED;
 }
 
-struct found {
-    struct arena *arena;
-    const struct value **items;
-    uint64_t count, cap;
-};
-
-static int add_item(void *context, const struct value *item)
-{
-    struct found *found = context;
-    if (found->count == LIMIT_ITEMS_PER_PAGE)
-        return ERR_LIMIT;
-    if (found->count == found->cap) {
-        uint64_t cap = found->cap ? found->cap * 2 : 64;
-        const struct value **more = arena_alloc(found->arena, cap * sizeof *more);
-        if (found->count)
-            memcpy(more, found->items, found->count * sizeof *more);
-        found->items = more;
-        found->cap = cap;
-    }
-    found->items[found->count++] = item;
-    return 0;
-}
-
-/* Find the page's items. */
-static int read_items(struct harvest *h, struct error *e)
-{
-    const struct collection_def *def = h->def;
-    struct found found = {.arena = &h->exchange.arena};
-    struct pointer_missed missed;
-    h->items = NULL;
-    h->item_count = 0;
-    h->single = h->exchange.body.format == FORMAT_XML;
-    if (h->exchange.kind == ANSWER_ABSENT)
-        return 0;
-    if (pointer_walk(&def->items, &h->exchange.body.value, h->single, &missed, add_item, &found))
-        return error_set(e, ERR_LIMIT, "a page of more than %d items: ask for smaller pages with `page.size`",
-                         LIMIT_ITEMS_PER_PAGE);
-    if (missed.wrong)
-        return error_set(e, ERR_ITEMS, "the answer has no array at `items: %.*s`: check the pointer",
-                         BYTES_ARG(def->items.text));
-    if (missed.absent && !def->items_optional)
-        return error_set(e, ERR_ITEMS,
-                         "the answer has nothing at `items: %.*s`: check the pointer, or say "
-                         "`items_optional: true` if it may be missing",
-                         BYTES_ARG(def->items.text));
-    h->items = found.items;
-    h->item_count = found.count;
-    return 0;
-}
-
 static void unsound(struct harvest *h, const char *why)
 {
     if (h->sound)
@@ -135,11 +86,13 @@ static void unsound(struct harvest *h, const char *why)
 
 static enum harvest_want take_page(struct harvest *h)
 {
-    if (read_items(h, &h->error))
+    if (h->exchange.kind == ANSWER_ABSENT)
+        page_none(&h->page);
+    else if (page_check(&h->page, &h->error))
         return fail(h, &h->error);
     if (!h->exchange.answer->delimited && decode_is_lines(h->exchange.answer, h->def->format))
         unsound(h, "lines of JSON in an answer that doesn't say where it ends may be cut");
-    h->duplicate_keys += h->exchange.body.notes.duplicate_keys;
+    h->duplicate_keys += h->page.duplicate_keys;
     sm_move(states, &h->state, TAKING);
     return HARVEST_PAGE;
 }
@@ -217,6 +170,14 @@ enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen,
         return ask(h, now_ms);
     sm_move(states, &h->state, LISTED);
     return HARVEST_LISTED;
+}
+
+int harvest_reread(struct harvest *h, struct error *e)
+{
+    struct exchange *x = &h->exchange;
+    CHECK(h->state == TAKING);
+    int code = page_decode_whole(&h->page, x->answer, &x->arena, &x->body, e);
+    return code ? code : page_check(&h->page, e);
 }
 
 enum harvest_want harvest_refused(struct harvest *h, const struct error *error)

@@ -10,6 +10,7 @@
 #define GARNER_HARVEST_H
 
 #include "worker/harvest/exchange.h"
+#include "worker/harvest/page.h"
 #include "worker/provider/paging.h"
 
 enum harvest_want {
@@ -17,7 +18,7 @@ enum harvest_want {
     HARVEST_WAIT,         /* harvest_due at harvest_at_ms */
     HARVEST_RENEW,        /* renew the session, then harvest_due */
     HARVEST_WAIT_SESSION, /* harvest_due when the session's renewal has ended */
-    HARVEST_PAGE,         /* take `items`, then harvest_taken or harvest_refused */
+    HARVEST_PAGE,         /* take `page`, then harvest_taken or harvest_refused */
     HARVEST_LISTED,       /* every page came; harvest_get may ask for single resources now */
     HARVEST_FAILED,       /* `error`; it ends here */
     HARVEST_GONE,         /* what harvest_get asked for isn't there */
@@ -31,10 +32,8 @@ struct harvest {
     struct exchange exchange;
     struct paging *paging;
     int state;
-    /* Of the page that is being taken; they live until the next step. */
-    const struct value **items;
-    uint64_t item_count;
-    bool single; /* it is XML: `*` also walks a value that stands alone */
+    struct answer_decoder decoder;
+    struct page page; /* that is being taken; its items live until the next step */
     /* Of the listing so far. */
     uint64_t pages;
     uint64_t duplicate_keys;
@@ -44,9 +43,9 @@ struct harvest {
     struct resource_view asked; /* by harvest_get */
 };
 
-/* `values`, `session` and `retry` must outlive it. */
+/* `values`, `session`, `retry` and `forecast` (null: none) must outlive it, and it must stay where it is. */
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
-                  struct auth_session *session, struct retry *retry);
+                  struct auth_session *session, struct retry *retry, struct forecast *forecast);
 void harvest_close(struct harvest *h); /* safe twice, and on one that is all zero */
 
 enum harvest_want harvest_start(struct harvest *h, int64_t now_ms);
@@ -56,6 +55,10 @@ enum harvest_want harvest_answered(struct harvest *h, const struct answer *answe
 enum harvest_want harvest_broke(struct harvest *h, const struct error *error, int64_t now_ms);
 enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen, int64_t now_ms);
 enum harvest_want harvest_refused(struct harvest *h, const struct error *error);
+
+/* Between HARVEST_PAGE and harvest_taken: read the page again, as a whole, whatever the forecast recognised.
+ * 0 or the error of a body that can't be read. */
+int harvest_reread(struct harvest *h, struct error *e);
 
 /* After HARVEST_LISTED: ask for one resource with the collection's `get`. The view must live until the
  * answer. */

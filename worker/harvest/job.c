@@ -5,7 +5,7 @@ int job_open(struct job *job, const struct job_setting *s, int64_t wall_ms, stru
     *job = (struct job){0};
     int code = listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
     if (!code)
-        harvest_open(&job->harvest, s->def, s->values, s->session, s->retry);
+        harvest_open(&job->harvest, s->def, s->values, s->session, s->retry, &job->listing.forecast);
     return code;
 }
 
@@ -131,7 +131,13 @@ static enum job_want take(struct job *job, int64_t now_ms, int64_t wall_ms)
     struct harvest *h = &job->harvest;
     struct page_seen seen;
     struct error e;
-    int code = listing_take(&job->listing, h->items, h->item_count, h->single, wall_ms, &seen, &e);
+    bool reread;
+    int code = listing_take(&job->listing, &h->page, wall_ms, &seen, &reread, &e);
+    if (!code && reread) {
+        if (harvest_reread(h, &e))
+            return follow(job, harvest_refused(h, &e), now_ms, wall_ms);
+        code = listing_take(&job->listing, &h->page, wall_ms, &seen, &reread, &e);
+    }
     if (code == ERR_DEGRADED)
         return follow(job, harvest_refused(h, &e), now_ms, wall_ms);
     if (code)

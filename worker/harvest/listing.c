@@ -5,11 +5,6 @@
 #include "common/check.h"
 #include "common/limits.h"
 
-struct taken {
-    struct winnow_item item;
-    bool readable;
-};
-
 static void fault(struct listing *l, const struct error *why)
 {
     if (l->faults++ == 0) {
@@ -30,7 +25,9 @@ static void read_items(struct listing *l, const struct value *const *items, uint
 {
     for (uint64_t i = 0; i < count; i++) {
         struct error why;
+        uint32_t noted = l->winnow.notes.duplicate_keys;
         taken[i].readable = winnow_read(&l->winnow, &l->page, items[i], &taken[i].item, &why) == 0;
+        taken[i].noted = l->winnow.notes.duplicate_keys != noted;
         if (!taken[i].readable) {
             error_set(&why, why.code, "item %llu: %s", (unsigned long long)i + 1, why.text);
             fault(l, &why);
@@ -39,8 +36,8 @@ static void read_items(struct listing *l, const struct value *const *items, uint
 }
 
 /* The id of a new collection is 0: it has nothing yet. */
-static int find_known(struct listing *l, struct bytes id, struct winnow_known *known, bool *found,
-                      struct error *e)
+int listing_known(struct listing *l, struct bytes id, struct winnow_known *known, bool *found,
+                  struct error *e)
 {
     uint32_t row;
     struct document document;
@@ -59,61 +56,15 @@ static int find_known(struct listing *l, struct bytes id, struct winnow_known *k
     return 0;
 }
 
-/* Which of the required pointers that this item lacks were there before: in the stored document of the same
- * id, or in an earlier page of this listing. */
-static int lost_of(struct listing *l, const struct winnow_item *item, uint64_t lacks, uint64_t *lost,
-                   struct error *e)
-{
-    struct winnow_known known;
-    bool found;
-    struct value before;
-    *lost = lacks & l->had;
-    int code = find_known(l, item->id, &known, &found, e);
-    if (code || !found)
-        return code;
-    code = value_from_msgpack(&l->page, known.packed, &before, e);
-    if (!code)
-        *lost |= lacks & ~winnow_lacks(&l->winnow, &before);
-    return code;
-}
-
-/* A page on which many items lack what earlier ones had is degraded: the provider answers, but not with all
- * it knows. To take it would be to report updates that never happened. */
-static int check_required(struct listing *l, const struct taken *taken, uint64_t count, struct error *e)
-{
-    uint64_t lost_by[LIMIT_REQUIRE] = {0}, had = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        if (!taken[i].readable)
-            continue;
-        uint64_t lacks = winnow_lacks(&l->winnow, &taken[i].item.document), lost = 0;
-        had |= ~lacks;
-        int code = lacks ? lost_of(l, &taken[i].item, lacks, &lost, e) : 0;
-        if (code)
-            return code;
-        for (uint32_t bit = 0; lost; bit++, lost >>= 1)
-            lost_by[bit] += lost & 1;
-    }
-    for (uint32_t bit = 0; bit < l->def->require_count; bit++)
-        if (lost_by[bit] * 100 > count * LIMIT_DEGRADED_PERCENT)
-            return error_set(
-                e, ERR_DEGRADED,
-                "%llu of %llu items lack '%.*s', which earlier ones had: the answer is degraded, and "
-                "nothing of this page was taken",
-                (unsigned long long)lost_by[bit], (unsigned long long)count,
-                BYTES_ARG(l->def->require[bit].text));
-    l->had |= had;
-    return 0;
-}
-
 static int write_change(struct listing *l, const struct winnow_item *item, const struct winnow_result *result,
-                        uint32_t row, int64_t wall_ms, struct error *e)
+                        uint32_t *row, int64_t wall_ms, struct error *e)
 {
     int code = listing_ensure(l, e);
     if (code)
         return code;
     listing_adopt_rules(l);
     if (result->verdict == WINNOW_REDIGEST)
-        return store_document_put(l->store, l->record.id, row, result->packed, &item->digest, e);
+        return store_document_put(l->store, l->record.id, *row, result->packed, &item->digest, e);
     bool created = result->verdict == WINNOW_CREATED;
     struct change change = listing_change(l, created ? CHANGE_CREATED : CHANGE_UPDATED, wall_ms);
     change.id = item->id;
@@ -121,40 +72,42 @@ static int write_change(struct listing *l, const struct winnow_item *item, const
     change.after = result->packed;
     change.patch = result->patch;
     change.definition = result->definition;
-    code = store_apply(l->store, &l->record, &change, &item->digest, &row, e);
+    code = store_apply(l->store, &l->record, &change, &item->digest, row, e);
     if (!code && created) {
-        winnow_mark(&l->winnow, row);
+        winnow_mark(&l->winnow, *row);
         l->created_rows++;
     }
     return code;
 }
 
-static int take_item(struct listing *l, const struct winnow_item *item, int64_t wall_ms, bool *again,
-                     struct error *e)
+static int clash(struct listing *l, const struct winnow_item *item)
 {
-    struct winnow_known known;
+    struct error why;
+    error_set(&why, ERR_ITEMS, "two items have the id '%.*s' and different content: the first one is kept",
+              BYTES_ARG(item->id));
+    fault(l, &why);
+    return 0;
+}
+
+static int take_item(struct listing *l, struct taken *taken, int64_t wall_ms, struct error *e)
+{
+    const struct winnow_item *item = &taken->item;
+    struct winnow_known known = {0};
     struct winnow_result result;
-    struct error clash;
     bool found;
-    int code = find_known(l, item->id, &known, &found, e);
+    int code = listing_known(l, item->id, &known, &found, e);
     if (!code)
         code = winnow_judge(&l->winnow, &l->page, item, found ? &known : NULL, &result, e);
     if (code)
         return code;
-    *again = false;
+    taken->is_known = found;
+    taken->row = known.row;
     switch (result.verdict) {
-    case WINNOW_SAME:
-        l->receipt.unchanged++;
-        return 0;
     case WINNOW_CLASH:
-        error_set(&clash, ERR_ITEMS,
-                  "two items have the id '%.*s' and different content: the first one is kept",
-                  BYTES_ARG(item->id));
-        fault(l, &clash);
-        *again = true;
-        return 0;
+        taken->again = true;
+        return clash(l, item);
     case WINNOW_TWICE:
-        *again = true;
+        taken->again = true;
         return 0;
     case WINNOW_CREATED:
         l->receipt.created++;
@@ -162,11 +115,15 @@ static int take_item(struct listing *l, const struct winnow_item *item, int64_t 
     case WINNOW_UPDATED:
         l->receipt.updated++;
         break;
+    case WINNOW_SAME:
     case WINNOW_REDIGEST:
         l->receipt.unchanged++;
         break;
     }
-    return write_change(l, item, &result, known.row, wall_ms, e);
+    if (result.verdict != WINNOW_SAME)
+        code = write_change(l, item, &result, &taken->row, wall_ms, e);
+    taken->has_row = !code;
+    return code;
 }
 
 /* The id rule has changed: nothing that was stored under the old ids means anything now. Done only once an
@@ -197,52 +154,80 @@ static int start_anew(struct listing *l, int64_t wall_ms, struct error *e)
     return store_status(l->store, r, &change, e);
 }
 
-static int take_items(struct listing *l, const struct value *const *items, uint64_t count, int64_t wall_ms,
-                      struct page_seen *seen, struct error *e)
+static int take_each(struct listing *l, struct taken *taken, uint64_t count, int64_t wall_ms, struct error *e)
 {
-    struct taken *taken = arena_zalloc(&l->page, count * sizeof *taken);
-    read_items(l, items, count, taken);
-    int code = l->def->require_count ? check_required(l, taken, count, e) : 0;
-    if (!code && l->void_first)
-        code = start_anew(l, wall_ms, e);
-    struct error why;
-    seen->repeats = count > 0;
+    int code = 0;
     for (uint64_t i = 0; !code && i < count; i++) {
-        bool again = false;
+        struct error why;
         if (taken[i].readable)
-            code = take_item(l, &taken[i].item, wall_ms, &again, &why);
+            code = take_item(l, &taken[i], wall_ms, &why);
         if (is_fault(code)) {
             fault(l, &why);
             code = 0;
         } else if (code) {
             error_set(e, code, "%s", why.text);
         }
-        seen->repeats = seen->repeats && again;
-    }
-    if (count) {
-        seen->last_item = items[count - 1];
-        seen->last_id = taken[count - 1].readable ? taken[count - 1].item.id : BYTES("");
     }
     return code;
 }
 
-int listing_take(struct listing *l, const struct value *const *items, uint64_t count, bool single,
-                 int64_t wall_ms, struct page_seen *seen, struct error *e)
+static void fill_seen(const struct page *page, const struct taken *taken, uint64_t items,
+                      struct page_seen *seen)
+{
+    uint64_t count = page->count;
+    *seen = (struct page_seen){.items = items, .repeats = count > 0 && count == items};
+    for (uint64_t i = 0; seen->repeats && i < count; i++)
+        seen->repeats = taken[i].again;
+    if (count) {
+        seen->last_item = page->items[count - 1];
+        seen->last_id = taken[count - 1].readable ? taken[count - 1].item.id : BYTES("");
+    }
+}
+
+static int take_page(struct listing *l, const struct page *page, int64_t wall_ms, struct page_seen *seen,
+                     bool *reread, struct error *e)
+{
+    uint64_t count = page->count, items = count + l->forecast.page.tier1 + l->forecast.page.tier2;
+    struct taken *taken = arena_zalloc(&l->page, count * sizeof *taken);
+    uint64_t faults = l->faults;
+    read_items(l, page->items, count, taken);
+    int code = listing_collides(l, taken, count, reread, e);
+    if (!code && *reread) { /* they will be read again */
+        l->faults = faults;
+        return 0;
+    }
+    if (!code && l->def->require_count)
+        code = listing_check_required(l, taken, count, items, e);
+    if (!code && l->void_first)
+        code = start_anew(l, wall_ms, e);
+    if (code)
+        return code;
+    listing_mark(l);
+    code = take_each(l, taken, count, wall_ms, e);
+    if (!code)
+        code = listing_weave(l, taken, count, e);
+    if (code)
+        return code;
+    fill_seen(page, taken, items, seen);
+    l->receipt.items += items;
+    l->receipt.pages++;
+    return 0;
+}
+
+int listing_take(struct listing *l, const struct page *page, int64_t wall_ms, struct page_seen *seen,
+                 bool *reread, struct error *e)
 {
     arena_reset(&l->page);
-    l->winnow.single = single;
-    *seen = (struct page_seen){.items = count};
+    l->winnow.single = page->single;
+    *reread = false;
     int code = store_read(l->store, e);
     if (code)
         return code;
     uint32_t before = store_gathered(l->store);
-    code = take_items(l, items, count, wall_ms, seen, e);
-    if (!code && store_writing(l->store) && store_gathered(l->store) != before)
+    code = take_page(l, page, wall_ms, seen, reread, e);
+    if (!code && store_writing(l->store) && (l->woven || store_gathered(l->store) != before))
         code = store_collection_put(l->store, &l->record, e);
+    l->woven = false;
     store_done(l->store);
-    if (code)
-        return code;
-    l->receipt.pages++;
-    l->receipt.items += count;
-    return 0;
+    return code;
 }

@@ -6,6 +6,7 @@
 #ifndef GARNER_LISTING_H
 #define GARNER_LISTING_H
 
+#include "worker/harvest/page.h"
 #include "worker/provider/paging.h"
 #include "worker/store/store.h"
 #include "worker/winnow/settle.h"
@@ -26,6 +27,8 @@ struct listing {
     struct receipt receipt;
     struct receipt_id rests_on; /* the parent's receipt */
     struct winnow winnow;
+    struct forecast forecast;
+    bool woven; /* stretches were written with this page */
     struct winnow_rules old_rules;
     bool void_first;     /* the id rule has changed: forget all before the first page is taken */
     bool definition_new; /* to be written with the first complete listing */
@@ -53,12 +56,12 @@ int listing_open(struct listing *l, struct store *store, const struct collection
                  const struct listing_parent *parent, int64_t wall_ms, struct error *e);
 void listing_close(struct listing *l); /* safe twice, and on one that is all zero */
 
-/* Take a page's items: store what is new or different, with its change. `single`: the page is XML, where a
- * list of one may look like its element. `seen` is for paging.
- * ERR_DEGRADED: many items lack what earlier ones had, nothing of the page was taken. Store errors: the
- * transaction must be aborted. */
-int listing_take(struct listing *l, const struct value *const *items, uint64_t count, bool single,
-                 int64_t wall_ms, struct page_seen *seen, struct error *e);
+/* Take a page's items, those that l->forecast recognised too: store what is new or different, with its
+ * change. `seen` is for paging. `*reread`: nothing was taken; the page is to be decoded as a whole
+ * (harvest_reread), and that to be taken. ERR_DEGRADED: many items lack what earlier ones had, nothing of the
+ * page was taken. Store errors: the transaction must be aborted. */
+int listing_take(struct listing *l, const struct page *page, int64_t wall_ms, struct page_seen *seen,
+                 bool *reread, struct error *e);
 
 void listing_unsound(struct listing *l, const char *why);
 

@@ -4,6 +4,21 @@
 
 #include "worker/harvest/listing.h"
 
+/* An item of a page, as it goes through the listing. */
+struct taken {
+    struct winnow_item item;
+    bool readable;
+    bool noted;    /* something in it was noted, and will be again whenever it is read */
+    bool again;    /* one of its id was seen before in this listing */
+    bool has_row;  /* it is what its row's document is made of */
+    bool is_known; /* its id was there before */
+    uint32_t row;
+};
+
+/* What the store has under an id. */
+int listing_known(struct listing *l, struct bytes id, struct winnow_known *known, bool *found,
+                  struct error *e);
+
 /* Begin to write; a new collection gets its record and id. */
 int listing_ensure(struct listing *l, struct error *e);
 
@@ -15,5 +30,29 @@ void listing_adopt_definition(struct listing *l);
 
 /* Let the record say that documents are made by the current rules, and some still by older ones. */
 void listing_adopt_rules(struct listing *l);
+
+/* ERR_DEGRADED if too many of a page's `items` lost what `require` names; `taken` are those that were read.
+ * (listing_require.c) */
+int listing_check_required(struct listing *l, const struct taken *taken, uint64_t count, uint64_t items,
+                           struct error *e);
+
+/* --- listing_forecast.c --- */
+
+/* Begin with what was noted for this listing, unless it is to read all again. */
+void listing_forecast(struct listing *l, const struct placeholders *values, int64_t wall_ms);
+
+/* Is anything that was recognised there a second time, on this page or an earlier one? Then `*reread`: which
+ * of the two counts, and whether they are the same, is seen only when both are read. */
+int listing_collides(struct listing *l, const struct taken *taken, uint64_t count, bool *reread,
+                     struct error *e);
+
+/* What was recognised is seen. */
+void listing_mark(struct listing *l);
+
+/* The page is stored: see to the stretches. */
+int listing_weave(struct listing *l, const struct taken *taken, uint64_t count, struct error *e);
+
+/* Every page came. */
+int listing_weave_end(struct listing *l, struct error *e);
 
 #endif

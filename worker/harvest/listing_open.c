@@ -161,6 +161,7 @@ int listing_open(struct listing *l, struct store *store, const struct collection
     }
     winnow_open(&l->winnow, def, values, store_secret(store), &l->arena,
                 l->definition_new || l->record.mixed ? &l->old_rules : NULL);
+    listing_forecast(l, values, wall_ms);
     l->ask = roaring_bitmap_create();
     l->gone = roaring_bitmap_create();
     l->delete_ = roaring_bitmap_create();
@@ -171,6 +172,7 @@ int listing_open(struct listing *l, struct store *store, const struct collection
 void listing_close(struct listing *l)
 {
     winnow_close(&l->winnow);
+    forecast_close(&l->forecast);
     if (l->ask)
         roaring_bitmap_free(l->ask);
     if (l->gone)

@@ -266,7 +266,9 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
     receipt->held = l->held;
     if (receipt->sound)
         l->record.sound_harvest = receipt->id.harvest;
-    code = delete_rows(l, wall_ms, e);
+    code = listing_weave_end(l, e);
+    if (!code)
+        code = delete_rows(l, wall_ms, e);
     if (!code)
         code = say_statuses(l, wall_ms, e);
     return code ? code : put_receipt(l, e);

@@ -18,13 +18,13 @@ static int take(struct task *task, struct error *e)
 {
     struct discovery *d = &task->discovery;
     struct harvest *h = &d->harvest;
-    const char **names = arena_alloc(&task->arena, (d->count + h->item_count) * sizeof *names);
+    const char **names = arena_alloc(&task->arena, (d->count + h->page.count) * sizeof *names);
     if (d->count)
         memcpy(names, d->names, d->count * sizeof *names);
     d->names = names;
-    for (uint64_t i = 0; i < h->item_count; i++) {
+    for (uint64_t i = 0; i < h->page.count; i++) {
         struct winnow_item item;
-        int code = winnow_read(&d->winnow, &d->arena, h->items[i], &item, e);
+        int code = winnow_read(&d->winnow, &d->arena, h->page.items[i], &item, e);
         if (code)
             return code;
         if (!is_known(d, item.id))
@@ -39,15 +39,15 @@ enum job_want discovery_follow(struct task *task, enum harvest_want want)
     struct harvest *h = &d->harvest;
     struct error e;
     while (want == HARVEST_PAGE) {
-        struct page_seen seen = {.items = h->item_count};
+        struct page_seen seen = {.items = h->page.count};
         uint32_t before = d->count;
         arena_reset(&d->arena);
         if (take(task, &e)) {
             want = harvest_refused(h, &e);
             break;
         }
-        seen.repeats = h->item_count && d->count == before;
-        seen.last_item = h->item_count ? h->items[h->item_count - 1] : NULL;
+        seen.repeats = h->page.count && d->count == before;
+        seen.last_item = h->page.count ? h->page.items[h->page.count - 1] : NULL;
         seen.last_id = d->count ? bytes_of(d->names[d->count - 1]) : BYTES("");
         want = harvest_taken(h, &seen, clock_steady_ms());
     }
@@ -70,7 +70,7 @@ void discovery_begin(struct account *a)
     a->discovery = task;
     winnow_open(&d->winnow, task->def, &task->values, NULL, &d->arena, NULL);
     harvest_open(&d->harvest, task->def, &task->values, &a->sessions[task->def->auth.index].session,
-                 &a->run->retry);
+                 &a->run->retry, NULL);
     task_follow(task, discovery_follow(task, harvest_start(&d->harvest, clock_steady_ms())));
 }
 

@@ -1,0 +1,141 @@
+/* The forecast and the store. What a forecast recognises is of rows that this listing has not seen yet, as
+ * long as it finds all else where it is expected. Where it doesn't, or an item is there twice, the page is
+ * read as a whole: rare, and then exact. */
+#include "worker/harvest/listing_internal.h"
+
+#include "common/check.h"
+
+/* --- where stretches are kept --- */
+
+static int each(void *context, uint64_t from, int (*visit)(void *visitor, const struct stretch *stretch),
+                void *visitor, struct error *e)
+{
+    struct listing *l = context;
+    int code = store_read(l->store, e);
+    if (!code)
+        code = store_stretches_each(l->store, l->record.id, from, visit, visitor, e);
+    store_done(l->store);
+    return code;
+}
+
+static int put(void *context, const struct stretch *stretch, struct error *e)
+{
+    struct listing *l = context;
+    l->woven = true;
+    int code = listing_ensure(l, e);
+    return code ? code : store_stretch_put(l->store, l->record.id, stretch, e);
+}
+
+static int drop(void *context, uint64_t from, uint64_t to, struct error *e)
+{
+    struct listing *l = context;
+    l->woven = true;
+    int code = listing_ensure(l, e);
+    return code ? code : store_stretches_drop(l->store, l->record.id, from, to, e);
+}
+
+void listing_forecast(struct listing *l, const struct placeholders *values, int64_t wall_ms)
+{
+    const struct collection_record *r = &l->record;
+    struct forecast_store store = {.context = l, .each = each, .put = put, .drop = drop};
+    struct forecast_noted noted = {r->forecast_rules, r->forecast_unsettled, r->rows};
+    int64_t age_ms = wall_ms - r->full_ms;
+    bool rests = age_ms < 0 || age_ms >= l->def->full_every_ms;
+    forecast_open(&l->forecast, l->def, values, store_secret(l->store), &store, &noted, rests);
+}
+
+/* --- pages --- */
+
+static void add_rows(const struct forecast *f, const struct forecast_slot *slot, roaring_bitmap_t *rows)
+{
+    const struct stretch_item *items;
+    uint32_t count = forecast_rows(f, slot, &items);
+    for (uint32_t i = 0, next; i < count; i = next) { /* mostly they are in order */
+        next = i + 1;
+        while (next < count && items[next].row == items[next - 1].row + 1)
+            next++;
+        roaring_bitmap_add_range(rows, items[i].row, (uint64_t)items[next - 1].row + 1);
+    }
+}
+
+static void add_recognised(const struct forecast *f, roaring_bitmap_t *rows)
+{
+    for (uint32_t i = 0; i < f->page.count; i++)
+        if (f->page.slots[i].kind != SLOT_NEW)
+            add_rows(f, &f->page.slots[i], rows);
+}
+
+static int any_there(struct listing *l, const struct taken *taken, uint64_t count,
+                     const roaring_bitmap_t *rows, bool *is, struct error *e)
+{
+    int code = 0;
+    for (uint64_t i = 0; !code && !*is && i < count; i++) {
+        uint32_t row;
+        if (!taken[i].readable)
+            continue;
+        code = store_row_find(l->store, l->record.id, taken[i].item.id, &row, e);
+        *is = !code && roaring_bitmap_contains(rows, row);
+        code = code == ERR_NOT_FOUND ? 0 : code;
+    }
+    return code;
+}
+
+int listing_collides(struct listing *l, const struct taken *taken, uint64_t count, bool *reread,
+                     struct error *e)
+{
+    const struct forecast *f = &l->forecast;
+    if (f->page.tier1 + f->page.tier2 == 0 || (count == 0 && !f->is_unsettled))
+        return 0;
+    roaring_bitmap_t *rows = roaring_bitmap_create();
+    CHECK(rows);
+    add_recognised(f, rows);
+    *reread = f->is_unsettled && roaring_bitmap_intersect(rows, l->winnow.seen);
+    int code = any_there(l, taken, count, rows, reread, e);
+    roaring_bitmap_free(rows);
+    return code;
+}
+
+void listing_mark(struct listing *l)
+{
+    const struct forecast_page *page = &l->forecast.page;
+    add_recognised(&l->forecast, l->winnow.seen);
+    l->receipt.unchanged += page->tier1 + page->tier2;
+    l->receipt.tier1 += page->tier1;
+    l->receipt.tier2 += page->tier2;
+}
+
+static void note_forecast(struct listing *l)
+{
+    if (l->woven)
+        l->record.forecast_rules = l->forecast.rules;
+    l->record.forecast_unsettled = l->forecast.is_unsettled;
+}
+
+int listing_weave(struct listing *l, const struct taken *taken, uint64_t count, struct error *e)
+{
+    struct forecast_page *page = &l->forecast.page;
+    uint64_t known = 0;
+    for (uint64_t i = 0; i < count; i++)
+        known += taken[i].has_row && taken[i].is_known;
+    for (uint32_t slot = 0, i = 0; slot < page->count; slot++) {
+        if (page->slots[slot].kind != SLOT_NEW)
+            continue;
+        page->slots[slot].has_row = taken[i].has_row && !taken[i].noted;
+        page->slots[slot].is_known = taken[i].is_known;
+        page->slots[slot].row = taken[i].row;
+        i++;
+    }
+    int code = forecast_take(&l->forecast, known, e);
+    note_forecast(l);
+    return code;
+}
+
+int listing_weave_end(struct listing *l, struct error *e)
+{
+    l->woven = false;
+    int code = forecast_finish(&l->forecast, e);
+    note_forecast(l);
+    if (l->receipt.sound && l->forecast.is_learning)
+        l->record.full_ms = l->receipt.started_ms;
+    return code;
+}

@@ -1,0 +1,34 @@
+/* What the files of the forecast share. Not for others. */
+#ifndef GARNER_FORECAST_INTERNAL_H
+#define GARNER_FORECAST_INTERNAL_H
+
+#include "worker/winnow/forecast.h"
+
+/* --- forecast_window.c: the last listing, a page's worth of it at a time --- */
+
+const struct stretch *window_stretch(const struct forecast *f, struct forecast_at at); /* null: at the end */
+const struct stretch_item *window_item(const struct forecast *f, struct forecast_at at); /* likewise */
+
+/* The place so many items further on. */
+struct forecast_at window_after(const struct forecast *f, struct forecast_at at, uint32_t items);
+
+/* Have a body's worth of stretches from f->at on, and two at least, as far as there are so many. */
+int window_load(struct forecast *f, size_t bytes, struct error *e);
+
+/* Forget what is before f->at. */
+void window_trim(struct forecast *f);
+
+/* Look for an item of these bytes from `at` on, in what is loaded; not too far. Adds to `looked` how many it
+ * looked at in vain. */
+bool window_search(const struct forecast *f, struct forecast_at at, uint32_t bytes,
+                   const struct digest *digest, uint32_t *looked, struct forecast_at *found);
+
+/* Go on behind this row, wherever it stands behind `at` in the last listing; nothing if it doesn't. */
+int window_seek(struct forecast *f, uint32_t row, struct error *e);
+
+/* --- forecast_weave.c --- */
+
+/* No stretch is worth anything any more. */
+int weave_anew(struct forecast *f, struct error *e);
+
+#endif
