@@ -48,9 +48,9 @@ static bool find(struct run *run, struct finder *f)
     while ((found = finder_next(f)) == FINDER_ITEM) {
         size_t at = f->at, len = finder_measure(f);
         CHECK(at < run->body.len && len <= run->body.len - at);
-        if (len == 0 || !finder_skip(f, len))
+        if (len == 0 || run->count == ITEMS_MAX || !finder_skip(f, len))
             return false;
-        CHECK(f->at == at + len && run->count < ITEMS_MAX);
+        CHECK(f->at == at + len);
         run->spans[run->count++] = (struct finder_cut){at, at + len};
     }
     CHECK(f->at <= run->body.len);

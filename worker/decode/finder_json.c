@@ -37,6 +37,15 @@ static bool move(struct finder *f, size_t end)
     return true;
 }
 
+static bool begins_value(const struct finder *f)
+{
+    if (f->at == f->body.len)
+        return false;
+    char c = f->body.data[f->at];
+    return c == '{' || c == '"' || c == '[' || c == '-' || (c >= '0' && c <= '9') || c == 't' || c == 'f' ||
+           c == 'n';
+}
+
 /* From an object's `{` to the value of that name. A name with an escape in it may be this one, too. */
 static bool enter_member(struct finder *f, struct bytes name)
 {
@@ -77,8 +86,7 @@ static enum finder_found descend(struct finder *f, uint32_t *level)
             return FINDER_END;
         }
     }
-    bool is_value = f->at < f->body.len && !memchr(",:]}", f->body.data[f->at], 4);
-    return is_value ? FINDER_ITEM : FINDER_LOST;
+    return begins_value(f) ? FINDER_ITEM : FINDER_LOST;
 }
 
 static bool is_in_walk(const struct finder *f, uint32_t level)

@@ -2,7 +2,8 @@
  * open and close strings, so the parity of those up to a byte says whether it is within one (as simdjson
  * does it); what is left are brackets outside of strings, few enough to be counted one by one.
  *
- * A search from quote to quote was slower by half: in what APIs send, a string is ten bytes long. */
+ * A search from quote to quote, 16 bytes at a time, had a third of the speed: in what APIs send, strings are
+ * short, and each end of one is a branch that can't be foreseen. */
 #include "worker/decode/json_scan.h"
 
 #ifdef __SSE2__
