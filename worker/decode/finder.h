@@ -38,6 +38,7 @@ struct finder {
     int state;
     uint32_t level; /* of `items`' segments */
     bool listed[FINDER_SEGMENTS + 1];
+    const char *element; /* XML: which of `list_elements` was met last */
 };
 
 /* `format` is FORMAT_JSON or FORMAT_XML; XML must be in an encoding that has ASCII as it is. All that is
