@@ -19,6 +19,13 @@ struct writer {
 
 static void write_value(struct writer *w, struct level level, const struct value *value);
 
+/* Into most values no pointer leads. */
+static void leave(struct writer *w, struct level inside)
+{
+    if (!trails_none(inside))
+        trails_leave(&w->trails, inside);
+}
+
 static void write_head(struct buffer *out, char letter, size_t number)
 {
     CHECK(number <= UINT32_MAX);
@@ -63,9 +70,9 @@ static void write_items(struct writer *w, struct level level, const struct value
     size_t start = w->out->len;
     size_t *ends = in_order ? NULL : mem_alloc((array->count + (size_t)1) * sizeof *ends);
     for (uint32_t i = 0; i < array->count; i++) {
-        struct level inside = trails_enter_item(&w->trails, level, i);
+        struct level inside = trails_none(level) ? level : trails_enter_item(&w->trails, level, i);
         write_value(w, inside, &array->items[i]);
-        trails_leave(&w->trails, inside);
+        leave(w, inside);
         if (ends)
             ends[i] = w->out->len;
     }
@@ -81,17 +88,18 @@ static void write_members(struct writer *w, struct level level, const struct val
     members_sorted_open(&sorted, object);
     for (uint32_t i = 0; i < sorted.count; i++) {
         const struct member *member = sorted.list[i];
-        struct level inside = trails_enter_member(&w->trails, level, member->key);
+        struct level inside = trails_none(level) ? level
+                                                 : trails_enter_member(&w->trails, level, member->key);
         write_text(w->out, '"', member->key);
         write_value(w, inside, &member->value);
-        trails_leave(&w->trails, inside);
+        leave(w, inside);
     }
     members_sorted_close(&sorted);
 }
 
 static void write_value(struct writer *w, struct level level, const struct value *value)
 {
-    bool is_named = trails_arrive(&w->trails, level, value);
+    bool is_named = !trails_none(level) && trails_arrive(&w->trails, level, value);
     switch (value->type) {
     case VALUE_NULL:
         buffer_add_char(w->out, 'n');

@@ -4,7 +4,7 @@
 
 #include "common/value/value.h"
 
-enum { MEMBERS_FEW = 16 }; /* up to so many are looked through one by one */
+enum { MEMBERS_FEW = 32 }; /* up to so many are looked through one by one */
 
 /* Drop all but the last member of each key from an object, in place. That last one takes the place of
  * the first, as in the maps of most languages. Returns how many were dropped. */

@@ -54,8 +54,9 @@ static int convert_object(struct reader *r, yyjson_val *from, unsigned depth, st
     *out = value_object(r->arena, (uint32_t)unsafe_yyjson_get_len(from));
     yyjson_obj_iter iter = yyjson_obj_iter_with(from);
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&iter));) {
-        value_put(out, span(key), value_null());
-        int rc = convert(r, yyjson_obj_iter_get_val(key), depth, &out->members[out->count - 1].value);
+        struct member *member = &out->members[out->count++];
+        member->key = span(key);
+        int rc = convert(r, yyjson_obj_iter_get_val(key), depth, &member->value);
         if (rc)
             return rc;
     }

@@ -7,9 +7,13 @@
 #include "common/value/members.h"
 #include "common/value/msgpack_reader.h"
 
+/* Most heads are one byte. */
 static int append(void *context, const char *data, size_t len)
 {
-    buffer_add(context, data, len);
+    if (len == 1)
+        buffer_add_char(context, *data);
+    else
+        buffer_add(context, data, len);
     return 0;
 }
 

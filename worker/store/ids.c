@@ -32,21 +32,28 @@ static int is_ids_row(struct store *store, void *context, struct bytes value, st
     return r ? -r : bytes_equal(document.id, wanted->id);
 }
 
+/* False: the id is too long, and the key only begun. */
+static bool short_key(uint32_t collection, struct bytes id, struct key *key)
+{
+    bool is_short = id.len <= ID_BYTES_SHORT;
+    be32_put(key->bytes, collection);
+    key->bytes[4] = is_short ? TAG_SHORT : TAG_LONG;
+    key->len = 5;
+    if (!is_short || id.len == 0)
+        return is_short;
+    memcpy(key->bytes + key->len, id.data, id.len);
+    key->len += id.len;
+    return true;
+}
+
 /* The id's key; for one that isn't there, the key to write it under. */
 static int find(struct store *store, uint32_t collection, struct bytes id, struct key *key,
                 struct bytes *value, struct error *e)
 {
     struct wanted wanted = {collection, id};
-    be32_put(key->bytes, collection);
-    key->len = 4;
-    bool is_short = id.len <= ID_BYTES_SHORT;
-    key->bytes[key->len++] = is_short ? TAG_SHORT : TAG_LONG;
-    if (!is_short)
-        return table_find_long(store, TABLE_IDS, key, id, is_ids_row, &wanted, value, e);
-    if (id.len)
-        memcpy(key->bytes + key->len, id.data, id.len);
-    key->len += id.len;
-    return table_get(store, TABLE_IDS, key_bytes(key), value, e);
+    return short_key(collection, id, key)
+               ? table_get(store, TABLE_IDS, key_bytes(key), value, e)
+               : table_find_long(store, TABLE_IDS, key, id, is_ids_row, &wanted, value, e);
 }
 
 int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e)
@@ -57,12 +64,13 @@ int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t
     return r ? r : row_of(value, row, e);
 }
 
+/* A long one's key depends on which are there already. */
 int ids_put(struct store *store, uint32_t collection, struct bytes id, uint32_t row, struct error *e)
 {
     struct key key;
     struct bytes value;
     char packed[4];
-    int r = find(store, collection, id, &key, &value, e);
+    int r = short_key(collection, id, &key) ? 0 : find(store, collection, id, &key, &value, e);
     if (r && r != ERR_NOT_FOUND)
         return r;
     be32_put(packed, row);

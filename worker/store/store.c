@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "worker/store/tables.h"
@@ -49,6 +50,7 @@ static int begin(struct store *store, bool write, struct error *e)
 static void forget_transaction(struct store *store)
 {
     store->txn = NULL;
+    memset(store->cursors, 0, sizeof store->cursors);
     store->writing = false;
     store->failed = (struct error){0};
     store->gathered = 0;

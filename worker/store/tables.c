@@ -1,5 +1,9 @@
 /* The few ways in which tables are read and written. Every failed write poisons the transaction here, in
- * one place: LMDB refuses to go on with some of them anyway, and half of a change must never be committed. */
+ * one place: LMDB refuses to go on with some of them anyway, and half of a change must never be committed.
+ *
+ * A write transaction keeps a cursor for each table. What is looked up and then written, or written key
+ * after key, is mostly found on the page where the cursor stands; mdb_get and mdb_put begin at the root each
+ * time. Before something is deleted the table's cursor is closed, so that none stands where nothing is. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -81,13 +85,38 @@ int store_poison(struct store *store, int r, struct error *e)
     return r;
 }
 
+static int cursor_of(struct store *store, enum table table, MDB_cursor **cursor)
+{
+    int lmdb = 0;
+    if (!store->cursors[table])
+        lmdb = mdb_cursor_open(store->txn, store->tables[table], &store->cursors[table]);
+    *cursor = store->cursors[table];
+    return lmdb;
+}
+
+static void close_cursor(struct store *store, enum table table)
+{
+    if (store->cursors[table])
+        mdb_cursor_close(store->cursors[table]);
+    store->cursors[table] = NULL;
+}
+
+static int get(struct store *store, enum table table, MDB_val *key, MDB_val *value)
+{
+    MDB_cursor *cursor;
+    if (!store->writing)
+        return mdb_get(store->txn, store->tables[table], key, value);
+    int lmdb = cursor_of(store, table, &cursor);
+    return lmdb ? lmdb : mdb_cursor_get(cursor, key, value, MDB_SET);
+}
+
 int table_get(struct store *store, enum table table, struct bytes key, struct bytes *value, struct error *e)
 {
     int r = store_reading(store, e);
     if (r)
         return r;
     MDB_val k = val_of(key), v;
-    r = mdb_get(store->txn, store->tables[table], &k, &v);
+    r = get(store, table, &k, &v);
     if (r == MDB_NOTFOUND)
         return ERR_NOT_FOUND;
     if (r)
@@ -100,12 +129,15 @@ int table_put(struct store *store, enum table table, struct bytes key, struct by
               struct error *e)
 {
     struct error local;
+    MDB_cursor *cursor;
     e = e ? e : &local;
     int r = store_gathering(store, e);
     if (r)
         return r;
     MDB_val k = val_of(key), v = val_of(value);
-    r = mdb_put(store->txn, store->tables[table], &k, &v, flags);
+    r = cursor_of(store, table, &cursor);
+    if (!r)
+        r = mdb_cursor_put(cursor, &k, &v, flags);
     return r ? store_poison(store, store_fault(store, r, "writing", e), e) : 0;
 }
 
@@ -117,6 +149,7 @@ int table_delete(struct store *store, enum table table, struct bytes key, struct
     if (r)
         return r;
     MDB_val k = val_of(key);
+    close_cursor(store, table);
     r = mdb_del(store->txn, store->tables[table], &k, NULL);
     if (r == MDB_NOTFOUND)
         return 0;
@@ -134,6 +167,7 @@ int table_drop_range(struct store *store, enum table table, struct bytes first, 
     int r = store_gathering(store, e);
     if (r)
         return r;
+    close_cursor(store, table);
     int lmdb = mdb_cursor_open(store->txn, store->tables[table], &cursor);
     if (lmdb)
         return store_poison(store, store_fault(store, lmdb, "deleting", e), e);

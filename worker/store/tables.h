@@ -59,7 +59,8 @@ struct store {
     uint64_t map_size;
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
-    MDB_txn *txn; /* null: no transaction is open */
+    MDB_txn *txn;                     /* null: no transaction is open */
+    MDB_cursor *cursors[TABLE_COUNT]; /* of a write transaction, which closes them; null: not open */
     struct hash_secret secret;
     uint64_t epoch;
     struct store_state state, committed;
