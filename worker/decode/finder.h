@@ -3,7 +3,8 @@
  * Of a body that is valid JSON (or XML), a finder visits, in order, just the items that its decoded document
  * has at the items pointer (pointer_walk), each from its first byte to behind its last; or it says that it is
  * lost. Of anything else it may find anything, but it never reads outside of the body. So whoever leaves
- * out what it found has the rest of the body decoded for real (finder_cut), and if that goes wrong, all of it.
+ * out what it found has the rest of the body decoded for real (finder_cut), and if that goes wrong, all of
+ * it.
  *
  * What stands at an item need not be looked into: finder_skip goes on behind so many bytes, which the caller
  * knows to be one item, or several with all that is between them, up to the end of the last. Behind an item
@@ -38,7 +39,7 @@ struct finder {
     int state;
     uint32_t level; /* of `items`' segments */
     bool listed[FINDER_SEGMENTS + 1];
-    const char *element; /* XML: which of `list_elements` was met last */
+    const char *element, *outer; /* XML: which of `list_elements` was met last, and which has lists in it */
 };
 
 /* `format` is FORMAT_JSON or FORMAT_XML; XML must be in an encoding that has ASCII as it is. All that is
@@ -52,8 +53,8 @@ enum finder_found finder_next(struct finder *f);
 /* How long the item at `at` is; 0: it has no end here, and the finder is lost. Doesn't move. */
 size_t finder_measure(struct finder *f);
 
-/* Take the `len` bytes at `at` (len > 0) for an item, or items up to the end of one: go behind them. False, and
- * nothing is changed, if they aren't all there, or an item can't have ended there. */
+/* Take the `len` bytes at `at` (len > 0) for an item, or items up to the end of one: go behind them. False,
+ * and nothing is changed, if they aren't all there, or an item can't have ended there. */
 bool finder_skip(struct finder *f, size_t len);
 
 /* Bytes of a body from `from` up to `to`, which a finder stood before and behind. */
@@ -61,8 +62,8 @@ struct finder_cut {
     size_t from, to;
 };
 
-/* Append the body without these parts (in order, apart from each other): of JSON, without the commas that they
- * leave over. What a valid body becomes is valid, and its items are those that were not cut. */
+/* Append the body without these parts (in order, apart from each other): of JSON, without the commas that
+ * they leave over. What a valid body becomes is valid, and its items are those that were not cut. */
 void finder_cut(const struct finder *f, const struct finder_cut *cuts, size_t count, struct buffer *out);
 
 #endif

@@ -18,7 +18,8 @@
  *
  * A stretch that is skipped may hold the ends of lists and the beginnings of others. When its bytes were
  * found one by one they were looked at; what they are can't have changed, as they began in the same kind of
- * list.
+ * list. Without it, one list's start tag comes together with another one's end tag: so below a `*` the
+ * elements on the way have no prefixes, and those in lists are all of one name.
  *
  * What the users of a finder see to: of a page that has items, one is never cut. The last one of a list
  * would leave an empty element behind, which is the same as no items; of repeated elements, nothing. */
@@ -128,13 +129,20 @@ static enum step leave(const struct finder *f, struct place *p)
     return STEP_ON;
 }
 
+/* Has the tag at `at` one? */
+static bool has_prefix(const struct finder *f, const struct xml_tag *tag)
+{
+    return tag->name.data != f->body.data + f->at + 1;
+}
+
 /* Into the element at `at`, which the pointer leads to by its segments up to this one. */
 static enum step enter(struct finder *f, struct place *p, uint32_t level)
 {
     if (level + 1 == f->items->count)
         return STEP_ITEM;
     struct xml_tag tag;
-    if (!xml_read_tag(f->body, f->at, &tag) || tag.is_empty)
+    if (!xml_read_tag(f->body, f->at, &tag) || tag.is_empty ||
+        (is_inner(f, level + 1) && has_prefix(f, &tag)))
         return STEP_LOST;
     f->at = tag.end;
     *p = (struct place){IN_ELEMENT, level + 1, false};
@@ -202,6 +210,8 @@ static enum step enter_holder(struct finder *f, struct place *p, uint32_t level)
         return STEP_LOST;
     if (tag.has_attributes && (holding == HOLDS_NOTHING || is_inner(f, level)))
         return STEP_LOST;
+    if (is_inner(f, level) && has_prefix(f, &tag))
+        return STEP_LOST;
     f->listed[level] = true;
     if (holding == HOLDS_NOTHING)
         return skip_element(f) ? STEP_ON : STEP_LOST;
@@ -214,7 +224,15 @@ static enum step enter_holder(struct finder *f, struct place *p, uint32_t level)
 
 static enum step step_in_list(struct finder *f, struct place *p)
 {
-    return is_list_element(f, xml_local_name(f->body, f->at)) ? enter(f, p, p->level) : STEP_LOST;
+    if (!is_list_element(f, xml_local_name(f->body, f->at)))
+        return STEP_LOST;
+    if (p->level + 1 < f->items->count) {
+        if (!f->outer)
+            f->outer = f->element;
+        if (f->outer != f->element)
+            return STEP_LOST;
+    }
+    return enter(f, p, p->level);
 }
 
 static enum step step_in_element(struct finder *f, struct place *p)
