@@ -36,6 +36,8 @@ static const struct option_def defs[] = {
     {OPTION_RUN, AT(once), "once", 0x101, NULL, "Harvest every collection once, then exit"},
     {OPTION_RUN, AT(print_feed), "print-feed", 0x102, NULL,
      "Print this run's changes to standard output, one JSON object a line, a bookmark last"},
+    {OPTION_RUN, AT(threads), "threads", 0x108, "N",
+     "Harvest on so many threads; default: the configuration's `threads`, or as many as there are cores"},
     {OPTION_ACCOUNT, AT(account), "account", 'a', "ACCOUNT",
      "Only this account: PROVIDER/ID, or its id alone"},
     {OPTION_REGION, AT(region), "region", 'r', "REGION", "Only this region"},

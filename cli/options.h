@@ -12,7 +12,7 @@ enum {
     OPTION_REGION = 1 << 4,
     OPTION_TYPE = 1 << 5,
     OPTION_PARENT = 1 << 6,
-    OPTION_RUN = 1 << 7,  /* --once, --print-feed, --data */
+    OPTION_RUN = 1 << 7,  /* --once, --print-feed, --data, --threads */
     OPTION_FEED = 1 << 8, /* --from and so on */
     OPTION_ALL = 1 << 9,  /* every verb's */
 };
@@ -23,7 +23,7 @@ enum { OPERANDS_MAX = 2 };
 struct options {
     const char *config, *data, *at;
     const char *account, *region, *type, *parent;
-    const char *from, *ops, *touches, *limit, *format;
+    const char *from, *ops, *touches, *limit, *format, *threads;
     bool json, once, print_feed, no_initial, no_follow;
     const char *log_level;
     const char *operands[OPERANDS_MAX]; /* the leading ones that were given */

@@ -12,6 +12,7 @@
 #include "cli/verbs.h"
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/units.h"
 #include "worker/run/run.h"
@@ -21,6 +22,7 @@ enum { LOG_EVERY_MS = 10000, PIECE_FULL = -1 };
 struct running {
     const struct options *options;
     struct folder folder;
+    uint32_t threads;      /* 0: as many as there are cores */
     bool bookmarked;       /* one was printed: every batch ends with one */
     bool print_feed, deaf; /* deaf: standard output failed, and it was said */
     bool terminal;         /* stderr is one */
@@ -206,6 +208,7 @@ static int harvest(struct running *run, const struct setup *setup)
         .providers = setup->providers,
         .provider_count = setup->config->provider_count,
         .folder = &run->folder,
+        .threads = run->threads,
         .context = run,
         .committed = run->print_feed ? committed : NULL,
         .trouble = trouble,
@@ -226,12 +229,27 @@ static int harvest(struct running *run, const struct setup *setup)
     return exit_code_of(run, &totals);
 }
 
+/* How many threads: the option's, or else the configuration's. 0 or EXIT_USAGE. */
+static int choose_threads(const struct options *options, const struct config *config, uint32_t *threads)
+{
+    uint64_t number = config->threads;
+    if (options->threads &&
+        (!bytes_to_u64(bytes_of(options->threads), &number) || number < 1 || number > LIMIT_THREADS)) {
+        say("--threads '%s': a number from 1 to %d is needed", options->threads, LIMIT_THREADS);
+        return EXIT_USAGE;
+    }
+    *threads = (uint32_t)number;
+    return 0;
+}
+
 static int run_with(const struct options *options, const struct setup *setup)
 {
     struct running run = {
         .options = options, .print_feed = options->print_feed, .terminal = isatty(STDERR_FILENO)};
     const struct config *config = setup->config;
     struct error e;
+    if (choose_threads(options, config, &run.threads))
+        return EXIT_USAGE;
     if (folder_open(&run.folder, options->data ? options->data : config->data, config->shards,
                     config->map_size, &e))
         return say_error(&e);

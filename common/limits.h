@@ -31,30 +31,31 @@ enum {
 
     /* Requests. */
     LIMIT_URL_BYTES = 64 << 10,
-    LIMIT_REQUEST_BYTES = 1 << 20, /* body or form */
-    LIMIT_TRANSFERS = 256,         /* at once, of one thread */
-    LIMIT_TRANSFERS_PER_KEY = 8,   /* at once of one limit key, when `concurrency` isn't set */
-    LIMIT_TASKS = 4096,            /* harvests under way at once, of one run */
-    LIMIT_TASKS_PER_ACCOUNT = 256, /* of one account */
-    LIMIT_CONNECTIONS_PER_HOST = 64,
+    LIMIT_REQUEST_BYTES = 1 << 20,   /* body or form */
+    LIMIT_THREADS = 64,              /* of one run */
+    LIMIT_TRANSFERS = 256,           /* at once, of one thread */
+    LIMIT_TRANSFERS_PER_KEY = 8,     /* at once of one limit key, when `concurrency` isn't set */
+    LIMIT_TASKS = 4096,              /* harvests under way at once, of one thread */
+    LIMIT_TASKS_PER_ACCOUNT = 256,   /* of one account on one thread */
+    LIMIT_CONNECTIONS_PER_HOST = 64, /* of one thread */
     LIMIT_CONNECT_MS = 10000,
     LIMIT_SILENCE_MS = 30000,   /* no byte for so long ends a transfer */
     LIMIT_TRANSFER_MS = 300000, /* a whole answer */
     LIMIT_RETRY_FIRST_MS = 500, /* the first retry waits up to this, then twice as long each time */
     LIMIT_RETRY_MAX_MS = 20000,
     LIMIT_RETRY_AFTER_MS = 120000, /* a longer Retry-After ends the request */
-    LIMIT_RESOLVER_THREADS = 4,
-    LIMIT_RESOLVER_NAMES = 1024,   /* whose addresses are kept */
+    LIMIT_RESOLVER_THREADS = 4,    /* of one thread */
+    LIMIT_RESOLVER_NAMES = 1024,   /* whose addresses are kept, by one thread */
     LIMIT_LIMITER_PASSES = 16,     /* a request waiting for two limits lets so many pass, then nobody */
     LIMIT_RENEW_AHEAD_MS = 30000,  /* a session is renewed so long before it expires */
     LIMIT_RENEW_AGAIN_MS = 30000,  /* a failed renewal counts so long */
-    LIMIT_COMMANDS = 8,            /* at once; others wait */
+    LIMIT_COMMANDS = 8,            /* at once, of one thread; others wait */
     LIMIT_COMMAND_MS = 30000,      /* an exec credential or login */
     LIMIT_COMMAND_BYTES = 1 << 20, /* its standard output */
 
     /* AWS. */
     LIMIT_AWS_FILE_BYTES = 1 << 20, /* a shared file, or a file with a token */
-    LIMIT_AWS_CHAINS = 8,           /* accounts whose keys are being looked for at once */
+    LIMIT_AWS_CHAINS = 8,           /* accounts whose keys are looked for at once, shared out to threads */
     LIMIT_AWS_ROLES = 8,            /* assumed one from the other */
     LIMIT_AWS_LOCAL_MS = 2000,      /* for an answer of container or instance metadata */
     LIMIT_AWS_LOCAL_TRIES = 2,      /* of each request there */

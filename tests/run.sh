@@ -10,7 +10,7 @@
 #   asan      gcc, ASan and UBSan        all but the quickstart
 #   release   gcc, optimised             scenarios, the quickstart, and the integration tests that kill or fill
 #   clang     clang, ASan and UBSan      unit, scenarios, fuzz
-#   tsan      gcc, ThreadSanitizer       unit
+#   tsan      gcc, ThreadSanitizer       unit, the integration test of threads
 #
 # All builds come first. Then one run of ctest takes the tests of all of them ("asan: test_value", …), so
 # that its summary counts everything. What this machine can't check is in that summary as skipped.
@@ -139,7 +139,10 @@ sed -i /integration_quickstart/d "$every/asan/CTestTestfile.cmake"
 take release "$any" scenario
 take release "$any(kill|disk|full|heavy|memory|quickstart)$any" integration
 take clang "$any" unit scenario fuzz
-[ -z "$tsan" ] || take tsan "$any" unit
+if [ "$tsan" ]; then
+    take tsan "$any" unit
+    take tsan integration_threads integration
+fi
 for list in "$every"/*/CTestTestfile.cmake; do
     folder=$(basename "$(dirname "$list")")
     [ -s "$list" ] || die "step 'test' has no tests of build $folder: tests/run.sh can't read build/$folder/tests"

@@ -10,9 +10,9 @@
 #include "common/config/config_read.h"
 #include "common/limits.h"
 
-static const char *const known_keys[] = {"data",   "providers", "accounts",    "http",
-                                         "listen", "retention", "shards",      "followers",
-                                         "lease",  "map_size",  "retry_first", NULL};
+static const char *const known_keys[] = {"data",        "providers", "accounts",  "http",  "listen",
+                                         "retention",   "shards",    "followers", "lease", "map_size",
+                                         "retry_first", "threads",   NULL};
 
 static const int64_t lease_ms_min = 1000, lease_ms_max = 3600 * 1000;
 
@@ -148,6 +148,9 @@ static void read_numbers(struct config_reader *c, const yaml_node *root)
     uint64_t number;
     if ((n = yaml_get(root, "shards")) && yaml_read_u64(c->report, config->file, n, 1, LIMIT_SHARDS, &number))
         config->shards = (uint32_t)number;
+    if ((n = yaml_get(root, "threads")) &&
+        yaml_read_u64(c->report, config->file, n, 1, LIMIT_THREADS, &number))
+        config->threads = (uint32_t)number;
     if ((n = yaml_get(root, "followers")) &&
         yaml_read_u64(c->report, config->file, n, 0, LIMIT_FOLLOWERS, &number))
         config->followers = (uint32_t)number;

@@ -49,7 +49,8 @@ struct config {
     const char *listen; /* default tcp://127.0.0.1:7801 */
     int64_t retention_age_ms;
     uint64_t retention_bytes;
-    uint32_t shards; /* a shard count of 1 to LIMIT_SHARDS */
+    uint32_t shards;  /* a shard count of 1 to LIMIT_SHARDS */
+    uint32_t threads; /* of a run, 1 to LIMIT_THREADS; 0: as many as there are cores */
     uint32_t followers;
     int64_t lease_ms;
     int64_t

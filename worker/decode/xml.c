@@ -359,6 +359,11 @@ static int finish(struct reading *r, struct value *out)
     return 0;
 }
 
+void xml_begin(void)
+{
+    xmlInitParser();
+}
+
 int xml_decode(struct arena *arena, struct bytes body, struct bytes charset, const struct xml_rules *rules,
                struct value *out, struct error *e)
 {

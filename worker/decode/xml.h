@@ -35,6 +35,8 @@
  * deep, too many attributes or names, or what libxml2 limits (50,000 bytes for a name, 10 million for an
  * attribute, a comment, a section of CDATA). Sentences hold names of elements, and never their text, which
  * may be a secret. */
+void xml_begin(void); /* once, before several threads decode: libxml2 sets itself up */
+
 int xml_decode(struct arena *arena, struct bytes body, struct bytes charset, const struct xml_rules *rules,
                struct value *out, struct error *e);
 

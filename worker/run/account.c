@@ -26,6 +26,17 @@ static void merge_vars(struct account *a)
     }
 }
 
+static bool is_own(const struct account *a, struct bytes region)
+{
+    const struct run *run = a->run;
+    return roster_thread(&run->crew->roster, a->config, region) == run->thread;
+}
+
+static bool is_home(const struct account *a)
+{
+    return is_own(a, (struct bytes){0});
+}
+
 void account_open(struct account *a, struct run *run, const struct config_account *config)
 {
     *a = (struct account){.run = run, .config = config, .provider = provider_of(run, config->provider)};
@@ -40,6 +51,8 @@ void account_open(struct account *a, struct run *run, const struct config_accoun
     a->sessions = mem_zalloc((a->provider->auth_count + 1) * sizeof *a->sessions);
     for (uint32_t i = 0; i < a->provider->auth_count; i++)
         a->sessions[i].account = a;
+    if (is_home(a))
+        run->crew->homes[config - run->set->config->accounts] = a;
     credentials_resolve(a);
 }
 
@@ -51,7 +64,7 @@ void account_resolved(struct account *a)
         account_set_regions(a, a->provider->regions.names, true);
     else if (a->error.code)
         account_set_regions(a, watch_regions(a), false);
-    if (a->error.code) {
+    if (a->error.code && crew_tell_first(a, TOLD_FAILED)) {
         report_account(a, &a->error, NULL, "nothing of this account was harvested");
         a->run->totals.accounts_failed++;
     }
@@ -68,9 +81,24 @@ void account_close(struct account *a)
     arena_close(&a->arena);
 }
 
+static const char *const *own_regions(struct account *a, const char *const *names)
+{
+    uint32_t count = 0;
+    if (a->run->crew->roster.threads == 1)
+        return names;
+    while (names[count])
+        count++;
+    const char **own = arena_zalloc(&a->arena, (count + 1) * sizeof *own);
+    for (count = 0; *names; names++)
+        if (is_own(a, bytes_of(*names)))
+            own[count++] = *names;
+    return own;
+}
+
 void account_set_regions(struct account *a, const char *const *names, bool certain)
 {
     a->regions = names;
+    a->own = own_regions(a, names);
     a->regions_asked = true;
     a->regions_certain = certain;
     run_queue(a);
@@ -88,14 +116,16 @@ static const struct collection_def *next_root(struct account *a, const char **re
             if ((int)def->priority != a->priority || def->scope == SCOPE_PARENT)
                 continue;
             if (def->scope == SCOPE_ACCOUNT) {
+                if (!is_home(a))
+                    continue;
                 a->def_index++;
                 return def;
             }
-            if (!a->regions) {
+            if (!a->own) {
                 *wait = true;
                 return NULL;
             }
-            *region = a->regions[a->region_index];
+            *region = a->own[a->region_index];
             if (*region) {
                 a->region_index++;
                 return def;

@@ -80,8 +80,10 @@ void discovery_ended(struct task *task)
     struct discovery *d = &task->discovery;
     a->discovery = NULL;
     if (d->error.code) {
-        report_account(a, &d->error, "finding its regions", "the last known ones go on");
-        a->run->totals.incomplete++;
+        if (crew_tell_first(a, TOLD_REGIONS)) {
+            report_account(a, &d->error, "finding its regions", "the last known ones go on");
+            a->run->totals.incomplete++;
+        }
         account_set_regions(a, watch_regions(a), false);
     } else {
         const char **names = arena_zalloc(&a->arena, (d->count + 1) * sizeof *names);

@@ -1,6 +1,8 @@
-/* What the files of worker/run share: the run, its accounts, shards and tasks. Not for others.
+/* What the files of worker/run share: the crew, its runs, their accounts, shards and tasks. Not for others.
  *
  *   account --has--> regions, sessions, broods --make--> tasks --write to--> shards --commit
+ *
+ * All of that belongs to one thread, whose `struct run` leads to it. What threads share is in `struct crew`.
  *
  * A task is one job (a collection's harvest) or one region discovery under way. It belongs to a shard until
  * what it wrote is committed. Tasks are freed by run_bury only, between two turns of the loop, so that
@@ -8,12 +10,18 @@
 #ifndef GARNER_RUN_INTERNAL_H
 #define GARNER_RUN_INTERNAL_H
 
+#include <pthread.h>
+
 #include "worker/aws/chain.h"
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/limiter.h"
 #include "worker/harvest/job.h"
+#include "worker/run/roster.h"
 #include "worker/run/run.h"
 
+enum { RUN_PROGRESS_MS = 500 };
+
+struct crew;
 struct run;
 struct account;
 
@@ -31,6 +39,7 @@ struct ended {
 };
 
 struct shard {
+    struct shard *next; /* of its run's */
     struct run *run;
     uint32_t number;
     struct store *store;
@@ -99,6 +108,7 @@ struct account {
     struct session *sessions;   /* provider->auth_count */
     struct error error;         /* it can't be harvested at all; code ERR_OK when it can */
     const char *const *regions; /* ended by null; null while they are being asked for */
+    const char *const *own;     /* of these, those whose shards are this thread's; likewise */
     bool regions_asked;
     struct task *discovery; /* under way */
     bool regions_certain;   /* not the last known ones after a failed discovery */
@@ -125,7 +135,7 @@ struct discovery {
 
 struct task {
     struct task *next, *previous; /* in its shard's tasks */
-    struct task *next_waiting;    /* in a session's waiting */
+    struct task *next_waiting;    /* in a session's waiting, in an inbox, or among the dead */
     struct run *run;
     struct account *account;
     struct shard *shard; /* null for a discovery */
@@ -146,16 +156,21 @@ struct task {
     bool in_flight; /* a request of it is under way: don't free it */
 };
 
+/* A thread of a run, and all that is its own. */
 struct run {
+    struct crew *crew;
+    uint32_t thread; /* its number */
+    pthread_t id;    /* but of the first one: that is the caller's */
     const struct run_setting *set;
     struct fetch *fetch;
-    struct limiter *limiter;
-    struct fetch_timer *limiter_timer;
+    struct fetch_timer *limits_timer;
+    int64_t limits_at_ms;
+    bool unpumped; /* something was given back to the limits, and may let others go */
     struct retry retry;
     struct account *accounts;
     uint32_t account_count;
     struct account *queue, *queue_last; /* those that may have something to start */
-    struct shard *shards;               /* set->folder->shards */
+    struct shard *shards;               /* those that it has open */
     uint64_t active;                    /* tasks not dead */
     uint64_t resolving;                 /* commands that give credentials */
     struct {
@@ -166,12 +181,65 @@ struct run {
     uint64_t done;     /* of these, done and not committed yet */
     struct task *dead; /* to be buried; linked by next_waiting */
     bool stopping;
-    struct fetch_timer *progress_timer;
     struct run_totals totals;
+    struct run_totals shown; /* a copy of them, under crew->telling */
+    uint64_t shown_active;   /* likewise */
 };
 
+/* What was let go for a thread, by whichever thread. */
+struct inbox {
+    struct task_list let_go;
+    int wake; /* an eventfd; -1 where there is one thread only */
+    bool left;
+};
+
+/* One for all threads. All of it is under `lock`. */
+struct limits {
+    pthread_mutex_t lock;
+    struct limiter *limiter;
+    struct inbox *inboxes; /* by thread */
+    uint32_t threads;
+};
+
+/* What was told of an account: each of these once, whoever of its threads finds it. */
+enum told { TOLD_FAILED = 1 << 0, TOLD_REGIONS = 1 << 1, TOLD_SKEW = 1 << 2 };
+
+/* What the threads of a run share. Read-only while they work, or each thread's own entry, or under a mutex.
+ */
+struct crew {
+    const struct run_setting *set;
+    struct roster roster;
+    struct limits limits;
+    struct run **runs;      /* by thread */
+    struct shard **shards;  /* by number; opened by their owner */
+    struct account **homes; /* by the configuration's account: as the thread of its account scope has it */
+    /* Under `telling`, as are calls of the setting's functions: */
+    pthread_mutex_t telling;
+    bool abandoned; /* not all threads could be started: none is to begin */
+    unsigned *told; /* by the configuration's account: enum told */
+    int64_t shown_ms;
+};
+
+/* crew.c */
+void crew_progress(struct run *run); /* note how far this thread is, and now and then tell how far all are */
+bool crew_tell_first(const struct account *a, enum told what); /* true the first time */
+
 /* run.c */
+int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error *e);
+void run_harvest(struct run *run); /* on its thread, until all is done or stopped */
+void run_close(struct run *run);   /* when all threads have ended; null is fine */
 void run_queue(struct account *a); /* it may have something to start */
+
+/* limits.c: may be called by any thread for what is its own */
+int limits_open(struct limits *limits, uint32_t threads, struct error *e);
+void limits_close(struct limits *limits);          /* safe twice */
+int limits_join(struct run *run, struct error *e); /* its fetch is open: let it be woken */
+void limits_leave(struct run *run);                /* it asks for nothing any more */
+struct bucket *limits_bucket(struct run *run, struct bytes key, const struct limits_def *def);
+void limits_ask(struct task *task);    /* ends in task_send, now or later */
+void limits_cancel(struct task *task); /* that asked, and was not sent */
+void limits_done(struct task *task);   /* its request has ended; limits_pump is to follow */
+void limits_pump(struct run *run);     /* send what may go */
 
 /* account.c */
 void account_open(struct account *a, struct run *run, const struct config_account *config);
@@ -213,7 +281,7 @@ void task_follow(struct task *task, enum job_want want);
 void task_due(struct task *task);
 void task_end(struct task *task); /* it is over: dead, to be buried */
 void task_stop(struct task *task, const struct error *why);
-void task_pump(struct run *run); /* send what the limits let go */
+void task_send(struct task *task); /* the limits let it go */
 void task_free(struct task *task);
 
 /* brood.c */
@@ -233,9 +301,9 @@ void shard_commit(struct shard *shard);
 void shard_fail(struct shard *shard, const struct error *error);
 
 /* watch.c */
-int watch_check(struct run *run, struct error *e);   /* at the start: `splits` is what it was */
-int watch_mark(struct run *run, struct error *e);    /* at the end: what isn't watched any more */
-const char *const *watch_regions(struct account *a); /* the last known ones, in a's arena */
+int watch_check(struct crew *crew, struct error *e); /* before threads start: `splits` is what it was */
+int watch_mark(struct crew *crew, struct error *e);  /* when all have ended: what isn't watched any more */
+const char *const *watch_regions(struct account *a); /* the last known ones of its thread, in a's arena */
 
 /* report.c */
 void report_outcome(struct task *task, const struct job_outcome *outcome);

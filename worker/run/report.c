@@ -9,7 +9,9 @@
 
 static void say(struct run *run, struct buffer *line)
 {
+    pthread_mutex_lock(&run->crew->telling);
     run->set->trouble(run->set->context, buffer_text(line));
+    pthread_mutex_unlock(&run->crew->telling);
     buffer_close(line);
 }
 
@@ -68,6 +70,10 @@ void report_add(struct run_totals *totals, const struct run_totals *more)
     totals->deleted += more->deleted;
     totals->unchanged += more->unchanged;
     totals->items += more->items;
+    totals->accounts_failed += more->accounts_failed;
+    totals->requests += more->requests;
+    totals->bytes += more->bytes;
+    totals->stopped |= more->stopped;
 }
 
 static void add_word(struct buffer *line, struct bytes word)

@@ -1,4 +1,5 @@
-/* One turn of the loop: start what may start, wait for something to happen, bury what is over. */
+/* A thread of a run. One turn of its loop: start what may start, wait for something to happen, bury what is
+ * over. */
 #include "worker/run/internal.h"
 
 #include <stdlib.h>
@@ -7,8 +8,6 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
-
-enum { PROGRESS_MS = 500 };
 
 void run_queue(struct account *a)
 {
@@ -61,9 +60,9 @@ static void bury(struct run *run)
 
 static void commit_all(struct run *run)
 {
-    for (uint32_t i = 0; i < run->set->folder->shards; i++)
-        if (run->shards[i].tasks.first || run->shards[i].ended)
-            shard_commit(&run->shards[i]);
+    for (struct shard *shard = run->shards; shard; shard = shard->next)
+        if (shard->tasks.first || shard->ended)
+            shard_commit(shard);
 }
 
 static void stop(void *context)
@@ -79,8 +78,8 @@ static void stop(void *context)
         if (run->accounts[i].discovery)
             task_stop(run->accounts[i].discovery, &why);
     }
-    for (uint32_t i = 0; i < run->set->folder->shards; i++)
-        for (struct task *task = run->shards[i].tasks.first, *next; task; task = next) {
+    for (struct shard *shard = run->shards; shard; shard = shard->next)
+        for (struct task *task = shard->tasks.first, *next; task; task = next) {
             next = task->next;
             task_stop(task, &why);
         }
@@ -89,18 +88,14 @@ static void stop(void *context)
 static void show_progress(void *context)
 {
     struct run *run = context;
-    run->progress_timer = NULL;
-    if (!run->active)
-        return;
-    run->set->progress(run->set->context, &run->totals, run->active);
-    run->progress_timer = fetch_timer_start(run->fetch, clock_steady_ms() + PROGRESS_MS, run, show_progress);
+    crew_progress(run);
+    fetch_timer_start(run->fetch, clock_steady_ms() + RUN_PROGRESS_MS, run, show_progress);
 }
 
 static void loop(struct run *run)
 {
     if (run->set->progress)
-        run->progress_timer = fetch_timer_start(run->fetch, clock_steady_ms() + PROGRESS_MS, run,
-                                                show_progress);
+        fetch_timer_start(run->fetch, clock_steady_ms() + RUN_PROGRESS_MS, run, show_progress);
     start_more(run);
     while (run->active || (run->resolving && !run->stopping)) {
         if (run->active && run->active == run->done &&
@@ -108,6 +103,8 @@ static void loop(struct run *run)
             commit_all(run);
         else
             fetch_step(run->fetch, -1);
+        if (run->unpumped)
+            limits_pump(run);
         bury(run);
         start_more(run);
     }
@@ -115,47 +112,66 @@ static void loop(struct run *run)
     bury(run);
 }
 
-static int open_run(struct run *run, const struct run_setting *set, struct error *e)
+int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error *e)
 {
+    const struct run_setting *set = crew->set;
+    struct run *run = *out = mem_zalloc(sizeof *run);
     uint64_t seed = 0;
     CHECK(getrandom(&seed, sizeof seed, 0) == sizeof seed);
-    *run = (struct run){.set = set, .limiter = limiter_open()};
+    *run = (struct run){.crew = crew, .set = set, .thread = thread};
     random_seed(&run->retry.random, seed);
     run->retry.first_ms = set->config->retry_first_ms;
-    run->shards = mem_zalloc(set->folder->shards * sizeof *run->shards);
-    run->accounts = mem_zalloc((set->config->account_count + 1) * sizeof *run->accounts);
     int code = fetch_open(&(struct fetch_options){0}, &run->fetch, e);
     if (!code && set->stop_fd >= 0)
         code = fetch_watch(run->fetch, set->stop_fd, run, stop, e);
-    for (uint32_t i = 0; !code && i < set->config->account_count; i++, run->account_count++)
-        account_open(&run->accounts[i], run, &set->config->accounts[i]);
-    return code ? code : watch_check(run, e);
+    return code ? code : limits_join(run, e);
 }
 
-static void close_run(struct run *run)
+static void open_accounts(struct run *run)
+{
+    const struct config *config = run->set->config;
+    const struct roster *roster = &run->crew->roster;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < config->account_count; i++)
+        count += roster_has(roster, run->thread, &config->accounts[i]);
+    run->accounts = mem_zalloc(count * sizeof *run->accounts);
+    for (uint32_t i = 0; i < config->account_count; i++)
+        if (roster_has(roster, run->thread, &config->accounts[i]))
+            account_open(&run->accounts[run->account_count++], run, &config->accounts[i]);
+}
+
+/* The thread has nothing to do any more. Accounts and shards stay, for what comes when all threads have
+ * ended. */
+static void leave(struct run *run)
 {
     fetch_close(run->fetch); /* calls nobody back: what was in flight may be freed */
+    run->fetch = NULL;
     for (struct task *task = run->dead, *next; task; task = next) {
         next = task->next_waiting;
+        if (task->in_flight)
+            limits_done(task);
         task_free(task);
     }
-    for (uint32_t i = 0; i < run->account_count; i++)
-        account_close(&run->accounts[i]);
-    limiter_close(run->limiter);
-    free(run->accounts);
-    free(run->shards);
+    run->dead = NULL;
+    limits_leave(run);
+    if (run->set->progress)
+        crew_progress(run);
 }
 
-int run_once(const struct run_setting *set, struct run_totals *totals, struct error *e)
+void run_harvest(struct run *run)
 {
-    struct run run;
-    int code = open_run(&run, set, e);
-    if (!code) {
-        loop(&run);
-        if (!run.stopping)
-            code = watch_mark(&run, e);
-    }
-    *totals = run.totals;
-    close_run(&run);
-    return code;
+    open_accounts(run);
+    loop(run);
+    leave(run);
+}
+
+void run_close(struct run *run)
+{
+    if (!run)
+        return;
+    fetch_close(run->fetch); /* if it never began */
+    for (uint32_t i = 0; i < run->account_count; i++)
+        account_close(&run->accounts[i]);
+    free(run->accounts);
+    free(run);
 }

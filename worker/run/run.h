@@ -1,7 +1,8 @@
 /* Run: harvest the accounts of a configuration into a data folder, each collection once.
  *
- * The driver: one thread, one loop. It sends what jobs want sent, as limits allow, renews sessions,
- * gathers commits, and starts the children of what was listed. Blocks until all is done or stopped. */
+ * The driver: some threads with a loop each. They send what jobs want sent, as limits allow, renew sessions,
+ * gather commits, and start the children of what was listed. Blocks until all is done or stopped. A shard is
+ * one thread's. */
 #ifndef GARNER_RUN_H
 #define GARNER_RUN_H
 
@@ -22,8 +23,10 @@ struct run_setting {
     struct provider *const *providers;
     uint32_t provider_count;
     struct folder *folder; /* open for writing */
+    uint32_t threads;      /* at most so many, the caller's among them, up to LIMIT_THREADS; 0: one a core */
     void *context;
-    /* Changes `first` to `last` of a store are committed; called in their order. May be null. */
+    /* These three are called on any of the threads, never on two at once, and must not call run_once.
+     * Changes `first` to `last` of a store are committed; called in their order. May be null. */
     void (*committed)(void *context, struct store *store, uint64_t first, uint64_t last);
     /* Something is incomplete, failed or held back: a line that names place, cause and what to do. */
     void (*trouble)(void *context, const char *line);

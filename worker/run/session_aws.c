@@ -43,13 +43,20 @@ static void go_on(struct session *s)
                         : aws_chain_start(s->chain, &s->session.skew_ms, now, wall));
 }
 
+/* This thread's share. */
+static unsigned most_chains(const struct run *run)
+{
+    unsigned share = LIMIT_AWS_CHAINS / run->crew->roster.threads;
+    return share ? share : 1;
+}
+
 /* Called again from within a chain that ends at once: then the loop outside goes on. */
 static void take_turns(struct run *run)
 {
     if (run->chains.turning)
         return;
     run->chains.turning = true;
-    while (run->chains.first && run->chains.under_way < LIMIT_AWS_CHAINS) {
+    while (run->chains.first && run->chains.under_way < most_chains(run)) {
         struct session *s = run->chains.first;
         run->chains.first = s->next_chain;
         run->chains.under_way++;
@@ -120,6 +127,8 @@ void session_tell_skew(struct session *s)
     if (llabs(ahead_ms - s->told_skew_ms) <= LIMIT_CLOCK_SKEW_MS)
         return;
     s->told_skew_ms = ahead_ms;
+    if (!crew_tell_first(s->account, TOLD_SKEW))
+        return;
     snprintf(text, sizeof text, "%lld s %s", (long long)llabs(ahead_ms) / 1000,
              ahead_ms > 0 ? "behind the provider's" : "ahead of the provider's");
     log_line(LOG_WARN, "this machine's clock is wrong: set it; until then requests bear the provider's time",

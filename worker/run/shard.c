@@ -16,16 +16,18 @@
 
 int shard_open(struct run *run, uint32_t number, struct shard **out, struct error *e)
 {
-    struct shard *shard = &run->shards[number];
-    *out = shard;
-    if (shard->store)
+    struct shard **place = &run->crew->shards[number];
+    struct store *store;
+    if ((*out = *place))
         return 0;
-    shard->run = run;
-    shard->number = number;
-    int code = folder_store(run->set->folder, number, &shard->store, e);
-    if (!code)
-        shard->told = store_head(shard->store);
-    return code;
+    int code = folder_store(run->set->folder, number, &store, e);
+    if (code)
+        return code;
+    struct shard *shard = mem_alloc(sizeof *shard);
+    *shard = (struct shard){
+        .next = run->shards, .run = run, .number = number, .store = store, .told = store_head(store)};
+    *out = *place = run->shards = shard;
+    return 0;
 }
 
 void shard_add(struct shard *shard, struct task *task)
@@ -148,8 +150,11 @@ static void tell(struct shard *shard)
 {
     const struct run_setting *set = shard->run->set;
     uint64_t head = store_head(shard->store);
-    if (head > shard->told && set->committed)
+    if (head > shard->told && set->committed) {
+        pthread_mutex_lock(&shard->run->crew->telling);
         set->committed(set->context, shard->store, shard->told + 1, head);
+        pthread_mutex_unlock(&shard->run->crew->telling);
+    }
     shard->told = head;
 }
 

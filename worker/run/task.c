@@ -48,8 +48,7 @@ static struct bucket *bucket_of(struct task *task, const struct limits_def *limi
     }
     buffer_add_char(&key, '\n'); /* never in a name: keeps a collection's buckets apart from its provider's */
     buffer_add_text(&key, type);
-    struct bucket *bucket = limiter_bucket(task->run->limiter, buffer_bytes(&key), limits->rate,
-                                           limits->burst, limits->concurrency);
+    struct bucket *bucket = limits_bucket(task->run, buffer_bytes(&key), limits);
     buffer_close(&key);
     return bucket;
 }
@@ -58,13 +57,6 @@ static void set_buckets(struct task *task)
 {
     task->ticket.first = bucket_of(task, &task->account->provider->limits, "");
     task->ticket.second = task->def->limits.set ? bucket_of(task, &task->def->limits, task->def->type) : NULL;
-}
-
-static void pump_later(void *context)
-{
-    struct run *run = context;
-    run->limiter_timer = NULL;
-    task_pump(run);
 }
 
 /* --- the job behind the task --- */
@@ -109,7 +101,7 @@ static void on_result(void *context, const struct fetch_result *result)
     struct task *task = context;
     struct run *run = task->run;
     task->in_flight = false;
-    limiter_done(run->limiter, &task->ticket);
+    limits_done(task);
     run->totals.requests += result->requests;
     run->totals.bytes += result->bytes;
     if (task->state == TASK_SENT) {
@@ -118,22 +110,15 @@ static void on_result(void *context, const struct fetch_result *result)
         if (task->shard && task->state != TASK_DEAD)
             shard_after_write(task->shard, false);
     }
-    task_pump(run);
+    if (run->unpumped)
+        limits_pump(run);
 }
 
-void task_pump(struct run *run)
+void task_send(struct task *task)
 {
-    int64_t at_ms;
-    struct limiter_ticket *ticket;
-    while ((ticket = limiter_next(run->limiter, clock_steady_ms(), &at_ms)) != NULL) {
-        struct task *task = ticket->context;
-        task->state = TASK_SENT;
-        task->in_flight = true;
-        fetch_send(run->fetch, request_of(task), task->account->provider->allow_origins, task, on_result);
-    }
-    if (run->limiter_timer)
-        fetch_timer_cancel(run->fetch, run->limiter_timer);
-    run->limiter_timer = at_ms == INT64_MAX ? NULL : fetch_timer_start(run->fetch, at_ms, run, pump_later);
+    task->state = TASK_SENT;
+    task->in_flight = true;
+    fetch_send(task->run->fetch, request_of(task), task->account->provider->allow_origins, task, on_result);
 }
 
 static void on_timer(void *context)
@@ -162,8 +147,7 @@ void task_follow(struct task *task, enum job_want want)
         task->state = TASK_LIMITED;
         if (!task->ticket.first)
             set_buckets(task);
-        limiter_ask(task->run->limiter, &task->ticket);
-        task_pump(task->run);
+        limits_ask(task);
         return;
     case JOB_WAIT:
         task->state = TASK_TIMER;
@@ -195,7 +179,7 @@ static void detach(struct task *task)
 {
     struct run *run = task->run;
     if (task->state == TASK_LIMITED)
-        limiter_cancel(run->limiter, &task->ticket);
+        limits_cancel(task);
     if (task->timer)
         fetch_timer_cancel(run->fetch, task->timer);
     task->timer = NULL;

@@ -8,51 +8,40 @@
 #include "common/check.h"
 #include "common/clock.h"
 
-static struct account *account_of(struct run *run, const struct collection_key *key)
-{
-    for (uint32_t i = 0; i < run->account_count; i++)
-        if (bytes_is(key->account, run->accounts[i].config->id) &&
-            bytes_is(key->provider, run->accounts[i].config->provider))
-            return &run->accounts[i];
-    return NULL;
-}
+typedef int visit_record(void *context, const struct collection_record *record);
 
-/* Call `visit` for every collection of every shard that there is. */
-static int each_collection(struct run *run,
-                           int (*visit)(void *context, const struct collection_record *record), void *context,
-                           struct shard **current, struct error *e)
+/* Call `visit` for every collection of a shard, if there is such a shard. */
+static int each_collection(struct folder *folder, uint32_t number, visit_record *visit, void *context,
+                           struct error *e)
 {
-    int code = 0;
-    for (uint32_t i = 0; !code && i < run->set->folder->shards; i++) {
-        if (!folder_has(run->set->folder, i))
-            continue;
-        code = shard_open(run, i, current, e);
-        if (code)
-            break;
-        struct store *store = (*current)->store;
+    struct store *store;
+    if (!folder_has(folder, number))
+        return 0;
+    int code = folder_store(folder, number, &store, e);
+    if (!code)
         code = store_read(store, e);
-        if (!code)
-            code = store_collections_each(store, visit, context, e);
-        store_done(store);
-    }
+    if (code)
+        return code;
+    code = store_collections_each(store, visit, context, e);
+    store_done(store);
     return code;
 }
 
 /* --- splits --- */
 
 struct check {
-    struct run *run;
-    struct shard *shard;
+    const struct roster *roster;
+    uint32_t shard;
     struct error *e;
 };
 
 static int check_shard(void *context, const struct collection_record *record)
 {
-    struct check *check = context;
+    const struct check *check = context;
     const struct collection_key *key = &record->key;
-    struct account *a = account_of(check->run, key);
-    if (!a || folder_shard_of(key->provider, key->account, key->region, a->config->splits,
-                              check->run->set->folder->shards) == check->shard->number)
+    const struct config_account *account = roster_find(check->roster, key->provider, key->account);
+    if (!account || folder_shard_of(key->provider, key->account, key->region, account->splits,
+                                    check->roster->shards) == check->shard)
         return 0;
     return error_set(
         check->e, ERR_CONFIG,
@@ -61,17 +50,19 @@ static int check_shard(void *context, const struct collection_record *record)
         BYTES_ARG(key->provider), BYTES_ARG(key->account));
 }
 
-int watch_check(struct run *run, struct error *e)
+int watch_check(struct crew *crew, struct error *e)
 {
-    struct check check = {.run = run, .e = e};
-    return each_collection(run, check_shard, &check, &check.shard, e);
+    struct check check = {.roster = &crew->roster, .e = e};
+    int code = 0;
+    for (; !code && check.shard < crew->roster.shards; check.shard++)
+        code = each_collection(crew->set->folder, check.shard, check_shard, &check, e);
+    return code;
 }
 
 /* --- regions --- */
 
 struct known {
     struct account *account;
-    struct shard *shard;
     const char **names;
     uint32_t count, cap;
 };
@@ -81,7 +72,8 @@ static int add_region(void *context, const struct collection_record *record)
     struct known *known = context;
     struct account *a = known->account;
     const struct collection_key *key = &record->key;
-    if (!key->region.data || record->unwatched_since_ms || account_of(a->run, key) != a)
+    if (!key->region.data || record->unwatched_since_ms || !bytes_is(key->account, a->config->id) ||
+        !bytes_is(key->provider, a->config->provider))
         return 0;
     for (uint32_t i = 0; i < known->count; i++)
         if (bytes_is(key->region, known->names[i]))
@@ -99,13 +91,24 @@ static int add_region(void *context, const struct collection_record *record)
     return 0;
 }
 
+/* All of a region's collections are in one of the account's shards, so those of other threads don't
+ * matter here. */
 const char *const *watch_regions(struct account *a)
 {
+    const struct roster *roster = &a->run->crew->roster;
+    const struct config_account *config = a->config;
     struct known known = {.account = a};
     struct error e;
+    int code = 0;
     known.names = arena_zalloc(&a->arena, 2 * sizeof *known.names);
     known.cap = 2;
-    if (each_collection(a->run, add_region, &known, &known.shard, &e))
+    for (uint32_t split = 0; !code && split < config->splits; split++) {
+        uint32_t shard = folder_shard_of_split(bytes_of(config->provider), bytes_of(config->id), split,
+                                               roster->shards);
+        if (roster->owner[shard] == a->run->thread)
+            code = each_collection(a->run->set->folder, shard, add_region, &known, &e);
+    }
+    if (code)
         report_account(a, &e, "reading its last known regions", "those not read were not harvested");
     return known.names;
 }
@@ -113,7 +116,7 @@ const char *const *watch_regions(struct account *a)
 /* --- unwatched --- */
 
 struct marks {
-    struct run *run;
+    struct crew *crew;
     struct shard *shard;
     roaring_bitmap_t *found; /* collections that are not watched any more */
 };
@@ -128,11 +131,12 @@ static bool has_region(const struct account *a, struct bytes region)
     return false;
 }
 
-static bool is_watched(struct run *run, const struct collection_key *key)
+static bool is_watched(const struct crew *crew, const struct collection_key *key)
 {
-    const struct account *a = account_of(run, key);
-    if (!a)
+    const struct config_account *account = roster_find(&crew->roster, key->provider, key->account);
+    if (!account)
         return false;
+    const struct account *a = crew->homes[account - crew->set->config->accounts];
     char *type = mem_zalloc(key->type.len + 1);
     memcpy(type, key->type.data, key->type.len);
     const struct collection_def *def = provider_find(a->provider, type);
@@ -147,7 +151,7 @@ static bool is_watched(struct run *run, const struct collection_key *key)
 static int mark(void *context, const struct collection_record *record)
 {
     struct marks *marks = context;
-    if (!record->unwatched_since_ms && !is_watched(marks->run, &record->key))
+    if (!record->unwatched_since_ms && !is_watched(marks->crew, &record->key))
         roaring_bitmap_add(marks->found, record->id);
     return 0;
 }
@@ -185,11 +189,11 @@ static int write_marks(struct shard *shard, const roaring_bitmap_t *found, struc
     return code;
 }
 
-static int mark_shard(struct run *run, uint32_t number, struct error *e)
+static int mark_shard(struct crew *crew, uint32_t number, struct error *e)
 {
-    struct marks marks = {.run = run, .found = roaring_bitmap_create()};
+    struct marks marks = {.crew = crew, .found = roaring_bitmap_create()};
     CHECK(marks.found);
-    int code = shard_open(run, number, &marks.shard, e);
+    int code = shard_open(crew->runs[crew->roster.owner[number]], number, &marks.shard, e);
     if (!code)
         code = store_read(marks.shard->store, e);
     if (!code) {
@@ -205,11 +209,11 @@ static int mark_shard(struct run *run, uint32_t number, struct error *e)
     return 0;
 }
 
-int watch_mark(struct run *run, struct error *e)
+int watch_mark(struct crew *crew, struct error *e)
 {
     int code = 0;
-    for (uint32_t i = 0; !code && i < run->set->folder->shards; i++)
-        if (folder_has(run->set->folder, i))
-            code = mark_shard(run, i, e);
+    for (uint32_t i = 0; !code && i < crew->roster.shards; i++)
+        if (folder_has(crew->set->folder, i))
+            code = mark_shard(crew, i, e);
     return code;
 }

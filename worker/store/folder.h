@@ -29,7 +29,7 @@ int folder_open_read(struct folder *folder, const char *path, struct error *e);
 void folder_close(struct folder *folder); /* closes all stores */
 
 /* The store of a shard, opened (and made, when writing) on first use. Reading: ERR_NOT_FOUND when it
- * was never made. */
+ * was never made. Several threads may ask at once, each for shards of its own. */
 int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e);
 
 /* True if the shard has a file. */
@@ -39,5 +39,8 @@ bool folder_has(const struct folder *folder, uint32_t shard);
  * The root scope is the region, or "" in account scope. */
 uint32_t folder_shard_of(struct bytes provider, struct bytes account, struct bytes region, uint32_t splits,
                          uint32_t shards);
+
+/* The same, of the root scopes whose XXH3-64 mod splits is `split`. */
+uint32_t folder_shard_of_split(struct bytes provider, struct bytes account, uint32_t split, uint32_t shards);
 
 #endif

@@ -1,0 +1,180 @@
+/* The threads of a run: each has the accounts, tasks and commits of its own shards, and a loop. They share
+ * what is read-only, the limits (limits.c), and one mutex for what is told to the caller. With one thread all
+ * of it happens on the caller's, and no mutex is ever waited for.
+ *
+ * An account of several splits may have shards on several threads. Each of these resolves its credentials,
+ * keeps its sessions and finds its regions, so that nothing but limits is handed from thread to thread; what
+ * there is to tell of the account as a whole, the first one tells that has it to tell. */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/limits.h"
+#include "worker/decode/xml.h"
+#include "worker/run/internal.h"
+
+#ifdef __SANITIZE_THREAD__
+/* A thread holds LMDB's mutexes of several shards, in whatever order their writes begin. No other thread ever
+ * takes one of these shards', so there is nobody to wait for each other with. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "deadlock:liblmdb";
+}
+#endif
+
+static uint32_t usable_cores(void)
+{
+    cpu_set_t set;
+    long count = sched_getaffinity(0, sizeof set, &set) ? sysconf(_SC_NPROCESSORS_ONLN) /* more than 1024 */
+                                                        : CPU_COUNT(&set);
+    return count < 1 ? 1 : count < LIMIT_THREADS ? (uint32_t)count : LIMIT_THREADS;
+}
+
+static int open_crew(struct crew *crew, const struct run_setting *set, struct error *e)
+{
+    uint32_t accounts = set->config->account_count, wanted = set->threads ? set->threads : usable_cores();
+    *crew = (struct crew){.set = set};
+    CHECK(pthread_mutex_init(&crew->telling, NULL) == 0);
+    roster_open(&crew->roster, set->config, set->folder->shards, wanted);
+    crew->runs = mem_zalloc(crew->roster.threads * sizeof(struct run *));
+    crew->shards = mem_zalloc(set->folder->shards * sizeof(struct shard *));
+    crew->homes = mem_zalloc(accounts * sizeof(struct account *));
+    crew->told = mem_zalloc(accounts * sizeof *crew->told);
+    int code = limits_open(&crew->limits, crew->roster.threads, e);
+    for (uint32_t i = 0; !code && i < crew->roster.threads; i++)
+        code = run_open(&crew->runs[i], crew, i, e);
+    return code;
+}
+
+static void close_crew(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->roster.threads; i++)
+        run_close(crew->runs[i]);
+    for (uint32_t i = 0; i < crew->set->folder->shards; i++)
+        free(crew->shards[i]);
+    limits_close(&crew->limits);
+    free(crew->runs);
+    free(crew->shards);
+    free(crew->homes);
+    free(crew->told);
+    roster_close(&crew->roster);
+    pthread_mutex_destroy(&crew->telling);
+}
+
+/* --- threads --- */
+
+static void *work(void *context)
+{
+    struct run *run = context;
+    char name[16];
+    snprintf(name, sizeof name, "harvest-%u", run->thread + 1);
+    pthread_setname_np(pthread_self(), name);
+    pthread_mutex_lock(&run->crew->telling); /* held until all threads are there */
+    bool abandoned = run->crew->abandoned;
+    pthread_mutex_unlock(&run->crew->telling);
+    if (!abandoned)
+        run_harvest(run);
+    return NULL;
+}
+
+/* Start the other threads. If that fails, those that began go home again. */
+static int start(struct crew *crew, uint32_t *started, struct error *e)
+{
+    int code = 0;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_mutex_lock(&crew->telling);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* signals are the caller's thread's */
+    while (!code && *started + 1 < crew->roster.threads) {
+        struct run *run = crew->runs[*started + 1];
+        int number = pthread_create(&run->id, NULL, work, run);
+        if (number)
+            code = error_set(e, ERR_IO,
+                             "thread %u can't be started: %s: raise the limit of processes, or take fewer "
+                             "threads",
+                             run->thread + 1, strerrordesc_np(number));
+        else
+            ++*started;
+    }
+    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    crew->abandoned = code != 0;
+    pthread_mutex_unlock(&crew->telling);
+    return code;
+}
+
+static int harvest(struct crew *crew, struct error *e)
+{
+    uint32_t started = 0;
+    xml_begin();
+    int code = start(crew, &started, e);
+    if (!code)
+        run_harvest(crew->runs[0]);
+    for (uint32_t i = 1; i <= started; i++)
+        CHECK(pthread_join(crew->runs[i]->id, NULL) == 0);
+    return code;
+}
+
+/* --- totals, and what is told --- */
+
+static void sum(const struct crew *crew, struct run_totals *totals)
+{
+    *totals = (struct run_totals){0};
+    for (uint32_t i = 0; i < crew->roster.threads; i++)
+        if (crew->runs[i])
+            report_add(totals, &crew->runs[i]->totals);
+}
+
+void crew_progress(struct run *run)
+{
+    struct crew *crew = run->crew;
+    const struct run_setting *set = crew->set;
+    struct run_totals totals = {0};
+    uint64_t under_way = 0;
+    pthread_mutex_lock(&crew->telling);
+    run->shown = run->totals;
+    run->shown_active = run->active;
+    int64_t now_ms = clock_steady_ms();
+    if (run->active && now_ms - crew->shown_ms >= RUN_PROGRESS_MS) {
+        crew->shown_ms = now_ms;
+        for (uint32_t i = 0; i < crew->roster.threads; i++) {
+            report_add(&totals, &crew->runs[i]->shown);
+            under_way += crew->runs[i]->shown_active;
+        }
+        set->progress(set->context, &totals, under_way);
+    }
+    pthread_mutex_unlock(&crew->telling);
+}
+
+bool crew_tell_first(const struct account *a, enum told what)
+{
+    struct crew *crew = a->run->crew;
+    unsigned *told = &crew->told[a->config - crew->set->config->accounts];
+    pthread_mutex_lock(&crew->telling);
+    bool is_first = !(*told & what);
+    *told |= what;
+    pthread_mutex_unlock(&crew->telling);
+    return is_first;
+}
+
+int run_once(const struct run_setting *set, struct run_totals *totals, struct error *e)
+{
+    struct crew crew;
+    int code = open_crew(&crew, set, e);
+    if (!code)
+        code = watch_check(&crew, e);
+    if (!code)
+        code = harvest(&crew, e);
+    sum(&crew, totals);
+    if (!code && !totals->stopped)
+        code = watch_mark(&crew, e);
+    sum(&crew, totals);
+    close_crew(&crew);
+    return code;
+}
