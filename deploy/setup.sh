@@ -19,7 +19,7 @@ packages=(
     libnng-dev liblmdb-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev
     libxml2-dev libxxhash-dev libroaring-dev libfyaml-dev libarchive-dev libssl-dev
     libmicrohttpd-dev libcmocka-dev libyyjson-dev
-    python3 python3-venv docker-registry nghttp2-server
+    python3 python3-venv docker-registry nghttp2-server nginx
 )
 case $release in
     bookworm) packages=("${packages[@]/libclang-rt-dev/libclang-rt-14-dev}" libmsgpack-dev) ;;
@@ -77,8 +77,29 @@ PIN
     apt update
 fi
 
+# Debian starts nginx when it installs it, and again whenever the machine starts. The benchmark starts one of its
+# own, so a new one stays off. A policy that somebody else made stays as it is.
+policy=/usr/sbin/policy-rc.d own_policy='' new_nginx=''
+forget_policy() { [ -z "$own_policy" ] || "${sudo[@]}" rm -f "$policy"; own_policy=''; }
+if [[ " ${wanted[*]} " == *" nginx "* ]]; then
+    new_nginx=1
+    if [ ! -e "$policy" ]; then
+        own_policy=1
+        trap forget_policy EXIT
+        "${sudo[@]}" tee "$policy" >/dev/null <<'POLICY'
+#!/bin/sh
+# Made by Garner's deploy/setup.sh while it installs packages: nginx isn't to be started.
+case " $* " in *" nginx "* | *" nginx.service "*) exit 101 ;; esac
+exit 0
+POLICY
+        "${sudo[@]}" chmod 755 "$policy"
+    fi
+fi
+
 say "installing ${wanted[*]}"
 apt install --no-install-recommends -y "${wanted[@]}" >/dev/null
+forget_policy
+[ -z "$new_nginx" ] || "${sudo[@]}" update-rc.d nginx disable
 mapfile -t wanted < <(missing)
 [ ${#wanted[@]} -eq 0 ] || die "apt did not install: ${wanted[*]}"
 say "done"
