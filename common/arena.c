@@ -8,7 +8,11 @@
 
 #include "common/check.h"
 
-enum { BLOCK_BYTES_MIN = 1024, BLOCK_BYTES_MAX = 1 << 20, ALIGN = _Alignof(max_align_t) };
+enum {
+    BLOCK_BYTES_MIN = 1008, /* with its head what malloc keeps at hand; most arenas need no other block */
+    BLOCK_BYTES_MAX = 1 << 20,
+    ALIGN = _Alignof(max_align_t)
+};
 
 struct arena_block {
     struct arena_block *older;
@@ -93,11 +97,14 @@ char *arena_printf(struct arena *a, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    size_t room = a->blocks ? a->blocks->size - a->used : 0;
+    int len = vsnprintf(room ? a->blocks->data + a->used : NULL, room, format, args);
     va_end(args);
     CHECK(len >= 0);
+    bool fits = (size_t)len < room; /* it stands where arena_alloc will lead to */
     char *text = arena_alloc(a, (size_t)len + 1);
-    vsnprintf(text, (size_t)len + 1, format, again);
+    if (!fits)
+        vsnprintf(text, (size_t)len + 1, format, again);
     va_end(again);
     return text;
 }

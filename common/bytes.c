@@ -164,11 +164,14 @@ void buffer_printf(struct buffer *b, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    size_t room = b->cap - b->len;
+    int len = vsnprintf(room ? b->data + b->len : NULL, room, format, args);
     va_end(args);
     CHECK(len >= 0);
-    buffer_reserve(b, (size_t)len);
-    vsnprintf(b->data + b->len, (size_t)len + 1, format, again);
+    if ((size_t)len >= room) {
+        buffer_reserve(b, (size_t)len);
+        vsnprintf(b->data + b->len, (size_t)len + 1, format, again);
+    }
     va_end(again);
     b->len += (size_t)len;
 }

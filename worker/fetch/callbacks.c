@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "common/check.h"
-#include "common/clock.h"
 #include "worker/fetch/internal.h"
 
-enum { STATUS_ERRORS = 300 }; /* bodies from here on are only read for what they say about the error */
+enum {
+    STATUS_ERRORS = 300, /* bodies from here on are only read for what they say about the error */
+    BODY_BYTES_BELIEVED = 4 << 20
+};
 
 static void add_pair(struct transfer *t, struct pair pair)
 {
@@ -47,8 +49,9 @@ static void continue_pair(struct transfer *t, struct bytes line)
 
 static void take_line(struct transfer *t, struct bytes line)
 {
-    if (status_of(line)) {
-        t->status = status_of(line);
+    int status = status_of(line);
+    if (status) {
+        t->status = status;
         t->answer_headers.count = 0; /* what came before was a 1xx */
         return;
     }
@@ -74,7 +77,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     struct transfer *t = context;
     struct bytes line = {data, size * count};
     CHECK_MAGIC(t, TRANSFER_MAGIC);
-    t->heard_ms = clock_steady_ms();
+    t->heard_ms = t->fetch->loop.now_ms;
     t->header_bytes += line.len;
     if (t->header_bytes > LIMIT_HEADER_BYTES) {
         t->code = error_set(&t->error, ERR_LIMIT, "%s: the answer's headers take more than %d bytes",
@@ -88,12 +91,23 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
+/* Room for all of it, as far as what the server says of its length is to be believed. */
+static void begin_body(struct transfer *t)
+{
+    curl_off_t length = 0;
+    if (!t->body.data)
+        fetch_take_body(t->fetch, &t->body);
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length > 0 && length <= BODY_BYTES_BELIEVED)
+        buffer_reserve(&t->body, (size_t)length);
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
     struct transfer *t = context;
     size_t len = size * count;
     CHECK_MAGIC(t, TRANSFER_MAGIC);
-    t->heard_ms = clock_steady_ms();
+    t->heard_ms = t->fetch->loop.now_ms;
     if (t->status >= STATUS_ERRORS && t->body.len + len > LIMIT_ERROR_BODY_BYTES) {
         buffer_add(&t->body, data, LIMIT_ERROR_BODY_BYTES - t->body.len);
         t->cut = true;
@@ -105,14 +119,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
                             t->place, (unsigned long long)t->fetch->options.body_bytes_max);
         return 0;
     }
+    if (t->body.len == 0)
+        begin_body(t);
     buffer_add(&t->body, data, len);
     return len;
 }
 
-void transfer_set_callbacks(struct transfer *t)
+void callbacks_set(CURL *easy)
 {
-    curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 }

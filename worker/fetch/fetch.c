@@ -91,7 +91,8 @@ static int on_timer(CURLM *multi, long wait_ms, void *context)
 {
     (void)multi;
     struct fetch *fetch = context;
-    fetch->curl_at_ms = wait_ms < 0 ? INT64_MAX : clock_steady_ms() + wait_ms;
+    int64_t now_ms = wait_ms > 0 ? clock_steady_ms() : fetch->loop.now_ms;
+    fetch->curl_at_ms = wait_ms < 0 ? INT64_MAX : now_ms + wait_ms;
     return 0;
 }
 
@@ -200,27 +201,37 @@ void fetch_close(struct fetch *fetch)
         fetch->user_watches = next;
     }
     loop_close(&fetch->loop);
+    while (fetch->body_count)
+        buffer_close(&fetch->bodies[--fetch->body_count]);
+    buffer_close(&fetch->encodings);
     free(fetch->ca_file);
     free(fetch->ca_path);
     fetch->magic = 0;
     free(fetch);
 }
 
-CURL *fetch_take_easy(struct fetch *fetch)
+/* Bodies are as large as pages, and one page is as large as the next: memory that held one has been asked of
+ * the system, cleared and grown already. */
+void fetch_take_body(struct fetch *fetch, struct buffer *body)
 {
-    CURL *easy = fetch->spare_count ? fetch->spare[--fetch->spare_count] : curl_easy_init();
-    CHECK(easy);
-    return easy;
+    CHECK(!body->data);
+    if (!fetch->body_count)
+        return;
+    *body = fetch->bodies[--fetch->body_count];
+    fetch->body_bytes -= body->cap;
 }
 
-void fetch_give_easy(struct fetch *fetch, CURL *easy)
+void fetch_give_body(struct fetch *fetch, struct buffer *body)
 {
-    if (fetch->spare_count == LIMIT_TRANSFERS) {
-        curl_easy_cleanup(easy);
+    if (!body->data || fetch->body_count == SPARE_BODIES ||
+        fetch->body_bytes + body->cap > SPARE_BODY_BYTES) {
+        buffer_close(body);
         return;
     }
-    curl_easy_reset(easy); /* forgets pointers into the transfer too */
-    fetch->spare[fetch->spare_count++] = easy;
+    buffer_reset(body);
+    fetch->body_bytes += body->cap;
+    fetch->bodies[fetch->body_count++] = *body;
+    *body = (struct buffer){0};
 }
 
 /* --- What callers ask for --- */
@@ -304,8 +315,14 @@ static void deliver(struct fetch *fetch)
         t = fetch->done.head;
         more = t != last;
         transfers_remove(&fetch->done, t);
-        struct fetch_result result = {
-            .code = t->code, .error = t->error, .bytes = t->bytes, .requests = t->requests};
+        struct fetch_result result;
+        result.code = t->code;
+        result.bytes = t->bytes;
+        result.requests = t->requests;
+        result.error.code = ERR_OK;
+        result.error.text[0] = 0;
+        if (t->code)
+            result.error = t->error;
         transfer_answer(t, &result.answer);
         t->done(t->context, &result);
         transfer_free(t);

@@ -9,6 +9,11 @@
 #include "worker/fetch/loop.h"
 #include "worker/fetch/resolver.h"
 
+enum {
+    SPARE_BODIES = 16,
+    SPARE_BODY_BYTES = 16 << 20, /* of all of them */
+};
+
 #define FETCH_MAGIC    0x66657463u
 #define TRANSFER_MAGIC 0x78666572u
 
@@ -32,7 +37,11 @@ struct fetch {
     bool stepping;
     struct transfers queued, running, done;
     unsigned running_count, spare_count;
-    CURL *spare[LIMIT_TRANSFERS]; /* easy handles to be used again */
+    CURL *spare[LIMIT_TRANSFERS];       /* easy handles to be used again */
+    struct buffer encodings;            /* the header line */
+    struct buffer bodies[SPARE_BODIES]; /* memory of bodies, to be used again */
+    unsigned body_count;
+    size_t body_bytes; /* of these together */
     struct command *commands, *queued_commands, **queued_commands_end;
     unsigned command_count; /* that run */
     struct user_watch *user_watches;
@@ -63,13 +72,12 @@ struct transfer {
 
     /* While it is under way. */
     CURL *easy;
-    struct curl_slist *headers, *addresses;
     struct resolver_ticket ticket;
     struct fetch_timer *timer;
-    bool sent;                    /* this hop's request went out, at: */
-    int64_t sent_ms, heard_ms;    /* and when something last came or went */
-    uint64_t moved;               /* how much that was by the last look */
-    char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
+    bool sent;                 /* this hop's request went out, at: */
+    int64_t sent_ms, heard_ms; /* and when something last came or went */
+    uint64_t moved;            /* how much that was by the last look */
+    bool special;              /* the handle has options that it must not keep */
 
     /* What came back. */
     int status;        /* by the status line; 0 before */
@@ -81,6 +89,9 @@ struct transfer {
     bool delimited;
     uint64_t bytes, requests; /* of all hops */
     int code;
+
+    /* Large and seldom used; only begun with a NUL. */
+    char detail[CURL_ERROR_SIZE]; /* libcurl's own words */
     struct error error;
 };
 
@@ -93,8 +104,15 @@ void transfer_ended(struct transfer *t, CURLcode result); /* libcurl is done wit
 void transfer_answer(const struct transfer *t, struct answer *out);
 int64_t transfer_patience(const struct transfer *t, int64_t limit_ms); /* or the request's own, if less */
 
-/* callbacks.c: what libcurl calls while a transfer is under way */
-void transfer_set_callbacks(struct transfer *t);
+/* libcurl calls it when there is a connection, right before the request goes out. */
+int transfer_on_send(void *context, char *to_ip, char *from_ip, int to_port, int from_port);
+
+/* easy.c: a handle that is told all of the request, and back again */
+void easy_take(struct transfer *t, const char *addresses); /* null: libcurl finds them */
+void easy_give(struct transfer *t);
+
+/* callbacks.c: what libcurl calls as an answer comes in; their context is the transfer */
+void callbacks_set(CURL *easy);
 
 /* outcome.c: what a transfer came to: 0, or the code, with t->error set */
 int outcome_of(struct transfer *t, CURLcode result);
@@ -105,9 +123,9 @@ int outcome_too_slow(struct transfer *t, int64_t transfer_ms);
 /* fetch.c */
 void transfers_add(struct transfers *list, struct transfer *t);
 void transfers_remove(struct transfers *list, struct transfer *t);
-void fetch_transfer_done(struct transfer *t); /* call back in this step or the next */
-CURL *fetch_take_easy(struct fetch *fetch);
-void fetch_give_easy(struct fetch *fetch, CURL *easy);
+void fetch_transfer_done(struct transfer *t);                   /* call back in this step or the next */
+void fetch_take_body(struct fetch *fetch, struct buffer *body); /* empty, with memory if there is some */
+void fetch_give_body(struct fetch *fetch, struct buffer *body);
 
 /* command.c */
 void command_close_all(struct fetch *fetch); /* kills and reaps, without calling back */

@@ -18,7 +18,7 @@ enum { EVENTS_A_BATCH = 128 };
 
 int loop_open(struct loop *loop, struct error *e)
 {
-    *loop = (struct loop){.epoll = epoll_create1(EPOLL_CLOEXEC)};
+    *loop = (struct loop){.epoll = epoll_create1(EPOLL_CLOEXEC), .now_ms = clock_steady_ms()};
     if (loop->epoll < 0)
         return error_set(e, ERR_IO, "epoll_create1: %s: raise the limit of open files", strerror(errno));
     return 0;
@@ -145,6 +145,7 @@ void loop_wait(struct loop *loop, int64_t until_ms)
     CHECK(!loop->running);
     int count = epoll_wait(loop->epoll, events, EVENTS_A_BATCH, timeout_of(loop, until_ms));
     CHECK(count >= 0 || errno == EINTR);
+    loop->now_ms = clock_steady_ms();
     loop->running = true;
     for (int i = 0; i < count; i++) {
         struct watch *watch = events[i].data.ptr;

@@ -33,6 +33,7 @@ struct loop {
     bool running;
     struct heap timers;
     struct fetch_timer *due; /* about to fire */
+    int64_t now_ms;          /* when the last wait ended: the time of all that is called back by then */
     struct watch *watches;   /* all of them, the newest first */
     struct watch *stopped;   /* to be freed when no event can name them any more */
 };

@@ -47,7 +47,10 @@ static const char **copy_texts(struct arena *arena, const char *const *from)
 struct transfer *transfer_new(struct fetch *fetch, const struct request *request,
                               const char *const *allow_origins, void *context, fetch_done *done)
 {
-    struct transfer *t = mem_zalloc(sizeof *t);
+    struct transfer *t = mem_alloc(sizeof *t);
+    memset(t, 0, offsetof(struct transfer, detail));
+    t->detail[0] = t->error.text[0] = 0;
+    t->error.code = ERR_OK;
     t->magic = TRANSFER_MAGIC;
     t->fetch = fetch;
     t->context = context;
@@ -69,19 +72,15 @@ static void end_hop(struct transfer *t)
     t->timer = NULL;
     if (t->easy) {
         curl_multi_remove_handle(t->fetch->multi, t->easy);
-        fetch_give_easy(t->fetch, t->easy);
-        t->easy = NULL;
+        easy_give(t);
     }
-    curl_slist_free_all(t->headers);
-    curl_slist_free_all(t->addresses);
-    t->headers = t->addresses = NULL;
 }
 
 void transfer_free(struct transfer *t)
 {
     CHECK_MAGIC(t, TRANSFER_MAGIC);
     end_hop(t);
-    buffer_close(&t->body);
+    fetch_give_body(t->fetch, &t->body);
     arena_close(&t->arena);
     t->magic = 0;
     free(t);
@@ -140,110 +139,26 @@ static void on_timer(void *context)
 }
 
 /* libcurl calls this when there is a connection, right before the request goes out. */
-static int on_send(void *context, char *to_ip, char *from_ip, int to_port, int from_port)
+int transfer_on_send(void *context, char *to_ip, char *from_ip, int to_port, int from_port)
 {
     (void)to_ip, (void)from_ip, (void)to_port, (void)from_port;
     struct transfer *t = context;
     t->requests += !t->sent;
     t->sent = true;
-    t->sent_ms = t->heard_ms = clock_steady_ms();
+    t->sent_ms = t->heard_ms = t->fetch->loop.now_ms;
     loop_timer_cancel(&t->fetch->loop, t->timer);
     t->timer = loop_timer(&t->fetch->loop, t->sent_ms + transfer_patience(t, t->fetch->options.silence_ms), t,
                           on_timer);
     return CURL_PREREQFUNC_OK;
 }
 
-/* --- What libcurl is told --- */
-
-static bool has_header(const struct request *request, const char *name)
-{
-    for (uint32_t i = 0; i < request->headers.count; i++)
-        if (bytes_is_nocase(request->headers.items[i].name, name))
-            return true;
-    return false;
-}
-
-static void add_header(struct transfer *t, const char *line)
-{
-    struct curl_slist *longer = curl_slist_append(t->headers, line);
-    CHECK(longer);
-    t->headers = longer;
-}
-
-static void set_headers(struct transfer *t)
-{
-    for (uint32_t i = 0; i < t->request.headers.count; i++) {
-        struct bytes name = t->request.headers.items[i].name, value = t->request.headers.items[i].value;
-        if (value.len)
-            add_header(t, arena_printf(&t->arena, "%.*s: %.*s", BYTES_ARG(name), BYTES_ARG(value)));
-        else
-            add_header(t,
-                       arena_printf(&t->arena, "%.*s;", BYTES_ARG(name))); /* libcurl's way to say "empty" */
-    }
-    add_header(t, "Expect:"); /* no waiting for "100 Continue" */
-    if (!has_header(&t->request, "Content-Type"))
-        add_header(t, "Content-Type:"); /* or libcurl would call any body a form */
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
-}
-
-static void set_request(struct transfer *t)
-{
-    CURL *easy = t->easy;
-    const struct request *request = &t->request;
-    bool writes = strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0 ||
-                  strcmp(request->method, "PATCH") == 0;
-    curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    if (strcmp(request->method, "HEAD") == 0)
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    if (request->has_body || writes) { /* without a body, its length is 0, and said so */
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)(request->has_body ? request->body.len : 0));
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->has_body ? request->body.data : "");
-    }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "garner/" GARNER_VERSION);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
-    set_headers(t);
-}
-
-static void set_connection(struct transfer *t)
-{
-    CURL *easy = t->easy;
-    const struct fetch *fetch = t->fetch;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)transfer_patience(t, fetch->options.connect_ms));
-    if (t->request.is_direct)
-        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-    if (fetch->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, fetch->ca_file);
-    curl_easy_setopt(easy, CURLOPT_CAPATH,
-                     fetch->ca_path); /* null: libcurl keeps what it read of the CA file */
-    /* What we resolved stays in libcurl's own cache longer than any request may wait for a connection. */
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)(2 * LIMIT_TRANSFER_MS / 1000));
-    curl_easy_setopt(easy, CURLOPT_RESOLVE, t->addresses);
-}
+/* --- From hop to hop --- */
 
 static void ask(struct transfer *t, const char *addresses)
 {
     sm_move(states, &t->state, TRANSFER_ASKING);
     loop_timer_cancel(&t->fetch->loop, t->timer);
     t->timer = NULL;
-    if (addresses) {
-        t->addresses = curl_slist_append(NULL,
-                                         arena_printf(&t->arena, "+%s:%u:%s", t->host, t->port, addresses));
-        CHECK(t->addresses);
-    }
     t->sent = t->headers_done = t->cut = false;
     t->status = 0;
     t->moved = 0;
@@ -251,14 +166,9 @@ static void ask(struct transfer *t, const char *addresses)
     t->answer_headers.count = 0;
     t->detail[0] = 0;
     buffer_reset(&t->body);
-    t->easy = fetch_take_easy(t->fetch);
-    set_connection(t);
-    set_request(t);
-    transfer_set_callbacks(t);
+    easy_take(t, addresses);
     CHECK(curl_multi_add_handle(t->fetch->multi, t->easy) == CURLM_OK);
 }
-
-/* --- From hop to hop --- */
 
 static void on_found(void *context, const char *addresses, const char *cause)
 {

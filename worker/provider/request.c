@@ -71,10 +71,16 @@ static void pairs_set(struct arena *arena, struct pairs *pairs, struct bytes nam
 
 /* --- Beginning --- */
 
+/* A text without a brace is what it says, and lives as long as its definition. */
 static int expand(struct arena *arena, const char *text, const struct placeholders *values,
                   enum template_encoding encoding, struct bytes *out, struct error *e)
 {
     struct buffer buffer = {0};
+    size_t len = strcspn(text, "{}");
+    if (!text[len]) {
+        *out = (struct bytes){text, len};
+        return 0;
+    }
     int err = template_expand(text, values, encoding, &buffer, e);
     if (!err)
         *out = arena_copy(arena, buffer_bytes(&buffer));
@@ -94,7 +100,7 @@ static int expand_fields(struct arena *arena, const struct fields *fields, const
                 error_at(e, "%s %s", where, field->name);
                 return err;
             }
-            pairs_add(arena, out, arena_copy(arena, bytes_of(field->name)), value);
+            pairs_add(arena, out, bytes_of(field->name), value);
         }
     }
     return 0;
@@ -156,13 +162,16 @@ int request_begin(struct request_parts *parts, struct arena *arena, const struct
     int err = expand(arena, def->url, values, TEMPLATE_URL, &parts->url, e);
     if (!err)
         err = url_parse(parts->url, &url, e);
-    if (!err && values->endpoint.len && def->url[0] != '{')
+    if (!err && values->endpoint.len && def->url[0] != '{') {
         err = move_to(arena, values->endpoint, &parts->url, e);
+        if (!err)
+            err = url_parse(parts->url, &url, e);
+    }
     if (err) {
         error_at(e, "url %s", def->url);
         return err;
     }
-    parts->origin = url_origin(arena, parts->url);
+    parts->origin = url_origin_of(arena, &url);
     err = expand_fields(arena, &def->query, "query", values, &parts->query, e);
     if (!err)
         err = expand_fields(arena, &def->headers, "header", values, &parts->headers, e);
@@ -254,6 +263,8 @@ static void add_ascii(struct bytes text, struct buffer *out)
             url_encode((struct bytes){text.data + i, 1}, out);
 }
 
+enum { FINISH_RESERVE_BYTES = 256 }; /* for a query of usual length */
+
 static int finish_url(const struct request_parts *parts, struct request *out, struct error *e)
 {
     struct url url;
@@ -264,9 +275,14 @@ static int finish_url(const struct request_parts *parts, struct request *out, st
     if (url.has_userinfo)
         return error_set(e, ERR_HTTP,
                          "a URL with a user or password in it isn't asked: use auth of kind basic");
-    buffer_printf(&text, "%.*s://%.*s", BYTES_ARG(url.scheme), BYTES_ARG(url.host));
-    if (url.port.len)
-        buffer_printf(&text, ":%.*s", BYTES_ARG(url.port));
+    buffer_reserve(&text, parts->url.len + FINISH_RESERVE_BYTES);
+    buffer_add_bytes(&text, url.scheme);
+    buffer_add_text(&text, "://");
+    buffer_add_bytes(&text, url.host);
+    if (url.port.len) {
+        buffer_add_char(&text, ':');
+        buffer_add_bytes(&text, url.port);
+    }
     add_ascii(url.path.len ? url.path : BYTES("/"), &text);
     if (url.has_query) {
         buffer_add_char(&text, '?');
@@ -297,6 +313,7 @@ static bool is_header_name(struct bytes name)
 
 static int finish_headers(const struct request_parts *parts, struct request *out, struct error *e)
 {
+    out->headers = parts->headers; /* they may go on in what is free behind the parts' own */
     for (uint32_t i = 0; i < parts->headers.count; i++) {
         struct pair pair = parts->headers.items[i];
         if (!is_header_name(pair.name))
@@ -305,7 +322,6 @@ static int finish_headers(const struct request_parts *parts, struct request *out
             if (strchr("\r\n", pair.value.data[j])) /* matches NUL too */
                 return error_set(e, ERR_HTTP, "header %.*s: its value has a line break or NUL",
                                  BYTES_ARG(pair.name));
-        pairs_add(parts->arena, &out->headers, pair.name, pair.value);
     }
     return 0;
 }

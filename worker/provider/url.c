@@ -5,6 +5,7 @@
 #include "worker/provider/url.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/limits.h"
@@ -14,11 +15,12 @@ struct parts {
     bool has_scheme, has_authority, has_query;
 };
 
-/* The span up to the first of `stops`; `*rest` begins with that stop then. */
+/* The span up to the first of `stops`, at most three; `*rest` begins with that stop then. */
 static struct bytes cut(struct bytes *rest, const char *stops)
 {
     size_t len = 0;
-    while (len < rest->len && (rest->data[len] == 0 || !strchr(stops, rest->data[len])))
+    char a = stops[0], b = stops[1] ? stops[1] : a, c = b != a && stops[2] ? stops[2] : a;
+    while (len < rest->len && rest->data[len] != a && rest->data[len] != b && rest->data[len] != c)
         len++;
     struct bytes head = {rest->data, len};
     *rest = bytes_from(*rest, len);
@@ -58,12 +60,16 @@ static struct parts split(struct bytes text)
 }
 
 /* Characters by name, not by isalnum: locales must not change what a host is. */
+static bool is_alnum(unsigned char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static bool all_of(struct bytes text, const char *extra)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
-            (c == 0 || !strchr(extra, c)))
+        if (!is_alnum(c) && (c == 0 || !strchr(extra, c)))
             return false;
     }
     return true;
@@ -129,6 +135,11 @@ static bool same_nocase(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
 }
 
+static bool is_upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
 static uint64_t port_of(const struct url *url)
 {
     uint64_t port = bytes_is_nocase(url->scheme, "https") ? 443 : 80;
@@ -149,15 +160,24 @@ struct bytes url_origin(struct arena *arena, struct bytes text)
     struct url url;
     if (url_parse(text, &url, NULL))
         return (struct bytes){"", 0};
-    uint64_t port = port_of(&url);
-    bool is_default = port == (bytes_is_nocase(url.scheme, "https") ? 443 : 80);
-    char *origin = is_default ? arena_printf(arena, "%.*s://%.*s", BYTES_ARG(url.scheme), BYTES_ARG(url.host))
-                              : arena_printf(arena, "%.*s://%.*s:%u", BYTES_ARG(url.scheme),
-                                             BYTES_ARG(url.host), (unsigned)port);
-    for (char *c = origin; *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c += 'a' - 'A';
-    return bytes_of(origin);
+    return url_origin_of(arena, &url);
+}
+
+struct bytes url_origin_of(struct arena *arena, const struct url *url)
+{
+    uint64_t port = port_of(url);
+    bool is_default = port == (bytes_is_nocase(url->scheme, "https") ? 443 : 80);
+    char number[16] = "";
+    if (!is_default)
+        snprintf(number, sizeof number, ":%u", (unsigned)port);
+    struct bytes parts[] = {url->scheme, BYTES("://"), url->host, bytes_of(number)}, origin = {"", 0};
+    char *to = arena_alloc(arena, url->scheme.len + url->host.len + sizeof number + 4);
+    origin.data = to;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (size_t j = 0; j < parts[i].len; j++, origin.len++)
+            to[origin.len] = (char)(parts[i].data[j] | (is_upper(parts[i].data[j]) ? 0x20 : 0));
+    to[origin.len] = 0;
+    return origin;
 }
 
 static void drop_last_segment(struct buffer *out, size_t start)
@@ -252,7 +272,7 @@ void url_encode(struct bytes text, struct buffer *out)
     buffer_reserve(out, text.len);
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        if (all_of((struct bytes){text.data + i, 1}, "-._~")) {
+        if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
             buffer_add_char(out, (char)c);
         } else {
             char escape[3] = {'%', hex[c >> 4], hex[c & 15]};

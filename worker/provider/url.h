@@ -20,6 +20,7 @@ bool url_same_origin(struct bytes a, struct bytes b);
 
 /* scheme://host[:port] in lower case, without a default port. Empty if it doesn't parse. */
 struct bytes url_origin(struct arena *arena, struct bytes text);
+struct bytes url_origin_of(struct arena *arena, const struct url *url); /* of one that was parsed */
 
 /* Resolve a reference against the URL it was found at (RFC 3986, 5.2). 0 or ERR_HTTP: also if what comes
  * out isn't an http(s) URL. Its fragment is dropped. */
