@@ -77,6 +77,7 @@ static void defaults_are_those_of_the_contract(void **state)
     assert_int_equal(config->retention_age_ms, INT64_C(7) * 24 * 3600 * 1000);
     assert_int_equal(config->retention_bytes, 10000000000);
     assert_int_equal(config->shards, 256);
+    assert_int_equal(config->threads, 0);
     assert_int_equal(config->followers, 0);
     assert_int_equal(config->lease_ms, 60000);
     assert_int_equal(config->map_size, LIMIT_MAP_BYTES_DEFAULT);
@@ -95,7 +96,8 @@ static void every_key_is_read(void **state)
     lab_open(
         &lab,
         "data: ../store\nproviders: [a.yaml, /b.yaml]\nhttp: 127.0.0.1:0\nlisten: tcp://[::1]:7801\n"
-        "retention: {age: 1h, bytes: 1MB}\nshards: 16384\nfollowers: 1\nlease: 10s\nmap_size: 1GiB\n"
+        "retention: {age: 1h, bytes: 1MB}\nshards: 16384\nthreads: 64\nfollowers: 1\nlease: 10s\nmap_size: "
+        "1GiB\n"
         "accounts:\n- {id: a, provider: p, regions: [eu, us], splits: 4, endpoint: 'http://x', port: 80,\n"
         "   vars: {v: 1}, credentials: {t: {env: T}, k: {file: key}, e: {exec: [./run, 1]}, p: {plain: s}}}\n"
         "- {id: a, provider: q}\n");
@@ -106,6 +108,7 @@ static void every_key_is_read(void **state)
     assert_string_equal(config->providers[1], "/b.yaml");
     assert_string_equal(config->http, "127.0.0.1:0");
     assert_int_equal(config->shards, 16384);
+    assert_int_equal(config->threads, 64);
     assert_int_equal(config->map_size, 1 << 30);
     assert_int_equal(config->account_count, 2);
     assert_string_equal(account->regions[1], "us");
@@ -149,6 +152,7 @@ static const struct mistake mistakes[] = {
     {WITH("shards: 16385"), "3:9: error: 16385 is out of range: 1 to 16384"},
     {WITH("shards: 010"), "3:9: error: expected a whole number, not '010'"},
     {WITH("shards: many"), "3:9: error: expected a whole number, not 'many'"},
+    {WITH("threads: 0"), "3:10: error: 0 is out of range: 1 to 64"},
     {WITH("followers: 17"), "3:12: error: 17 is out of range: 0 to 16"},
     {WITH("lease: 500ms"), "3:8: error: a lease is from 1s to 1h"},
     {WITH("lease: 60"), "3:8: error: expected a duration such as 30s, 5m, 1h or 7d, not '60'"},
