@@ -119,20 +119,34 @@ struct marks {
     struct crew *crew;
     struct shard *shard;
     roaring_bitmap_t *found; /* collections that are not watched any more */
+    const struct account *last;
+    uint32_t region; /* of that account, the last one found */
 };
 
-static bool has_region(const struct account *a, struct bytes region)
+/* Collections mostly stand in the order in which they were started, region after region of an account: so the
+ * search begins behind where the last one ended. */
+static bool has_region(struct marks *marks, const struct account *a, struct bytes region)
 {
     if (!a->regions_certain)
         return true;
-    for (const char *const *name = a->regions; *name; name++)
-        if (bytes_is(region, *name))
+    uint32_t from = marks->last == a ? marks->region : 0;
+    for (uint32_t i = from; a->regions[i]; i++)
+        if (bytes_is(region, a->regions[i])) {
+            marks->last = a;
+            marks->region = i;
             return true;
+        }
+    for (uint32_t i = 0; i < from; i++)
+        if (bytes_is(region, a->regions[i])) {
+            marks->region = i;
+            return true;
+        }
     return false;
 }
 
-static bool is_watched(const struct crew *crew, const struct collection_key *key)
+static bool is_watched(struct marks *marks, const struct collection_key *key)
 {
+    const struct crew *crew = marks->crew;
     const struct config_account *account = roster_find(&crew->roster, key->provider, key->account);
     if (!account)
         return false;
@@ -145,13 +159,13 @@ static bool is_watched(const struct crew *crew, const struct collection_key *key
         def = def->parent;
     if (!def || (def->scope == SCOPE_REGION) != (key->region.data != NULL))
         return false;
-    return def->scope == SCOPE_ACCOUNT || has_region(a, key->region);
+    return def->scope == SCOPE_ACCOUNT || has_region(marks, a, key->region);
 }
 
 static int mark(void *context, const struct collection_record *record)
 {
     struct marks *marks = context;
-    if (!record->unwatched_since_ms && !is_watched(marks->crew, &record->key))
+    if (!record->unwatched_since_ms && !is_watched(marks, &record->key))
         roaring_bitmap_add(marks->found, record->id);
     return 0;
 }
