@@ -8,7 +8,7 @@
 #
 #   build     compiler, flags            tests run on it
 #   asan      gcc, ASan and UBSan        all but the quickstart
-#   release   gcc, optimised             scenarios, the quickstart, and the integration tests that kill or fill
+#   release   gcc, optimised             scenarios, the benchmark in small, the quickstart, and the tests that kill or fill
 #   clang     clang, ASan and UBSan      unit, scenarios, fuzz
 #   tsan      gcc, ThreadSanitizer       unit, the integration test of threads
 #
@@ -134,9 +134,9 @@ take() { # take PRESET NAMES-REGEX folder…
     done >>"$every/$preset/CTestTestfile.cmake"
 }
 any='[^]]*'
-take asan "$any" structure unit scenario integration aws
+take asan "$any" structure unit scenario property integration aws
 sed -i /integration_quickstart/d "$every/asan/CTestTestfile.cmake"
-take release "$any" scenario
+take release "$any" scenario bench
 take release "$any(kill|disk|full|heavy|memory|quickstart)$any" integration
 take clang "$any" unit scenario fuzz
 if [ "$tsan" ]; then

@@ -71,8 +71,8 @@ class Bench:
         os.sync()
         return self.garner.run(target, data, self.expect(target, created=self.items(target)), watch=watch)
 
-    def again(self, target, data, *options, watch=False):
-        return self.garner.run(target, data, self.expect(target), *options, watch=watch)
+    def again(self, target, data, **how):
+        return self.garner.run(target, data, self.expect(target), **how)
 
     def known(self, target):
         """A data folder that holds what this target's pages say."""
@@ -168,10 +168,8 @@ class Bench:
         return [Figure("written", median(again.written for _, again in self.of_million()), "bytes")]
 
     def threads(self):
-        if not self.garner.has("--threads"):
-            return [Figure("threads", 0, "not there")]
         data, amount = self.known(self.base), self.items(self.base)
-        pairs = [[self.again(self.base, data, "--threads", count) for count in (1, 2)] for _ in range(self.runs)]
+        pairs = [[self.again(self.base, data, threads=count) for count in (1, 2)] for _ in range(self.runs)]
         one, two = (median(pair[i].cpu_s for pair in pairs) / amount * 1e9 for i in (0, 1))
         return [Figure("threads", two, "ns CPU/item", one, median(two.cpu_s / one.cpu_s for one, two in pairs))]
 

@@ -97,9 +97,6 @@ class Garner:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
 
-    def has(self, option):
-        return option in run([self.program, "run", "--help"], self.folder).out
-
     def data(self, name):
         return self.folder / "data" / name
 
@@ -115,10 +112,10 @@ class Garner:
             for name in target.account_names]}))
         return config
 
-    def run(self, target, data, expect, *options, watch=False):
+    def run(self, target, data, expect, threads=1, watch=False):
         """One run on a data folder; Trouble unless it says what is expected."""
-        took = run([self.program, "run", "--once", "-c", self.configure(target), "--data", data, *options], self.folder,
-                   watch=watch, **target.env)
+        took = run([self.program, "run", "--once", "-c", self.configure(target), "--data", data, "--threads", threads],
+                   self.folder, watch=watch, **target.env)
         found = count(took.err)
         if found != expect:
             raise Trouble(f"a run on {target.name} says {found}, and should {expect}:\n{took.err[-2000:]}")

@@ -14,7 +14,7 @@ class Goal:
 
     def verdict(self, figure):
         reached = getattr(figure, self.of) if self.of else None
-        if reached is None or figure.unit == "not there":
+        if reached is None:
             return ""
 
         def meets(bound):
@@ -58,7 +58,7 @@ HEAD = ("figure", "Garner", "baseline", "unit", "ratio", "CPU", "wanted", "aim",
 
 def row(figure, judged):
     goal = GOALS[figure.name]
-    return (goal.title, number(figure.value) if figure.unit != "not there" else "-", number(figure.baseline), figure.unit,
+    return (goal.title, number(figure.value), number(figure.baseline), figure.unit,
             f"{figure.ratio:.3f}" if figure.ratio is not None else "", f"{figure.cpu_ratio:.3f}" if figure.cpu_ratio is not None else "",
             bound(goal, goal.least), bound(goal, goal.aim), goal.verdict(figure) if judged else "")
 
