@@ -82,6 +82,7 @@ enum {
     LIMIT_SHARDS = 16384,
     LIMIT_SHARDS_DEFAULT = 256,
     LIMIT_COMMIT_ITEMS = 10000,       /* a commit gathers up to so many items … */
+    LIMIT_COMMIT_BYTES = 16 << 20,    /* … or about so much memory … */
     LIMIT_COMMIT_MS = 500,            /* … or for so long … */
     LIMIT_RECEIPTS_MS = 2000,         /* … or, with nothing in it but receipts, so long */
     LIMIT_RECEIPTS = 16,              /* kept of a collection, beside those that deletes rest on */

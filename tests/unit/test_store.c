@@ -343,6 +343,75 @@ static void documents_come_by_row(void **state)
     roaring_bitmap_free(rows);
 }
 
+/* Create resources of 1 kB until it is time to commit. */
+static uint32_t fill(struct lab *lab, uint32_t *next)
+{
+    char json[1100], id[32];
+    uint32_t count = 0;
+    snprintf(json, sizeof json, "{\"x\":\"%01000d\"}", 7);
+    while (!store_is_full(lab->store)) {
+        snprintf(id, sizeof id, "%08x%08" PRIx32, *next * 2654435761U, *next);
+        ++*next;
+        lab_create(lab, id, json);
+        arena_reset(&lab->arena);
+        count++;
+    }
+    lab_put(lab);
+    lab_commit(lab);
+    return count;
+}
+
+/* Ids stand in no order: the more there are, the more pages a commit of as many items holds. */
+static void a_commit_is_full_by_items_or_by_memory(void **state)
+{
+    struct lab *lab = *state;
+    uint32_t next = 0;
+    lab_collection(lab, "aws.ec2.snapshot");
+    uint32_t at_first = fill(lab, &next);
+    assert_false(store_is_full(lab->store));
+    assert_in_range(at_first, 6000, 9000);
+    LAB_OK(lab, store_write(lab->store, &lab->e));
+    assert_in_range(fill(lab, &next), 5000, at_first - 1);
+    lab_collection(lab, "aws.ec2.volume");
+    for (int i = 0; i < LIMIT_COMMIT_ITEMS; i++) {
+        assert_false(store_is_full(lab->store));
+        lab_status(lab, STATUS_LISTED, false);
+    }
+    assert_true(store_is_full(lab->store));
+}
+
+static size_t leaf_pages(struct lab *lab, enum table table)
+{
+    MDB_stat stat;
+    assert_int_equal(mdb_stat(lab->store->txn, lab->store->tables[table], &stat), 0);
+    return stat.ms_leaf_pages;
+}
+
+/* Seven documents of 550 bytes fit into a page. */
+static void documents_fill_their_pages_where_rows_come_last(void **state)
+{
+    struct lab *lab = *state;
+    char json[600], id[32];
+    snprintf(json, sizeof json, "{\"x\":\"%0500d\"}", 7);
+    struct collection_record two[2];
+    lab_collection(lab, "first");
+    two[0] = lab->record;
+    lab_collection(lab, "second");
+    two[1] = lab->record;
+    for (int i = 0; i < 1400; i++) {
+        snprintf(id, sizeof id, "id-%d", i);
+        lab->record = two[i / 7 % 2];
+        lab_create(lab, id, json);
+        two[i / 7 % 2] = lab->record;
+    }
+    assert_in_range(leaf_pages(lab, TABLE_DOCUMENTS), 200, 200 + 700 / 6 - 700 / 7 + 4);
+    for (int i = 0; i < 2; i++) {
+        lab->record = two[i];
+        lab_put(lab);
+    }
+    assert_string_equal(lab_verify(lab), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +425,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_collisions_are_an_error, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(an_unseen_difference_makes_no_change, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(documents_come_by_row, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_commit_is_full_by_items_or_by_memory, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(documents_fill_their_pages_where_rows_come_last, lab_setup,
+                                        lab_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

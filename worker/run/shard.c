@@ -77,7 +77,7 @@ void shard_after_write(struct shard *shard, bool soon)
     if (!store_writing(shard->store) || shard->failing)
         return;
     uint32_t gathered = store_gathered(shard->store);
-    if (soon || gathered + shard->ended_count >= LIMIT_COMMIT_ITEMS)
+    if (soon || gathered + shard->ended_count >= LIMIT_COMMIT_ITEMS || store_is_full(shard->store))
         shard_commit(shard);
     else
         commit_within(shard, gathered ? LIMIT_COMMIT_MS : LIMIT_RECEIPTS_MS);

@@ -99,8 +99,9 @@ static int write_document(struct store *store, const struct collection_record *r
     document->digest = *digest;
     document->packed = change->after;
     document->last_seq = change->seq;
-    int r = document_write(store, record->id, document, e);
-    if (!r && change->op == CHANGE_CREATED)
+    bool is_new = change->op == CHANGE_CREATED;
+    int r = document_write(store, record->id, document, is_new, e);
+    if (!r && is_new)
         r = ids_put(store, record->id, document->id, document->row, e);
     return r;
 }
@@ -171,7 +172,7 @@ int store_document_put(struct store *store, uint32_t collection, uint32_t row, s
     document.id = buffer_bytes(&store->id);
     document.digest = *digest;
     document.packed = packed;
-    r = document_write(store, collection, &document, e);
+    r = document_write(store, collection, &document, false, e);
     if (!r)
         store->gathered++;
     return r;

@@ -74,6 +74,7 @@ int ids_put(struct store *store, uint32_t collection, struct bytes id, uint32_t 
     if (r && r != ERR_NOT_FOUND)
         return r;
     be32_put(packed, row);
+    store->gathered_ids++;
     return table_put(store, TABLE_IDS, key_bytes(&key), (struct bytes){packed, sizeof packed}, 0, e);
 }
 

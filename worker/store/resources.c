@@ -1,8 +1,4 @@
-/* Reading resources, and how a document is laid out.
- *
- * Documents are put, not appended: MDB_APPEND only takes a key behind the last of the whole table, and
- * collections interleave. LMDB fills a page to its end all the same when keys come in order, as the rows of
- * a collection do. */
+/* Reading resources, and how a document is laid out. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -30,7 +26,8 @@ int document_read(struct bytes value, uint32_t row, struct document *out, struct
     return 0;
 }
 
-int document_write(struct store *store, uint32_t collection, const struct document *document, struct error *e)
+int document_write(struct store *store, uint32_t collection, const struct document *document, bool is_new,
+                   struct error *e)
 {
     char head[DOCUMENT_HEAD_BYTES];
     struct buffer *value = &store->packed;
@@ -44,7 +41,8 @@ int document_write(struct store *store, uint32_t collection, const struct docume
     buffer_add(value, head, sizeof head);
     buffer_add_bytes(value, document->id);
     buffer_add_bytes(value, document->packed);
-    return table_put(store, TABLE_DOCUMENTS, key_bytes(&key), buffer_bytes(value), 0, e);
+    return is_new ? table_append(store, TABLE_DOCUMENTS, collection, key_bytes(&key), buffer_bytes(value), e)
+                  : table_put(store, TABLE_DOCUMENTS, key_bytes(&key), buffer_bytes(value), 0, e);
 }
 
 int store_row_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e)

@@ -51,9 +51,11 @@ static void forget_transaction(struct store *store)
 {
     store->txn = NULL;
     memset(store->cursors, 0, sizeof store->cursors);
+    memset(store->inner, 0, sizeof store->inner);
     store->writing = false;
     store->failed = (struct error){0};
-    store->gathered = 0;
+    store->gathered = store->gathered_ids = 0;
+    store->gathered_bytes = 0;
 }
 
 void store_abort(struct store *store)
@@ -103,6 +105,22 @@ bool store_writing(const struct store *store)
 uint32_t store_gathered(const struct store *store)
 {
     return store->gathered;
+}
+
+/* Records come one behind the other and fill pages. Ids come in any order: until each of their table's pages
+ * is written to, most of them take one more. */
+static uint64_t bytes_held(struct store *store)
+{
+    MDB_stat ids = {0};
+    mdb_stat(store->txn, store->tables[TABLE_IDS], &ids);
+    uint64_t scattered = store->gathered_ids < ids.ms_leaf_pages ? store->gathered_ids : ids.ms_leaf_pages;
+    return store->gathered_bytes + scattered * ids.ms_psize;
+}
+
+bool store_is_full(struct store *store)
+{
+    return store->writing &&
+           (store->gathered >= LIMIT_COMMIT_ITEMS || bytes_held(store) >= LIMIT_COMMIT_BYTES);
 }
 
 static bool has_moved(const struct store *store)

@@ -47,7 +47,10 @@ int store_read(struct store *store, struct error *e);  /* nothing to do when a w
 void store_done(struct store *store);                  /* ends a read; leaves a write transaction open */
 int store_write(struct store *store, struct error *e); /* begin gathering, or go on with it */
 bool store_writing(const struct store *store);
-uint32_t store_gathered(const struct store *store);     /* changes and documents since the last commit */
+uint32_t store_gathered(const struct store *store); /* changes and documents since the last commit */
+/* It is time to commit: LIMIT_COMMIT_ITEMS are gathered, or about LIMIT_COMMIT_BYTES of memory are held for
+ * them. */
+bool store_is_full(struct store *store);
 int store_commit(struct store *store, struct error *e); /* synced to disk on return; 0 if nothing is open */
 void store_abort(struct store *store);
 

@@ -79,7 +79,8 @@ int store_stretch_put(struct store *store, uint32_t collection, const struct str
         be32_put(to + 4, stretch->items[i].bytes);
         memcpy(to + 8, stretch->items[i].digest.bytes, sizeof stretch->items[i].digest.bytes);
     }
-    return table_put(store, TABLE_SPANS, key_bytes(&key), (struct bytes){value, (size_t)(to - value)}, 0, e);
+    return table_append(store, TABLE_SPANS, collection, key_bytes(&key),
+                        (struct bytes){value, (size_t)(to - value)}, e);
 }
 
 int store_stretches_drop(struct store *store, uint32_t collection, uint64_t from, uint64_t to,

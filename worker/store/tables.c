@@ -125,20 +125,47 @@ int table_get(struct store *store, enum table table, struct bytes key, struct by
     return 0;
 }
 
+static int put(struct store *store, enum table table, struct bytes key, struct bytes value, unsigned flags)
+{
+    MDB_cursor *cursor;
+    MDB_val k = val_of(key), v = val_of(value);
+    int lmdb = cursor_of(store, table, &cursor);
+    return lmdb ? lmdb : mdb_cursor_put(cursor, &k, &v, flags);
+}
+
+static int wrote(struct store *store, int lmdb, size_t bytes, struct error *e)
+{
+    store->gathered_bytes += bytes;
+    return lmdb ? store_poison(store, store_fault(store, lmdb, "writing", e), e) : 0;
+}
+
 int table_put(struct store *store, enum table table, struct bytes key, struct bytes value, unsigned flags,
               struct error *e)
 {
     struct error local;
-    MDB_cursor *cursor;
     e = e ? e : &local;
     int r = store_gathering(store, e);
+    return r ? r : wrote(store, put(store, table, key, value, flags), key.len + value.len, e);
+}
+
+/* What is appended to a table fills its pages; where it is put at a page's end, LMDB moves the last record to
+ * the next page along with it, and leaves a gap that large. Appending is refused where a collection with a
+ * higher id has records too; then it needn't be tried again for this one and those before it. */
+int table_append(struct store *store, enum table table, uint32_t collection, struct bytes key,
+                 struct bytes value, struct error *e)
+{
+    struct error local;
+    e = e ? e : &local;
+    int r = store_gathering(store, e), lmdb = MDB_KEYEXIST;
     if (r)
         return r;
-    MDB_val k = val_of(key), v = val_of(value);
-    r = cursor_of(store, table, &cursor);
-    if (!r)
-        r = mdb_cursor_put(cursor, &k, &v, flags);
-    return r ? store_poison(store, store_fault(store, r, "writing", e), e) : 0;
+    if (collection > store->inner[table])
+        lmdb = put(store, table, key, value, MDB_APPEND);
+    if (lmdb == MDB_KEYEXIST) {
+        store->inner[table] = collection > store->inner[table] ? collection : store->inner[table];
+        lmdb = put(store, table, key, value, 0);
+    }
+    return wrote(store, lmdb, key.len + value.len, e);
 }
 
 int table_delete(struct store *store, enum table table, struct bytes key, struct error *e)

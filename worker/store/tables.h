@@ -61,10 +61,13 @@ struct store {
     MDB_dbi tables[TABLE_COUNT];
     MDB_txn *txn;                     /* null: no transaction is open */
     MDB_cursor *cursors[TABLE_COUNT]; /* of a write transaction, which closes them; null: not open */
+    uint32_t inner[TABLE_COUNT];      /* of it: a collection that isn't the table's last; 0: none is known */
     struct hash_secret secret;
     uint64_t epoch;
     struct store_state state, committed;
     uint32_t gathered;
+    size_t gathered_bytes; /* of keys and values */
+    uint32_t gathered_ids;
     struct error failed;              /* of the first write that failed in this transaction */
     struct buffer id, before, packed; /* copies that outlive the next write */
     struct digest (*hash)(struct bytes span,
@@ -98,6 +101,9 @@ int store_poison(struct store *store, int r, struct error *e);
 int table_get(struct store *store, enum table table, struct bytes key, struct bytes *value, struct error *e);
 int table_put(struct store *store, enum table table, struct bytes key, struct bytes value, unsigned flags,
               struct error *e);
+/* The same, for what mostly comes behind all of its collection, as new rows and places do. */
+int table_append(struct store *store, enum table table, uint32_t collection, struct bytes key,
+                 struct bytes value, struct error *e);
 int table_delete(struct store *store, enum table table, struct bytes key,
                  struct error *e); /* absent is fine */
 int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e);
@@ -145,7 +151,7 @@ int ids_delete(struct store *store, uint32_t collection, struct bytes id, struct
 
 /* resources.c */
 int document_read(struct bytes value, uint32_t row, struct document *out, struct error *e);
-int document_write(struct store *store, uint32_t collection, const struct document *document,
+int document_write(struct store *store, uint32_t collection, const struct document *document, bool is_new,
                    struct error *e);
 
 /* stretches.c: ERR_CORRUPT when it can't be one. */
