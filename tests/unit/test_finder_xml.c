@@ -266,12 +266,33 @@ static void elements_end_at_any_distance(void **state)
     for (size_t before = 0; before < 200; before++) {
         int count;
         buffer_reset(&body);
-        buffer_printf(&body, "<r><s><item>%*s</item><!--%*s-->", (int)before, "", (int)before / 3, "");
+        buffer_printf(&body, "<r><s><item>%*s<a/></item><!--%*s-->", (int)before, "", (int)before / 3, "");
         for (size_t i = 0; i < sizeof items / sizeof *items; i++)
             buffer_printf(&body, "%s%*s", items[i], (int)before, "");
         buffer_printf(&body, "<item a='%*s/>' b=''/></s></r>", (int)before, "");
         assert_null(trial_run(buffer_bytes(&body), &lab->items, &lab->rules, before, &count));
         assert_int_equal(count, 6);
+    }
+    buffer_close(&body);
+}
+
+/* Tags that all seem to end far away, or nowhere, are not each followed until there: that would take minutes.
+ */
+static void tags_without_an_end_take_no_time(void **state)
+{
+    static const char *const tags[] = {"<a '/>'", "<a \"/>' '", "<a/>'", "<!-- /> ", "<![CDATA[ ", "<? /> "};
+    static const char *const ends[] = {"", ">", "x</s></r>"};
+    struct lab *lab = *state;
+    struct buffer body = {0};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags * 3; i++) {
+        buffer_reset(&body);
+        buffer_add_text(&body, "<r><s>");
+        while (body.len < 1 << 20)
+            buffer_add_text(&body, tags[i / 3]);
+        buffer_add_text(&body, ends[i % 3]);
+        lab_begin(lab, i % 2 ? "/s/*" : "/s/a/*", buffer_text(&body));
+        while (finder_next(&lab->finder) == FINDER_ITEM)
+            assert_true(lab->finder.at < body.len);
     }
     buffer_close(&body);
 }
@@ -370,6 +391,7 @@ int main(void)
         TEST(prefixes_fall_away),
         TEST(what_breaks_off_is_never_read_beyond),
         TEST(elements_end_at_any_distance),
+        TEST(tags_without_an_end_take_no_time),
         TEST(stretches_are_skipped),
         TEST(an_item_ends_in_a_tag),
         TEST(arrays_that_look_at_places_are_lost),

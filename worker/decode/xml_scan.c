@@ -187,7 +187,8 @@ static size_t count_less(struct count *c, size_t at)
     return 0;
 }
 
-/* At the `>` of a `/>`, which may stand in a text or in quotes. */
+/* At the `>` of a `/>`, which may stand in a text or in quotes. No byte of a tag is looked at twice, or what
+ * isn't well-formed might take for ever: of many tags that all seem to end far away, or nowhere. */
 static size_t count_slash(struct count *c, size_t at)
 {
     if (!c->has_tag)
