@@ -102,7 +102,6 @@ static int visit_change(void *context, uint64_t seq, struct bytes packed)
 static bool check_changes(struct check *c, uint64_t from)
 {
     struct history *h = c->h;
-    char id[ID_TEXT_BYTES];
     struct error e;
     int code = store_changes_each(c->lab->store, from, visit_change, c, &e);
     if (code)
@@ -110,7 +109,7 @@ static bool check_changes(struct check *c, uint64_t from)
     for (uint32_t i = 0; i < h->world.resources; i++)
         if (!c->told[i] && model_fate(&h->model, i) != FATE_NONE)
             return history_fault(h, "there is no change of '%s', the model expects %s",
-                                 resource_id(&h->world, i, id), fate_name(model_fate(&h->model, i)));
+                                 resource_id(&h->world, i), fate_name(model_fate(&h->model, i)));
     return true;
 }
 

@@ -69,18 +69,21 @@ static int by_bytes(const void *a, const void *b)
 
 static void add_sorted(const struct value *v, const struct rules *rules, struct buffer *out)
 {
+    static struct buffer all; /* elements one behind the other, in the order they came */
+    size_t ends[MEMBERS_MAX], from = 0;
     struct bytes parts[MEMBERS_MAX];
-    struct buffer each[MEMBERS_MAX] = {{0}};
     CHECK(v->count <= MEMBERS_MAX);
+    buffer_reset(&all);
     for (uint32_t i = 0; i < v->count; i++) {
-        add(&v->items[i], rules, ELSEWHERE, &each[i]);
-        parts[i] = buffer_bytes(&each[i]);
+        add(&v->items[i], rules, ELSEWHERE, &all);
+        ends[i] = all.len;
     }
-    qsort(parts, v->count, sizeof *parts, by_bytes);
+    for (uint32_t i = 0; i < v->count; from = ends[i], i++)
+        parts[i] = (struct bytes){all.data + from, ends[i] - from};
+    if (v->count)
+        qsort(parts, v->count, sizeof *parts, by_bytes);
     for (uint32_t i = 0; i < v->count; i++)
         buffer_add_bytes(out, parts[i]);
-    for (uint32_t i = 0; i < v->count; i++)
-        buffer_close(&each[i]);
 }
 
 static void add_array(const struct value *v, const struct rules *rules, enum place place, struct buffer *out)

@@ -162,10 +162,16 @@ static void spoil(struct history *h, const struct shown *page, struct buffer *ou
 
 static void add_percent(const char *text, struct buffer *out)
 {
+    static const char digits[] = "0123456789ABCDEF";
     for (; *text; text++) {
-        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-                     (*text >= '0' && *text <= '9') || strchr("-._~", *text);
-        buffer_printf(out, plain ? "%c" : "%%%02X", (unsigned char)*text);
+        unsigned char c = (unsigned char)*text;
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c)) {
+            buffer_add_char(out, *text);
+        } else {
+            buffer_add_char(out, '%');
+            buffer_add_char(out, digits[c >> 4]);
+            buffer_add_char(out, digits[c & 15]);
+        }
     }
 }
 
@@ -183,7 +189,8 @@ static void expect_url(const struct history *h, const struct layout *layout, uin
     const struct shown *before = &layout->pages[page - 1];
     if (w->kind.turn == TURN_LINK_BODY || w->kind.turn == TURN_LINK_HEADER) {
         buffer_reset(out);
-        buffer_printf(out, "http://lab%s", before->next);
+        buffer_add_text(out, "http://lab");
+        buffer_add_text(out, before->next);
         return;
     }
     buffer_add_text(out, "?t=");
@@ -191,7 +198,7 @@ static void expect_url(const struct history *h, const struct layout *layout, uin
     if (w->kind.turn == TURN_MARKER)
         add_percent(resource_raw_id(w, last, id, &number), out);
     else if (w->kind.turn == TURN_MARKER_ID)
-        add_percent(resource_id(w, last, id), out);
+        add_percent(resource_id(w, last), out);
     else
         buffer_add_text(out, before->next);
 }
@@ -376,7 +383,7 @@ bool history_list(struct history *h, struct lab *lab)
     h->pending = true;
     lab->tally.listings++;
     bool fine = run(h, lab) && history_check(h, lab, head + 1);
-    if (h->trouble.kind == TROUBLE_BARE)
+    if (h->trouble.kind == TROUBLE_BARE && !one_in(h, 3)) /* else they stay so */
         make_bare(h, false);
     world_change(&h->world);
     return fine;

@@ -85,7 +85,7 @@ static void add_part(char out[ID_TEXT_BYTES], const char *part)
     }
 }
 
-const char *resource_id(const struct world *w, uint32_t resource, char out[ID_TEXT_BYTES])
+static void make_id(const struct world *w, uint32_t resource, char out[ID_TEXT_BYTES])
 {
     char raw[ID_TEXT_BYTES];
     bool number;
@@ -104,16 +104,21 @@ const char *resource_id(const struct world *w, uint32_t resource, char out[ID_TE
         strcpy(out, raw);
         break;
     }
-    return out;
+}
+
+const char *resource_id(const struct world *w, uint32_t resource)
+{
+    if (!w->ids[resource][0])
+        make_id(w, resource, w->ids[resource]);
+    return w->ids[resource];
 }
 
 uint32_t resource_of_id(const struct world *w, struct bytes id)
 {
-    char text[ID_TEXT_BYTES];
     uint64_t number;
     if (id.len < 4 || !bytes_to_u64(bytes_from(id, id.len - 4), &number) || number >= w->resources)
         return RESOURCES_MAX;
-    return bytes_is(id, resource_id(w, (uint32_t)number, text)) ? (uint32_t)number : RESOURCES_MAX;
+    return bytes_is(id, resource_id(w, (uint32_t)number)) ? (uint32_t)number : RESOURCES_MAX;
 }
 
 /* --- documents --- */
@@ -136,9 +141,12 @@ static struct value json(struct arena *arena, const char *text)
     return v;
 }
 
-static struct value scalar(struct arena *arena, const struct world *w, uint64_t number)
+/* A number below 16; in XML it is a text. */
+static struct value scalar(const struct world *w, uint64_t number)
 {
-    struct bytes text = bytes_of(arena_printf(arena, "%llu", (unsigned long long)number));
+    static const char digits[] = "0123456789101112131415";
+    struct bytes text = number < 10 ? (struct bytes){digits + number, 1}
+                                    : (struct bytes){digits + 2 * number - 10, 2};
     return kind_is_xml(&w->kind) ? value_string(text) : value_number(text);
 }
 
@@ -150,7 +158,7 @@ static struct value tags(struct arena *arena, const struct world *w, const struc
     for (uint32_t i = 0; i < count; i++) {
         struct value tag = value_object(arena, 2);
         put(&tag, "key", string(values[(bits >> (2 * i + 2)) & 3]));
-        put(&tag, "value", scalar(arena, w, i));
+        put(&tag, "value", scalar(w, i));
         list.items[(i + entry->order) % count] = tag;
     }
     return maybe_list(w, list);
@@ -159,12 +167,12 @@ static struct value tags(struct arena *arena, const struct world *w, const struc
 static struct value meta(struct arena *arena, const struct world *w, const struct entry *entry, uint64_t bits)
 {
     struct value object = value_object(arena, 3);
-    put(&object, "seen", scalar(arena, w, entry->noise >> 2));
+    put(&object, "seen", scalar(w, entry->noise >> 2));
     if (bits & 1)
         put(&object, "state", string(entry->version == 3 ? "on" : "off"));
     if (bits & 2) {
         struct value deep = value_object(arena, 1);
-        put(&deep, "seen", scalar(arena, w, entry->version / 2)); /* not the one that is ignored */
+        put(&deep, "seen", scalar(w, entry->version / 2)); /* not the one that is ignored */
         put(&object, "deep", deep);
     }
     return object;
@@ -218,7 +226,7 @@ struct value item_make(struct arena *arena, const struct world *w, const struct 
     if (version)
         put(&item, "v", xml ? string(version) : json(arena, version));
     bits >>= 12;
-    put(&item, "noise", scalar(arena, w, entry->noise & 3));
+    put(&item, "noise", scalar(w, entry->noise & 3));
     if (bits & 1 || entry->noise >> 2)
         put(&item, "meta", meta(arena, w, entry, bits >> 1));
     bits >>= 3;

@@ -36,7 +36,6 @@ struct setting {
 struct driver {
     struct lab lab;
     struct setting set;
-    char folder[64], file[96];
     struct history histories[BATCH];
     uint32_t count;
     uint64_t faults; /* that store_verify found */
@@ -44,35 +43,32 @@ struct driver {
 
 /* --- the store --- */
 
+/* Its files lose their names at once, so that nothing stays behind, however this ends. */
 static bool open_store(struct driver *d)
 {
     struct error e;
-    struct store_options options = {.path = d->file, .shard = 3, .map_size = MAP_BYTES};
+    char folder[64], file[96], lock[128];
+    struct store_options options = {.path = file, .shard = 3, .map_size = MAP_BYTES};
+    snprintf(folder, sizeof folder, "%s/garner-property-XXXXXX",
+             access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!mkdtemp(folder)) {
+        perror(folder);
+        return false;
+    }
+    snprintf(file, sizeof file, "%s/003.mdb", folder);
+    snprintf(lock, sizeof lock, "%s-lock", file);
     if (store_open(&options, &d->lab.store, &e))
         fprintf(stderr, "property: %s\n", e.text);
+    unlink(file);
+    unlink(lock);
+    rmdir(folder);
     return d->lab.store != NULL;
 }
 
 static void drop_store(struct driver *d)
 {
-    char lock[128];
     store_close(d->lab.store);
     d->lab.store = NULL;
-    snprintf(lock, sizeof lock, "%s-lock", d->file);
-    unlink(d->file);
-    unlink(lock);
-}
-
-static bool make_folder(struct driver *d)
-{
-    snprintf(d->folder, sizeof d->folder, "%s/garner-property-XXXXXX",
-             access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
-    if (!mkdtemp(d->folder)) {
-        perror(d->folder);
-        return false;
-    }
-    snprintf(d->file, sizeof d->file, "%s/003.mdb", d->folder);
-    return true;
 }
 
 static void complain(void *context, const char *sentence)
@@ -272,11 +268,8 @@ int main(int argc, char **argv)
                         "                [--lie created|updated|deleted|none]\n");
         return 2;
     }
-    if (!make_folder(&d))
-        return 2;
     bool fine = run(&d);
     drop_store(&d);
-    rmdir(d.folder);
     definitions_close();
     if (fine && !d.set.alone)
         fine = print_tally(&d.lab.tally);

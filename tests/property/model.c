@@ -63,13 +63,16 @@ static bool take(struct walk *walk, const struct entry *entry)
     return false;
 }
 
-/* `require`: more than a fifth of the page lacks a name that was there before. */
+/* `require`: more than a fifth of the page lacks a name that was there before. What is as it was lost
+ * nothing. */
 static bool is_degraded(const struct walk *walk, const struct entry *entries, uint32_t count)
 {
     uint32_t lost = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct known *known = &walk->m->after[entries[i].resource];
-        if (entries[i].bare && !entries[i].unreadable)
+        if (!entries[i].bare || entries[i].unreadable)
+            continue;
+        if (!known->there || !same(known->form, entries[i].form))
             lost += walk->names || (known->there && !known->bare);
     }
     return walk->w->kind.refined && lost * 5 > count;

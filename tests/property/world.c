@@ -268,7 +268,7 @@ void world_change(struct world *w)
 
 static enum shape some_shape(struct world *w, unsigned formats)
 {
-    bool xml = formats == 3 ? one_in(w, 2) : formats == 2;
+    bool xml = formats == 3 ? one_in(w, 4) : formats == 2; /* reading XML takes several times as long */
     return xml ? XML_SET + below(w, SHAPES - XML_SET) : below(w, XML_SET);
 }
 
@@ -305,6 +305,7 @@ void world_open(struct world *w, uint64_t seed, unsigned formats)
     w->ignores = one_in(w, 2) ? IGNORE_NOISE : below(w, IGNORE_SETS);
     set_size(w, &first);
     w->entries = mem_zalloc((w->most + 1) * sizeof *w->entries);
+    w->ids = mem_zalloc(w->resources * sizeof *w->ids);
     w->group_size = 1 + below(w, 6);
     w->separator = below(w, 4);
     w->envelope = below(w, 64);
@@ -317,5 +318,6 @@ void world_close(struct world *w)
     if (w->entries)
         remove_some(w, 0, w->count);
     free(w->entries);
+    free(w->ids);
     *w = (struct world){0};
 }

@@ -65,7 +65,8 @@ struct world {
     uint64_t seed;
     struct kind kind;
     unsigned ignores;
-    uint32_t resources; /* how many different ones there may be */
+    uint32_t resources;         /* how many different ones there may be */
+    char (*ids)[ID_TEXT_BYTES]; /* of resources, once they were asked for */
     uint32_t count, most;
     struct entry *entries;
     /* How it is shown. */
@@ -107,7 +108,7 @@ void layout_close(struct layout *layout);
 
 /* The resource's `id` as it stands in an item, and its id in the collection. They end in its number. */
 const char *resource_raw_id(const struct world *w, uint32_t resource, char out[ID_TEXT_BYTES], bool *number);
-const char *resource_id(const struct world *w, uint32_t resource, char out[ID_TEXT_BYTES]);
+const char *resource_id(const struct world *w, uint32_t resource);
 const char *resource_zone(const struct world *w, uint32_t resource);
 /* The resource of an id; RESOURCES_MAX if it is none of this world's. */
 uint32_t resource_of_id(const struct world *w, struct bytes id);
