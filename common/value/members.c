@@ -28,6 +28,10 @@ static uint64_t first_bytes(struct bytes key)
     if (key.len >= 8)
         return be64_get(key.data);
     uint64_t first = 0;
+    if (key.len >= 4) { /* the last four begin within the first four */
+        uint64_t last = be32_get(key.data + key.len - 4);
+        return (uint64_t)be32_get(key.data) << 32 | (last << 8 * (8 - key.len) & UINT32_MAX);
+    }
     for (size_t i = 0; i < key.len; i++)
         first |= (uint64_t)(unsigned char)key.data[i] << (56 - 8 * i);
     return first;
