@@ -134,6 +134,7 @@ void forecast_open(struct forecast *f, const struct collection_def *def, const s
 void forecast_close(struct forecast *f)
 {
     free(f->window);
+    free(f->loose);
     free(f->page.slots);
     buffer_close(&f->rest);
     *f = (struct forecast){0};

@@ -101,9 +101,9 @@ struct forecast {
     uint64_t parsed; /* known rows that were found by their ids since the last search for one */
 
     /* This listing. */
-    uint64_t place; /* of its last stretch; 0: none yet */
-    bool has_gap;   /* there are stretches behind that place that this listing passed over */
-    struct forecast_loose loose[2 * LIMIT_STRETCH_ITEMS];
+    uint64_t place;               /* of its last stretch; 0: none yet */
+    bool has_gap;                 /* there are stretches behind that place that this listing passed over */
+    struct forecast_loose *loose; /* room for two full stretches; null: none were needed yet */
     uint32_t loose_count;
     bool is_whole; /* `loose` is the beginning of the stretch at `at`, up to there */
 

@@ -220,6 +220,8 @@ static bool read_all(struct reader *r)
         case FINDER_END:
             if (!leaves_last || !leave_last(r))
                 return true;
+            if (!take_one(r)) /* it stands there again */
+                return false;
             break;
         }
     }

@@ -20,6 +20,8 @@
 #define PLACE_FRONT ((uint64_t)1 << 24)
 #define PLACE_STEP  ((uint64_t)1 << 16)
 
+enum { LOOSE_MOST = 2 * LIMIT_STRETCH_ITEMS };
+
 int weave_anew(struct forecast *f, struct error *e)
 {
     f->first += f->count;
@@ -129,7 +131,9 @@ static int keep_whole(struct forecast *f, const struct stretch *stretch, struct 
 static void add_loose(struct forecast *f, const struct forecast_slot *slot, const struct stretch_item *item,
                       bool is_joined)
 {
-    CHECK(f->loose_count < 2 * LIMIT_STRETCH_ITEMS);
+    CHECK(f->loose_count < LOOSE_MOST);
+    if (!f->loose)
+        f->loose = mem_alloc(LOOSE_MOST * sizeof *f->loose);
     f->loose[f->loose_count++] = (struct forecast_loose){*item, slot->from, slot->to, is_joined};
 }
 
@@ -159,7 +163,7 @@ static int take_stretch(struct forecast *f, const struct forecast_slot *slot, st
 
 static int make_room(struct forecast *f, struct error *e)
 {
-    return f->loose_count < 2 * LIMIT_STRETCH_ITEMS ? 0 : write_loose(f, LIMIT_STRETCH_ITEMS, e);
+    return f->loose_count < LOOSE_MOST ? 0 : write_loose(f, LIMIT_STRETCH_ITEMS, e);
 }
 
 /* An item of the last listing, in its turn or later. */

@@ -10,7 +10,7 @@
 enum {
     SEARCH_ITEMS = 4096, /* that are looked through for one item's bytes */
     SEEK_PRICE = 64,     /* rows looked through in the store for each item that had to be parsed */
-    TRIM_STRETCHES = 64,
+    TRIM_STRETCHES = 16,
 };
 
 const struct stretch *window_stretch(const struct forecast *f, struct forecast_at at)
