@@ -115,8 +115,12 @@ int listing_weave(struct listing *l, const struct taken *taken, uint64_t count, 
 {
     struct forecast_page *page = &l->forecast.page;
     uint64_t known = 0;
+    uint32_t last = 0;
     for (uint64_t i = 0; i < count; i++)
-        known += taken[i].has_row && taken[i].is_known;
+        if (taken[i].has_row && taken[i].is_known) {
+            known++;
+            last = taken[i].row;
+        }
     for (uint32_t slot = 0, i = 0; slot < page->count; slot++) {
         if (page->slots[slot].kind != SLOT_NEW)
             continue;
@@ -125,7 +129,7 @@ int listing_weave(struct listing *l, const struct taken *taken, uint64_t count, 
         page->slots[slot].row = taken[i].row;
         i++;
     }
-    int code = forecast_take(&l->forecast, known, e);
+    int code = forecast_take(&l->forecast, known, last, e);
     note_forecast(l);
     return code;
 }

@@ -139,9 +139,9 @@ uint32_t forecast_rows(const struct forecast *f, const struct forecast_slot *slo
 /* Is this row the one that was expected at a SLOT_NEW? */
 bool forecast_expected(const struct forecast *f, const struct forecast_slot *slot, uint32_t row);
 
-/* The page's items are stored, and known rows among those of an unmapped page are `known`. Writes what
- * changes of the stretches. Returns 0 or an error of the store. */
-int forecast_take(struct forecast *f, uint64_t known, struct error *e);
+/* The page's items are stored. Of an unmapped page `known` were there before, and `last` is the row of the
+ * last of these. Writes what changes of the stretches. Returns 0 or an error of the store. */
+int forecast_take(struct forecast *f, uint64_t known, uint32_t last, struct error *e);
 
 /* Every page came: forget what this listing passed over, or didn't come to. */
 int forecast_finish(struct forecast *f, struct error *e);

@@ -20,7 +20,10 @@
 #define PLACE_FRONT ((uint64_t)1 << 24)
 #define PLACE_STEP  ((uint64_t)1 << 16)
 
-enum { LOOSE_MOST = 2 * LIMIT_STRETCH_ITEMS };
+enum {
+    LOOSE_MOST = 2 * LIMIT_STRETCH_ITEMS,
+    SEEK_MISSES = 16, /* so many unexpected items, and it may go on elsewhere */
+};
 
 int weave_anew(struct forecast *f, struct error *e)
 {
@@ -250,14 +253,11 @@ static void note_parsed(struct forecast *f, const struct forecast_slot *slot)
 static int take_mapped(struct forecast *f, struct error *e)
 {
     const struct forecast_page *page = &f->page;
-    const struct forecast_slot *known = NULL;
     bool is_joined = false;
     int code = 0;
     for (uint32_t i = 0; i < page->count; i++)
-        if (page->slots[i].kind == SLOT_NEW && page->slots[i].has_row) {
+        if (page->slots[i].kind == SLOT_NEW && page->slots[i].has_row)
             note_parsed(f, &page->slots[i]);
-            known = page->slots[i].is_known ? &page->slots[i] : known;
-        }
     for (uint32_t i = 0; !code && !f->is_mute && i < page->count; i++) {
         const struct forecast_slot *slot = &page->slots[i];
         bool is_sound = slot->kind != SLOT_NEW || slot->has_row;
@@ -265,12 +265,38 @@ static int take_mapped(struct forecast *f, struct error *e)
             code = take_slot(f, slot, is_joined, e);
         is_joined = is_sound;
     }
-    if (code || f->is_mute)
-        return code;
     f->misses = f->at.stretch == page->end.stretch && f->at.item == page->end.item ? page->misses : 0;
-    if (known && page->unknown == page->count) /* nothing was as expected, but something was known */
-        code = window_seek(f, known->row, e);
     return code;
+}
+
+/* Of a page that ended in items that weren't expected, the last one that was known. */
+static bool find_known(const struct forecast *f, uint32_t *row)
+{
+    const struct forecast_page *page = &f->page;
+    if (f->misses < SEEK_MISSES)
+        return false;
+    for (uint32_t i = page->count, looked = 0; i-- > 0 && looked < SEEK_MISSES; looked++)
+        if (page->slots[i].kind == SLOT_NEW && page->slots[i].has_row && page->slots[i].is_known) {
+            *row = page->slots[i].row;
+            return true;
+        }
+    return false;
+}
+
+static int take_page(struct forecast *f, uint64_t known, uint32_t last, struct error *e)
+{
+    if (f->page.mapped) {
+        int code = take_mapped(f, e);
+        if (code || f->is_mute || !find_known(f, &last))
+            return code;
+    } else {
+        f->is_whole = false;
+        f->parsed += known;
+        f->is_unsettled = f->is_unsettled || (known && has_more(f));
+        if (!known)
+            return 0;
+    }
+    return window_seek(f, last, e);
 }
 
 /* What is loose at a page's end is written, unless it may still turn out to be a stretch that stays. */
@@ -283,7 +309,7 @@ static int end_page(struct forecast *f, struct error *e)
     return f->is_whole ? 0 : write_loose(f, f->loose_count, e);
 }
 
-int forecast_take(struct forecast *f, uint64_t known, struct error *e)
+int forecast_take(struct forecast *f, uint64_t known, uint32_t last, struct error *e)
 {
     int code = 0;
     if (f->error.code)
@@ -293,11 +319,7 @@ int forecast_take(struct forecast *f, uint64_t known, struct error *e)
     f->learns_anew = false;
     if (code || !f->is_on || f->is_mute)
         return code;
-    f->is_unsettled = f->is_unsettled || (!f->page.mapped && known && has_more(f));
-    if (f->page.mapped)
-        code = take_mapped(f, e);
-    else
-        f->is_whole = false;
+    code = take_page(f, known, last, e);
     if (!code && !f->is_mute)
         code = end_page(f, e);
     if (!code)
