@@ -62,12 +62,12 @@ static uint64_t mix(const struct world *w, uint32_t resource, uint64_t what)
 
 const char *resource_zone(const struct world *w, uint32_t resource)
 {
-    return zones[mix(w, resource, 1) % (sizeof zones / sizeof *zones)];
+    return zones[w->uniform ? 0 : mix(w, resource, 1) % (sizeof zones / sizeof *zones)];
 }
 
 const char *resource_raw_id(const struct world *w, uint32_t resource, char out[ID_TEXT_BYTES], bool *number)
 {
-    uint64_t kind = mix(w, 0, 2) % 8; /* most providers have ids of one kind */
+    uint64_t kind = mix(w, 0, 2) % (w->uniform ? 7 : 8); /* most providers have ids of one kind */
     if (kind == 7)
         kind = mix(w, resource, 2) % 7;
     *number = kind == 6 && !kind_is_xml(&w->kind);
@@ -211,8 +211,24 @@ static struct value id_of(struct arena *arena, const struct world *w, const stru
     return number ? value_number(arena_copy(arena, text)) : value_string(arena_copy(arena, text));
 }
 
+/* Items of which one is as long as the other: who mistakes where one stands may hit another. */
+static struct value make_uniform(struct arena *arena, const struct world *w, const struct entry *entry)
+{
+    struct value item = value_object(arena, 5);
+    if (!entry->unreadable)
+        put(&item, "id", id_of(arena, w, entry));
+    put(&item, "zone", string(zones[0]));
+    if (!entry->bare)
+        put(&item, "name", string("n"));
+    put(&item, "v", scalar(w, entry->version));
+    put(&item, "noise", scalar(w, entry->noise & 3));
+    return item;
+}
+
 struct value item_make(struct arena *arena, const struct world *w, const struct entry *entry)
 {
+    if (w->uniform)
+        return make_uniform(arena, w, entry);
     struct value item = value_object(arena, 12);
     uint64_t bits = mix(w, entry->resource, 3);
     bool xml = kind_is_xml(&w->kind);

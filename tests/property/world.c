@@ -65,6 +65,15 @@ static void remove_some(struct world *w, uint32_t at, uint32_t count)
     w->count -= count;
 }
 
+/* A block goes, to come back perhaps. */
+static void take_away(struct world *w, uint32_t at, uint32_t count)
+{
+    memcpy(w->gone, w->entries + at, count * sizeof *w->gone);
+    w->gone_count = count;
+    w->gone_from = at;
+    remove_some(w, at, count);
+}
+
 static bool has(const struct world *w, uint32_t resource)
 {
     for (uint32_t i = 0; i < w->count; i++)
@@ -93,6 +102,15 @@ static void add_new(struct world *w, uint32_t at)
         return;
     entry.style = w->count ? w->entries[0].style : below(w, 25);
     insert(w, at, &entry);
+}
+
+static void bring_back(struct world *w)
+{
+    uint32_t at = w->gone_from < w->count ? w->gone_from : w->count;
+    for (uint32_t i = 0; i < w->gone_count && w->count < w->most; i++)
+        if (!has(w, w->gone[i].resource))
+            insert(w, at++, &w->gone[i]);
+    w->gone_count = 0;
 }
 
 static void add_again(struct world *w)
@@ -225,15 +243,25 @@ static void page_otherwise(struct world *w)
     }
 }
 
+/* A few that stand together, or a whole page of them. */
+static void take_block(struct world *w)
+{
+    uint32_t from = below(w, w->count), count;
+    if (one_in(w, 2))
+        from -= from % w->page_size;
+    count = one_in(w, 2) ? w->page_size : 1 + below(w, w->count - from);
+    take_away(w, from, count < w->count - from ? count : w->count - from);
+}
+
 static void change_once(struct world *w)
 {
     uint32_t kind = below(w, 40);
     if (w->count == 0 || kind < 8)
         add_new(w, some_place(w));
-    else if (kind < 11)
-        remove_some(w, below(w, w->count), 1);
+    else if (kind < 10)
+        take_away(w, below(w, w->count), 1);
     else if (kind < 12)
-        remove_some(w, w->count / 2, 1 + below(w, (w->count + 1) / 2));
+        take_block(w);
     else if (kind < 20)
         alter(w, 0);
     else if (kind < 26)
@@ -249,7 +277,7 @@ static void change_once(struct world *w)
     else if (one_in(w, 3))
         add_unreadable(w);
     else if (one_in(w, 8))
-        remove_some(w, 0, w->count);
+        take_away(w, 0, w->count);
 }
 
 void world_change(struct world *w)
@@ -258,6 +286,8 @@ void world_change(struct world *w)
     w->envelope = one_in(w, 2) ? w->envelope : below(w, 64);
     if (one_in(w, 2))
         tidy(w);
+    if (w->gone_count && one_in(w, 4))
+        bring_back(w);
     if (one_in(w, 5))
         return;
     for (uint32_t i = one_in(w, 2) ? 1 : 1 + below(w, 4); i; i--)
@@ -305,6 +335,8 @@ void world_open(struct world *w, uint64_t seed, unsigned formats)
     w->ignores = one_in(w, 2) ? IGNORE_NOISE : below(w, IGNORE_SETS);
     set_size(w, &first);
     w->entries = mem_zalloc((w->most + 1) * sizeof *w->entries);
+    w->gone = mem_zalloc((w->most + 1) * sizeof *w->gone);
+    w->uniform = one_in(w, 6);
     w->ids = mem_zalloc(w->resources * sizeof *w->ids);
     w->group_size = 1 + below(w, 6);
     w->separator = below(w, 4);
@@ -318,6 +350,7 @@ void world_close(struct world *w)
     if (w->entries)
         remove_some(w, 0, w->count);
     free(w->entries);
+    free(w->gone);
     free(w->ids);
     *w = (struct world){0};
 }

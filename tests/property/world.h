@@ -69,6 +69,9 @@ struct world {
     char (*ids)[ID_TEXT_BYTES]; /* of resources, once they were asked for */
     uint32_t count, most;
     struct entry *entries;
+    struct entry *gone; /* the block that went last, which may come back as it was */
+    uint32_t gone_count, gone_from;
+    bool uniform; /* all items are of one length */
     /* How it is shown. */
     uint32_t page_size, group_size;
     uint64_t page_seed, group_seed; /* 0: all of that size */
