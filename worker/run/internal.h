@@ -116,7 +116,8 @@ struct account {
     /* Where the iteration over root collections stands. */
     int priority;
     uint32_t def_index, region_index;
-    uint32_t active; /* its tasks */
+    uint32_t limited; /* of its tasks, those that wait for their limits */
+    uint32_t active;  /* its tasks */
     struct account *next_queued;
     bool queued;
 };

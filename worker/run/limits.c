@@ -51,6 +51,14 @@ void limits_close(struct limits *limits)
     pthread_mutex_destroy(&limits->lock);
 }
 
+/* Its account may begin another one. */
+static void waits_no_more(struct task *task)
+{
+    struct account *a = task->account;
+    if (a->limited-- == LIMIT_TASKS_LIMITED)
+        run_queue(a);
+}
+
 /* --- under the mutex --- */
 
 static void put(struct inbox *inbox, struct task *task)
@@ -137,6 +145,7 @@ static void pump_and_unlock(struct run *run)
     for (struct task *task = first, *next; task; task = next) {
         next = task->next_waiting;
         task->next_waiting = NULL;
+        waits_no_more(task);
         task_send(task);
     }
     set_timer(run, at_ms);
@@ -156,6 +165,7 @@ void limits_ask(struct task *task)
     struct limits *limits = &task->run->crew->limits;
     pthread_mutex_lock(&limits->lock);
     limiter_ask(limits->limiter, &task->ticket);
+    task->account->limited++;
     pump_and_unlock(task->run);
 }
 
@@ -188,6 +198,7 @@ void limits_cancel(struct task *task)
     pthread_mutex_unlock(&limits->lock);
     task->next_waiting = NULL;
     task->run->unpumped = true;
+    waits_no_more(task);
 }
 
 /* --- a thread's coming and going --- */

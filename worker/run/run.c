@@ -33,13 +33,20 @@ static struct account *unqueue(struct run *run)
     return a;
 }
 
+/* What waits for its limits has a request ready, and memory for it. To begin more of that kind gains nothing:
+ * the limits let go one after the other anyway. */
+static bool may_start(const struct account *a)
+{
+    return a->active < LIMIT_TASKS_PER_ACCOUNT && a->limited < LIMIT_TASKS_LIMITED;
+}
+
 /* Accounts take turns. One that has nothing to start, or enough under way, comes back when something of
  * it has ended. */
 static void start_more(struct run *run)
 {
     while (run->queue && run->active < LIMIT_TASKS && !run->stopping) {
         struct account *a = unqueue(run);
-        if (a->active < LIMIT_TASKS_PER_ACCOUNT && account_start_next(a))
+        if (may_start(a) && account_start_next(a))
             run_queue(a);
     }
 }
