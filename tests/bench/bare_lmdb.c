@@ -6,9 +6,10 @@
  * are found and their pages touched before the clock starts, so what is timed is LMDB's work and the disk's:
  * opening, writing, synced commits. Keys, values and tables are the same, an environment for each shard.
  * Shards take turns, a page each, as accounts do that are listed side by side. For each change in order of
- * seq: the change, the document, the id; behind a page's items the stretches that end among them; a commit as
- * soon as LIMIT_COMMIT_ITEMS were written. The small tables come with the last commit. Changes are appended,
- * and documents are where they come behind the last one: a plain program would do that.
+ * seq: the change, the document, the id; behind a page's items the stretches that end among them; a commit
+ * as soon as LIMIT_COMMIT_ITEMS were written or LIMIT_COMMIT_BYTES are held. The small tables come with the
+ * last commit. Changes are appended, and documents are where they come behind the last one: a plain program
+ * would do that.
  *
  * It knows of docs/store.md what it needs: a document's value holds its last seq, an id's value is its row,
  * and a stretch's value ends in its last item, which begins with the row. It prints JSON. */
@@ -61,8 +62,9 @@ struct shard {
     char tables[TABLES_MAX][NAME_BYTES];
     MDB_dbi from[TABLES_MAX], to[TABLES_MAX];
     struct record *records; /* by seq, from 1 on */
-    uint64_t record_count, written, gathered;
-    struct late *late; /* in the order of writing */
+    uint64_t record_count, written;
+    uint64_t gathered, gathered_bytes; /* items, and bytes of keys and values, since the last commit */
+    struct late *late;                 /* in the order of writing */
     uint64_t late_count, late_written;
     struct row *rows; /* in the order of their keys */
     uint64_t row_count;
@@ -272,7 +274,7 @@ static void commit(struct shard *shard)
 {
     must(mdb_txn_commit(shard->writing), "a commit");
     shard->writing = NULL;
-    shard->gathered = 0;
+    shard->gathered = shard->gathered_bytes = 0;
     counted.commits++;
 }
 
@@ -293,6 +295,7 @@ static void make(struct shard *shard, const char *folder)
 static void put(struct shard *shard, unsigned table, const struct pair *pair, unsigned flags)
 {
     MDB_val key = pair->key, value = pair->value;
+    shard->gathered_bytes += key.mv_size + value.mv_size;
     must(mdb_put(shard->writing, shard->to[table], &key, &value, flags), shard->tables[table]);
 }
 
@@ -319,6 +322,16 @@ static void write_late(struct shard *shard, uint64_t seq)
     }
 }
 
+/* Garner's bounds of a commit. Ids come in any order, so each takes a page of its own until all are taken. */
+static bool is_full(struct shard *shard)
+{
+    MDB_stat ids;
+    must(mdb_stat(shard->writing, shard->to[shard->ids], &ids), "ids");
+    uint64_t scattered = shard->gathered < ids.ms_leaf_pages ? shard->gathered : ids.ms_leaf_pages;
+    return shard->gathered >= LIMIT_COMMIT_ITEMS ||
+           shard->gathered_bytes + scattered * ids.ms_psize >= LIMIT_COMMIT_BYTES;
+}
+
 /* Returns whether there is more to write. */
 static bool write_page(struct shard *shard)
 {
@@ -329,7 +342,7 @@ static bool write_page(struct shard *shard)
         write_record(shard, &shard->records[shard->written++]);
     bool more = shard->written < shard->record_count;
     write_late(shard, more ? shard->written : UINT64_MAX);
-    if (!more || shard->gathered >= LIMIT_COMMIT_ITEMS)
+    if (!more || is_full(shard))
         commit(shard);
     return more;
 }
