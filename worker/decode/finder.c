@@ -50,6 +50,14 @@ size_t finder_measure(struct finder *f)
     return len;
 }
 
+bool finder_is_enclosed(const struct finder *f)
+{
+    uint32_t level = 0;
+    while (!f->items->walks[level])
+        level++;
+    return !f->is_xml || f->listed[level];
+}
+
 bool finder_skip(struct finder *f, size_t len)
 {
     if (f->state != FINDER_IS_AT_ITEM || len == 0 || len > f->body.len - f->at)

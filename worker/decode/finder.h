@@ -57,6 +57,10 @@ size_t finder_measure(struct finder *f);
  * and nothing is changed, if they aren't all there, or an item can't have ended there. */
 bool finder_skip(struct finder *f, size_t len);
 
+/* After FINDER_ITEM: is all that may stand between two items inside of the outermost list? In XML, where
+ * elements that are repeated need no list around them, other things of the envelope may stand between. */
+bool finder_is_enclosed(const struct finder *f);
+
 /* Bytes of a body from `from` up to `to`, which a finder stood before and behind. */
 struct finder_cut {
     size_t from, to;

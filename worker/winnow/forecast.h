@@ -50,6 +50,7 @@ struct forecast_slot {
     enum forecast_slot_kind kind;
     struct forecast_at at; /* SLOT_NEW: which item was expected there, if any was */
     size_t from, to;       /* in the body */
+    bool is_joined;        /* to the one before it: nothing of the envelope stands between them */
     struct digest digest;  /* SLOT_NEW: of its bytes */
     /* SLOT_NEW, to be set before forecast_take: */
     bool has_row;  /* it is a sound item, and `row` is its document's */
@@ -72,7 +73,7 @@ struct forecast_page {
 struct forecast_loose {
     struct stretch_item item;
     size_t from, to; /* in the page's body; to 0: it was on an earlier one */
-    bool is_joined;  /* to the one before it: nothing but what lists have between their items is there */
+    bool is_joined;  /* to the one before it */
 };
 
 struct forecast {

@@ -35,6 +35,13 @@ struct reader {
     struct forecast_at at_before;
 };
 
+/* What is cut with a stretch must be of the list, or a token that stands between two items would be lost. */
+static bool is_joined(const struct finder *finder, size_t from, size_t to)
+{
+    return finder_is_enclosed(finder) ||
+           bytes_trim((struct bytes){finder->body.data + from, to - from}).len == 0;
+}
+
 static struct forecast_slot *add_slot(struct reader *r, enum forecast_slot_kind kind, size_t len)
 {
     struct forecast_page *page = &r->f->page;
@@ -43,7 +50,9 @@ static struct forecast_slot *add_slot(struct reader *r, enum forecast_slot_kind 
         page->slots = mem_resize(page->slots, page->cap * sizeof *page->slots);
     }
     struct forecast_slot *slot = &page->slots[page->count++];
+    bool is_first = page->count == 1;
     *slot = (struct forecast_slot){.kind = kind, .at = r->at, .from = r->finder.at, .to = r->finder.at + len};
+    slot->is_joined = !is_first && is_joined(&r->finder, slot[-1].to, slot->from);
     return slot;
 }
 

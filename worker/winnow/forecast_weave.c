@@ -262,7 +262,7 @@ static int take_mapped(struct forecast *f, struct error *e)
         const struct forecast_slot *slot = &page->slots[i];
         bool is_sound = slot->kind != SLOT_NEW || slot->has_row;
         if (is_sound)
-            code = take_slot(f, slot, is_joined, e);
+            code = take_slot(f, slot, is_joined && slot->is_joined, e);
         is_joined = is_sound;
     }
     f->misses = f->at.stretch == page->end.stretch && f->at.item == page->end.item ? page->misses : 0;

@@ -99,7 +99,8 @@ void window_trim(struct forecast *f)
     CHECK(past <= f->count);
     if (past < TRIM_STRETCHES && past < f->count)
         return;
-    memmove(f->window, f->window + past, (f->count - past) * sizeof *f->window);
+    if (past < f->count)
+        memmove(f->window, f->window + past, (f->count - past) * sizeof *f->window);
     f->first += past;
     f->count -= past;
 }
