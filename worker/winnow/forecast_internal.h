@@ -12,8 +12,9 @@ const struct stretch_item *window_item(const struct forecast *f, struct forecast
 /* The place so many items further on. */
 struct forecast_at window_after(const struct forecast *f, struct forecast_at at, uint32_t items);
 
-/* Have a body's worth of stretches from f->at on, and two at least, as far as there are so many. */
-int window_load(struct forecast *f, size_t bytes, struct error *e);
+/* Have so many bytes' worth of stretches behind the one at `at`, and one at least, as far as there are so
+ * many. */
+int window_load(struct forecast *f, struct forecast_at at, size_t bytes, struct error *e);
 
 /* Forget what is before f->at. */
 void window_trim(struct forecast *f);

@@ -159,6 +159,10 @@ static bool take_unexpected(struct reader *r)
 
 static bool take_one(struct reader *r)
 {
+    struct forecast *f = r->f;
+    if (!f->is_loaded && r->at.stretch - f->first + 1 >= f->count &&
+        window_load(f, r->at, r->finder.body.len - r->finder.at, &f->error))
+        return false;
     if (try_stretch(r) || try_item(r, r->at))
         return true;
     if (r->misses && try_item(r, expected(r)))
@@ -242,8 +246,6 @@ void forecast_read(struct forecast *f, enum format_kind format, struct bytes bod
     forecast_give_up(f);
     bool is_xml = format == FORMAT_XML;
     if (!f->is_on || (is_xml && !f->is_on_xml) || (!is_xml && format != FORMAT_JSON) || f->error.code)
-        return;
-    if (window_load(f, body.len, &f->error))
         return;
     struct reader r = {
         .f = f, .at = f->at, .misses = f->misses, .loose = f->loose_count, .is_whole = f->is_whole};

@@ -40,7 +40,7 @@ int weave_anew(struct forecast *f, struct error *e)
 /* The place of the first stretch that is still to come, and not begun; 0: there is none. */
 static int place_ahead(struct forecast *f, uint64_t *place, struct error *e)
 {
-    int code = window_load(f, 0, e);
+    int code = window_load(f, f->at, 0, e);
     struct forecast_at at = f->at;
     if (at.item)
         at = (struct forecast_at){at.stretch + 1, 0};
@@ -337,7 +337,7 @@ int forecast_finish(struct forecast *f, struct error *e)
         code = write_loose(f, f->loose_count, e);
     }
     if (!code)
-        code = window_load(f, 0, e);
+        code = window_load(f, f->at, 0, e);
     if (!code && has_more(f))
         code = f->store.drop(f->store.context, f->place + 1, UINT64_MAX, e);
     f->is_unsettled = false;

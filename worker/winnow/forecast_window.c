@@ -72,19 +72,18 @@ static int add_stretch(void *context, const struct stretch *stretch)
     return loading->bytes >= loading->wanted ? ENOUGH : 0;
 }
 
-int window_load(struct forecast *f, size_t bytes, struct error *e)
+int window_load(struct forecast *f, struct forecast_at at, size_t bytes, struct error *e)
 {
     struct loading loading = {.f = f, .wanted = bytes};
-    uint32_t there = f->count - (f->at.stretch - f->first);
+    uint32_t next = at.stretch - f->first + 1; /* the one at `at` may be used up but for one item */
     if (f->is_loaded)
         return 0;
-    for (uint32_t i = f->count - there; i < f->count && loading.bytes < bytes; i++)
+    for (uint32_t i = next; i < f->count && loading.bytes < bytes; i++)
         loading.bytes += bytes_of_stretch(&f->window[i]);
-    while (there < 2 || loading.bytes < bytes) {
+    while (f->count <= next || loading.bytes < bytes) {
         int code = f->store.each(f->store.context, f->load_from, add_stretch, &loading, e);
         if (code && code != ENOUGH)
             return code;
-        there = f->count - (f->at.stretch - f->first);
         if (code == 0) {
             f->is_loaded = true;
             break;
@@ -165,7 +164,7 @@ int window_seek(struct forecast *f, uint32_t row, struct error *e)
     f->at = (struct forecast_at){f->first, 0};
     f->misses = 0;
     f->has_gap = true;
-    code = window_load(f, 0, e);
+    code = window_load(f, f->at, 0, e);
     if (!code)
         f->at = window_after(f, f->at, seeking.item + 1);
     return code;
