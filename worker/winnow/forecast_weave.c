@@ -142,10 +142,18 @@ static void add_loose(struct forecast *f, const struct forecast_slot *slot, cons
 
 /* --- slots --- */
 
-/* The cursor leaves what lies before this place, and perhaps something that isn't kept. */
+/* Where the cursor is behind this place, it has been passed. */
+static bool is_ahead(const struct forecast *f, struct forecast_at at)
+{
+    return at.stretch > f->at.stretch || (at.stretch == f->at.stretch && at.item >= f->at.item);
+}
+
+/* The cursor leaves what lies before this place, and perhaps something that isn't kept. When it goes back,
+ * what was taken for something behind that place is still to come. */
 static void go_to(struct forecast *f, struct forecast_at at)
 {
     f->has_gap = f->has_gap || f->at.stretch != at.stretch || f->at.item != at.item;
+    f->is_unsettled = f->is_unsettled || !is_ahead(f, at);
     f->at = at;
 }
 
@@ -208,13 +216,6 @@ static bool is_same(const struct forecast *f, const struct forecast_slot *slot)
            digest_equal(item->digest, slot->digest);
 }
 
-/* Where the slot's item is before the cursor, it has been passed. */
-static bool is_ahead(const struct forecast *f, const struct forecast_slot *slot)
-{
-    return slot->at.stretch > f->at.stretch ||
-           (slot->at.stretch == f->at.stretch && slot->at.item >= f->at.item);
-}
-
 static int take_slot(struct forecast *f, const struct forecast_slot *slot, bool is_joined, struct error *e)
 {
     switch (slot->kind) {
@@ -225,7 +226,7 @@ static int take_slot(struct forecast *f, const struct forecast_slot *slot, bool 
     case SLOT_NEW:
         break;
     }
-    bool in_place = slot->is_known && is_ahead(f, slot) && forecast_expected(f, slot, slot->row);
+    bool in_place = slot->is_known && is_ahead(f, slot->at) && forecast_expected(f, slot, slot->row);
     if (in_place && is_same(f, slot))
         return take_item(f, slot, is_joined, e);
     if (in_place) /* what it was must go */
@@ -241,12 +242,13 @@ static bool has_more(const struct forecast *f)
     return f->has_gap || f->at.item || !f->is_loaded || f->at.stretch - f->first < f->count;
 }
 
+/* What is known and has no part in stretches may be in an older one, too, wherever it was expected. */
 static void note_parsed(struct forecast *f, const struct forecast_slot *slot)
 {
     if (!slot->is_known)
         return;
     f->parsed++;
-    if (!forecast_expected(f, slot, slot->row) && has_more(f))
+    if ((!slot->has_row || !forecast_expected(f, slot, slot->row)) && has_more(f))
         f->is_unsettled = true;
 }
 
@@ -256,7 +258,7 @@ static int take_mapped(struct forecast *f, struct error *e)
     bool is_joined = false;
     int code = 0;
     for (uint32_t i = 0; i < page->count; i++)
-        if (page->slots[i].kind == SLOT_NEW && page->slots[i].has_row)
+        if (page->slots[i].kind == SLOT_NEW)
             note_parsed(f, &page->slots[i]);
     for (uint32_t i = 0; !code && !f->is_mute && i < page->count; i++) {
         const struct forecast_slot *slot = &page->slots[i];
