@@ -1,15 +1,17 @@
 /* What writing alone costs: writes what Garner's first listing wrote, and nothing else.
  *
- *   bare_lmdb SOURCE TARGET
+ *   bare_lmdb SOURCE TARGET          in batches as Garner's: as many commits of each shard as it made there
+ *   bare_lmdb --full SOURCE TARGET   in full batches: its bounds of a commit alone
  *
  * SOURCE is the `shards` folder of a data folder after its first listing, TARGET an empty folder. All records
  * are found and their pages touched before the clock starts, so what is timed is LMDB's work and the disk's:
  * opening, writing, synced commits. Keys, values and tables are the same, an environment for each shard.
  * Shards take turns, a page each, as accounts do that are listed side by side. For each change in order of
- * seq: the change, the document, the id; behind a page's items the stretches that end among them; a commit
- * as soon as LIMIT_COMMIT_ITEMS were written or LIMIT_COMMIT_BYTES are held. The small tables come with the
- * last commit. Changes are appended, and documents are where they come behind the last one: a plain program
- * would do that.
+ * seq: the change, the document, the id; behind a page's items the stretches that end among them. Garner
+ * commits when LIMIT_COMMIT_ITEMS were written, LIMIT_COMMIT_BYTES are held, or LIMIT_COMMIT_MS have passed;
+ * how many commits that came to is in its file. The small tables come with the last commit. Changes are
+ * appended, and documents and stretches are where they come behind the last one: a plain program would do
+ * that.
  *
  * It knows of docs/store.md what it needs: a document's value holds its last seq, an id's value is its row,
  * and a stretch's value ends in its last item, which begins with the row. It prints JSON. */
@@ -63,12 +65,13 @@ struct shard {
     MDB_dbi from[TABLES_MAX], to[TABLES_MAX];
     struct record *records; /* by seq, from 1 on */
     uint64_t record_count, written;
+    uint64_t batch;                    /* items of a commit; 0: as many as its bounds let in */
     uint64_t gathered, gathered_bytes; /* items, and bytes of keys and values, since the last commit */
     struct late *late;                 /* in the order of writing */
     uint64_t late_count, late_written;
     struct row *rows; /* in the order of their keys */
     uint64_t row_count;
-    MDB_val last_document; /* key of the last one written */
+    MDB_val last_document, last_stretch; /* keys of the last ones written */
 };
 
 static struct {
@@ -240,7 +243,7 @@ static void find_tables(struct shard *shard)
         die(shard->name, "no store of Garner's");
 }
 
-static void load(struct shard *shard, const char *folder)
+static void load(struct shard *shard, const char *folder, bool full)
 {
     char path[PATH_BYTES];
     MDB_envinfo info;
@@ -251,6 +254,7 @@ static void load(struct shard *shard, const char *folder)
     must(mdb_txn_begin(shard->source, NULL, MDB_RDONLY, &shard->reading), path);
     must(mdb_env_info(shard->source, &info), path);
     counted.source_commits += info.me_last_txnid;
+    uint64_t commits = info.me_last_txnid > 1 ? info.me_last_txnid - 1 : 1; /* the first made the tables */
     find_tables(shard);
     each(shard, shard->changes, take_change);
     each(shard, shard->documents, take_document);
@@ -260,6 +264,7 @@ static void load(struct shard *shard, const char *folder)
             each(shard, i, take_late);
     qsort(shard->late, shard->late_count, sizeof *shard->late, compare_late);
     counted.changes += shard->record_count;
+    shard->batch = full ? 0 : (shard->record_count + commits - 1) / commits;
 }
 
 /* --- writing --- */
@@ -299,17 +304,23 @@ static void put(struct shard *shard, unsigned table, const struct pair *pair, un
     must(mdb_put(shard->writing, shard->to[table], &key, &value, flags), shard->tables[table]);
 }
 
+/* Append what comes behind the last one; a table's keys are all of one length here. */
+static void put_behind(struct shard *shard, unsigned table, const struct pair *pair, MDB_val *last)
+{
+    const MDB_val *key = &pair->key;
+    bool behind = !last->mv_data || memcmp(key->mv_data, last->mv_data, key->mv_size) > 0;
+    put(shard, table, pair, behind ? MDB_APPEND : 0);
+    if (behind)
+        *last = *key;
+}
+
 static void write_record(struct shard *shard, const struct record *record)
 {
-    const MDB_val *last = &shard->last_document, *key = &record->document.key;
     put(shard, shard->changes, &record->change, MDB_APPEND);
-    if (!key->mv_data)
+    if (!record->document.key.mv_data)
         return;
-    bool behind = !last->mv_data || memcmp(key->mv_data, last->mv_data, 8) > 0;
-    put(shard, shard->documents, &record->document, behind ? MDB_APPEND : 0);
+    put_behind(shard, shard->documents, &record->document, &shard->last_document);
     put(shard, shard->ids, &record->id, 0);
-    if (behind)
-        shard->last_document = *key;
 }
 
 static void write_late(struct shard *shard, uint64_t seq)
@@ -318,14 +329,20 @@ static void write_late(struct shard *shard, uint64_t seq)
         const struct late *late = &shard->late[shard->late_written];
         if (late->seq > seq)
             return;
-        put(shard, late->table, &late->pair, 0);
+        if (late->table == shard->spans)
+            put_behind(shard, late->table, &late->pair, &shard->last_stretch);
+        else
+            put(shard, late->table, &late->pair, 0);
     }
 }
 
-/* Garner's bounds of a commit. Ids come in any order, so each takes a page of its own until all are taken. */
+/* Garner's batches, or the bounds of its commits. Ids come in any order, so each takes a page of its own
+ * until all are taken. */
 static bool is_full(struct shard *shard)
 {
     MDB_stat ids;
+    if (shard->batch)
+        return shard->gathered >= shard->batch;
     must(mdb_stat(shard->writing, shard->to[shard->ids], &ids), "ids");
     uint64_t scattered = shard->gathered < ids.ms_leaf_pages ? shard->gathered : ids.ms_leaf_pages;
     return shard->gathered >= LIMIT_COMMIT_ITEMS ||
@@ -401,11 +418,13 @@ static void forget(struct shard *shard)
 int main(int argc, char **argv)
 {
     unsigned count = 0;
-    if (argc != 3)
-        die("usage", "bare_lmdb SOURCE TARGET");
+    bool full = argc == 4 && strcmp(argv[1], "--full") == 0;
+    if (argc != 3 + full)
+        die("usage", "bare_lmdb [--full] SOURCE TARGET");
+    argv += full;
     struct shard *shards = find_shards(argv[1], &count);
     for (unsigned i = 0; i < count; i++)
-        load(&shards[i], argv[1]);
+        load(&shards[i], argv[1], full);
     double wall = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     write_all(shards, count, argv[2]);
     wall = seconds_of(CLOCK_MONOTONIC) - wall;
