@@ -2,6 +2,7 @@
 #include <argp.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static const struct verb *const verbs[] = {
     &verb_run,     &verb_validate, &verb_feed,    &verb_list,   &verb_get,
     &verb_history, &verb_receipts, &verb_confirm, &verb_verify,
 };
+enum { KEPT_BYTES = 4 << 20 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
 /* In the contract, and not here yet. */
@@ -127,6 +129,16 @@ static void raise_descriptors(void)
     }
 }
 
+/* What a transfer and a page take is given back and taken again all the time: glibc would hand it to the kernel
+ * in between, which clears it for the next one. */
+static void keep_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     char help[] = "--help";
@@ -134,6 +146,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     occupy_descriptors();
     raise_descriptors();
+    keep_memory();
     if (argc < 2)
         return say_none();
     if (strcmp(argv[1], "help") == 0 && argc > 2) {
