@@ -113,13 +113,15 @@ static int write_loose(struct forecast *f, uint32_t count, struct error *e)
     return code;
 }
 
-/* All loose items are all of this stretch. It stays, but for a digest that it lacked. */
+/* All loose items are all of this stretch. It stays, but for a digest that it lacked, or that no longer
+ * holds: other white space between items would have them read one by one for ever. */
 static int keep_whole(struct forecast *f, const struct stretch *stretch, struct error *e)
 {
+    size_t span = f->loose[f->loose_count - 1].to - f->loose[0].from; /* if they are all of this page */
     int code = 0;
     if (f->has_gap)
         code = f->store.drop(f->store.context, f->place + 1, stretch->place - 1, e);
-    if (!code && !stretch->bytes) {
+    if (!code && stretch->bytes != span) {
         struct stretch better = {0};
         digest_all(f, 0, f->loose_count, &better);
         if (better.bytes)
