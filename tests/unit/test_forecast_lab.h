@@ -61,7 +61,7 @@ struct lab {
     uint32_t marker_after; /* so many items */
     /* What a page did. */
     uint32_t calls, puts, drops;
-    uint32_t parsed; /* items of this listing */
+    uint32_t parsed, pages; /* items and pages of this listing */
     bool each_fails, put_fails;
     bool rests;
     bool skips_decode;

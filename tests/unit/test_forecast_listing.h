@@ -156,7 +156,7 @@ static inline void lab_begin(struct lab *lab)
 {
     struct forecast_store store = {lab, lab_each, lab_put, lab_drop};
     lab->noted = lab->world.noted;
-    lab->parsed = 0;
+    lab->parsed = lab->pages = 0;
     memset(lab->seen, 0, sizeof lab->seen);
     forecast_open(&lab->forecast, lab->def, &lab->values, &lab->secret, &store, &lab->noted, lab->rests);
 }
@@ -179,9 +179,10 @@ static inline void lab_end(struct lab *lab, bool deletes)
     bool was_unsettled = lab->forecast.is_unsettled;
     lab->calls = lab->puts = lab->drops = 0;
     assert_int_equal(forecast_finish(&lab->forecast, &e), 0);
-    buffer_add_text(&lab->diary, lab->calls ? "end" : "");
-    if (lab->calls || was_unsettled)
+    if (lab->calls || was_unsettled) {
+        buffer_add_text(&lab->diary, "end");
         lab_tell_writes(lab, was_unsettled);
+    }
     if (deletes)
         lab_delete_unseen(lab);
     world->noted.rows = 0;
@@ -222,9 +223,8 @@ static inline void lab_pages(struct lab *lab, const char *pages)
 {
     struct error e;
     char *copy = strdup(pages), *rest = copy;
-    uint32_t number = 1;
-    for (char *page; (page = strsep(&rest, "|")); number++) {
-        buffer_printf(&lab->diary, "page %u:", number);
+    for (char *page; (page = strsep(&rest, "|"));) {
+        buffer_printf(&lab->diary, "page %u:", ++lab->pages);
         if (lab_page(lab, page, &e))
             fail_msg("%s", e.text);
     }
