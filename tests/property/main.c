@@ -24,7 +24,7 @@ enum { BATCH = 64, BATCHES_A_STORE = 16, MAP_BYTES = 256 << 20 };
 
 /* How items are recognised: each way must be taken by at least so many of a hundred, or it isn't tested. */
 enum { SHARE_PERCENT = 5 };
-static const bool must_use_tiers = false;
+static const bool must_use_tiers = true;
 
 struct setting {
     uint64_t seed, from, cases;

@@ -2,6 +2,8 @@
 #include "common/limits.h"
 #include "worker/harvest/listing_internal.h"
 
+enum { LOOKED_MOST = 8 };
+
 /* Which of the required pointers that this item lacks were there before: in the stored document of the same
  * id, or in an earlier page of this listing. One that is as it was has lost nothing. */
 static int lost_of(struct listing *l, const struct winnow_item *item, uint64_t lacks, uint64_t *lost,
@@ -24,13 +26,13 @@ static int lost_of(struct listing *l, const struct winnow_item *item, uint64_t l
     return code;
 }
 
-/* What was recognised isn't looked at, but for one item of a page: it had what the others had. */
+/* What was recognised isn't looked at, but for a few items of a page: they had what the others had. */
 static int had_by_forecast(struct listing *l, struct error *e)
 {
     const struct forecast_page *page = &l->forecast.page;
-    uint32_t count = l->def->require_count;
+    uint32_t count = l->def->require_count, looked = 0;
     uint64_t all = count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
-    for (uint32_t i = 0; i < page->count && (l->had & all) != all; i++) {
+    for (uint32_t i = 0; i < page->count && looked < LOOKED_MOST && (l->had & all) != all; i++) {
         const struct stretch_item *items;
         struct document stored;
         struct value document;
@@ -40,9 +42,10 @@ static int had_by_forecast(struct listing *l, struct error *e)
         int code = store_document(l->store, l->record.id, items->row, &stored, e);
         if (!code)
             code = value_from_msgpack(&l->page, arena_copy(&l->page, stored.packed), &document, e);
-        if (!code)
-            l->had |= ~winnow_lacks(&l->winnow, &document);
-        return code;
+        if (code)
+            return code;
+        l->had |= ~winnow_lacks(&l->winnow, &document);
+        looked++;
     }
     return 0;
 }

@@ -19,6 +19,8 @@ enum {
     SEARCHED_MOST = 1 << 18, /* items looked through in vain, for a page's unexpected ones */
 };
 
+#define NOWHERE ((struct forecast_at){UINT32_MAX, 0})
+
 struct reader {
     struct forecast *f;
     struct finder finder;
@@ -126,8 +128,7 @@ static bool try_item(struct reader *r, struct forecast_at at)
 
 static struct forecast_at expected(const struct reader *r)
 {
-    struct forecast_at end = {r->f->first + r->f->count, 0};
-    return r->misses < EXPECTED_MOST ? window_after(r->f, r->at, r->misses) : end;
+    return r->misses < EXPECTED_MOST ? window_after(r->f, r->at, r->misses) : NOWHERE;
 }
 
 static bool find_item(struct reader *r, uint32_t bytes, const struct digest *digest)
@@ -195,6 +196,20 @@ static bool leave_last(struct reader *r)
     return false;
 }
 
+/* What was expected at an unexpected item is no longer so where something from before it came behind it. */
+static void correct_expected(struct forecast_page *page)
+{
+    struct forecast_at next = NOWHERE;
+    for (uint32_t i = page->count; i-- > 0;) {
+        struct forecast_slot *slot = &page->slots[i];
+        if (slot->kind != SLOT_NEW)
+            next = slot->at;
+        else if (slot->at.stretch > next.stretch ||
+                 (slot->at.stretch == next.stretch && slot->at.item >= next.item))
+            slot->at = NOWHERE;
+    }
+}
+
 /* What is to be decoded: the body without what was recognised. */
 static void cut(struct reader *r)
 {
@@ -254,6 +269,7 @@ void forecast_read(struct forecast *f, enum format_kind format, struct bytes bod
         forecast_give_up(f);
         return;
     }
+    correct_expected(&f->page);
     f->page.mapped = true;
     f->page.end = r.at;
     f->page.misses = r.misses;
