@@ -36,6 +36,8 @@ struct lab {
     struct buffer diary;
     uint64_t told;
     struct job_outcome outcome;
+    struct receipt receipt;
+    bool loses;
     struct auth_session session;
     struct value nothing;
 };
@@ -117,6 +119,11 @@ void lab_edit(struct lab *lab, const char *yaml)
     if (!lab->provider || report.errors)
         fail_msg("%s", buffer_text(&report.text));
     yaml_report_close(&report);
+}
+
+void lab_loses(struct lab *lab)
+{
+    lab->loses = true;
 }
 
 static struct scripted *script(struct lab *lab, int status)
@@ -282,12 +289,18 @@ static void run(struct lab *lab, const struct job_setting *setting)
         }
     }
     assert_int_equal(want, JOB_DONE);
-    if (store_commit(lab->store, &e))
+    if (lab->loses)
+        store_abort(lab->store);
+    else if (store_commit(lab->store, &e))
         fail_msg("%s", e.text);
+    lab->loses = false;
     lab->outcome = job.outcome;
+    lab->receipt = job.listing.receipt;
     tell_changes(lab);
     tell_outcome(lab, &job);
-    lab->outcome.unsound = NULL; /* it was the job's */
+    lab->outcome.unsound = NULL; /* it was the job's, as these are */
+    lab->receipt.unsound = lab->receipt.cause = NULL;
+    lab->receipt.rests_on = NULL;
     job_close(&job);
     drop_answers(lab);
 }
@@ -448,6 +461,11 @@ void lab_expect_store(struct lab *lab, const char *type, const char *expected)
 const struct job_outcome *lab_outcome(const struct lab *lab)
 {
     return &lab->outcome;
+}
+
+const struct receipt *lab_receipt(const struct lab *lab)
+{
+    return &lab->receipt;
 }
 
 struct store *lab_store(struct lab *lab)

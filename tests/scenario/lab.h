@@ -37,6 +37,7 @@ void lab_harvest_child(struct lab *lab, const char *type, const char *parent, co
 void lab_pass(struct lab *lab, int64_t ms);
 void lab_confirm(struct lab *lab, const char *type); /* as `garner confirm` does */
 void lab_reopen(struct lab *lab);                    /* close and open the store, as a restart does */
+void lab_loses(struct lab *lab); /* the next harvest's commit fails: all that it wrote is void */
 
 /* Hold the diary since the last call against this text. */
 void lab_expect(struct lab *lab, const char *diary);
@@ -46,6 +47,7 @@ void lab_forget(struct lab *lab); /* the diary since the last call */
 void lab_expect_store(struct lab *lab, const char *type, const char *words);
 
 const struct job_outcome *lab_outcome(const struct lab *lab); /* of the last harvest */
+const struct receipt *lab_receipt(const struct lab *lab);     /* likewise; without its texts */
 struct store *lab_store(struct lab *lab);
 
 #endif
