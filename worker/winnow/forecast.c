@@ -55,7 +55,8 @@ static bool has_forecast(const struct collection_def *def, bool is_xml)
     const struct pointer *items = &def->items;
     if (items->count == 0 || !items->walks[items->count - 1] || items->count > FINDER_SEGMENTS)
         return false;
-    for (uint32_t i = 0; i < page->part_count; i++)
+    bool has_from = page->style == PAGE_TOKEN || page->style == PAGE_LINK; /* a marker is in the last item */
+    for (uint32_t i = 0; has_from && i < page->part_count; i++)
         if (reads_items(def, &page->parts[i].from, 1, is_xml))
             return false;
     return !(page->has_total && reads_items(def, &page->total, 1, is_xml)) &&

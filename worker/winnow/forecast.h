@@ -54,7 +54,7 @@ struct forecast_slot {
     struct digest digest;  /* SLOT_NEW: of its bytes */
     /* SLOT_NEW, to be set before forecast_take: */
     bool has_row;  /* it is a sound item, and `row` is its document's */
-    bool is_known; /* which was there before */
+    bool is_known; /* its row was there before: `row`, also of one that isn't sound */
     uint32_t row;
 };
 
