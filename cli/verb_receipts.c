@@ -95,7 +95,7 @@ static int visit(void *context, struct store *store, const struct collection_rec
 {
     struct receipts *receipts = context;
     receipts->record = record;
-    int r = store_receipts_each(store, record->id, take, receipts, e);
+    int r = store_receipts_each(store, record->id, record->next_harvest, take, receipts, e);
     store_done(store);
     if (!r && printer_full(&receipts->printer) && !printer_flush(&receipts->printer))
         r = READER_GONE;

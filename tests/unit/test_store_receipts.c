@@ -60,11 +60,11 @@ static void old_receipts_go_but_for_pinned_ones(void **state)
             LAB_OK(lab, store_receipt_pin(lab->store, (struct receipt_id){12, 2, 7}, &lab->e));
     }
     lab_put(lab);
-    LAB_OK(lab, store_receipts_each(lab->store, 2, list_receipt, &list, &lab->e));
+    LAB_OK(lab, store_receipts_each(lab->store, 2, 41, list_receipt, &list, &lab->e));
     assert_string_equal(buffer_text(&list), " 3 7 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40");
     buffer_reset(&list);
-    LAB_OK(lab, store_receipts_each(lab->store, 0, list_receipt, &list, &lab->e));
-    assert_true(bytes_starts(buffer_bytes(&list), " 1 3 7"));
+    LAB_OK(lab, store_receipts_each(lab->store, 1, 2, list_receipt, &list, &lab->e));
+    assert_string_equal(buffer_text(&list), " 1");
     buffer_close(&list);
     assert_int_equal(
         store_receipt_get(lab->store, (struct receipt_id){12, 2, 8}, &lab->arena, &receipt, &lab->e),

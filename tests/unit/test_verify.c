@@ -216,7 +216,7 @@ static void no_receipt(struct lab *lab)
 
 static void lose_receipt(struct lab *lab)
 {
-    delete (lab, TABLE_RECEIPTS, key_harvest(1, 2));
+    delete (lab, TABLE_RECEIPTS, key_recent(1, 2));
 }
 
 static void set_id(struct change *change)

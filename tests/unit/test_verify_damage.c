@@ -75,7 +75,7 @@ static void use_all(struct lab *lab)
     uint32_t row;
     lab_verify(lab);
     store_collections_each(s, ignore_record, NULL, &lab->e);
-    store_receipts_each(s, 0, ignore_receipt, NULL, &lab->e);
+    store_receipts_each(s, 1, 9, ignore_receipt, NULL, &lab->e);
     store_changes_each(s, 1, print_change, NULL, &lab->e);
     store_documents_each(s, 1, 0, ignore_document, NULL, &lab->e);
     store_row_find(s, 1, BYTES("c"), &row, &lab->e);

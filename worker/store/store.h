@@ -137,14 +137,14 @@ int store_missing_rows(struct store *store, uint32_t collection, roaring_bitmap_
 
 /* --- receipts --- */
 
-/* Write one. Of the older ones of its collection, keeps the last LIMIT_RECEIPTS and all that deletes
- * rest on (`pinned`: this one is such). */
+/* Write one. Of its collection, keeps those of the last LIMIT_RECEIPTS harvests and all that deletes rest on
+ * (`pinned`: this one is such). */
 int store_receipt_put(struct store *store, const struct receipt *receipt, bool pinned, struct error *e);
 int store_receipt_pin(struct store *store, struct receipt_id id, struct error *e);
 int store_receipt_get(struct store *store, struct receipt_id id, struct arena *arena, struct receipt *out,
                       struct error *e);
-/* Of one collection (0: of all), oldest first. */
-int store_receipts_each(struct store *store, uint32_t collection,
+/* Of one collection, oldest first. */
+int store_receipts_each(struct store *store, uint32_t collection, uint64_t next_harvest,
                         int (*visit)(void *context, const struct receipt *receipt), void *context,
                         struct error *e);
 

@@ -35,7 +35,17 @@ struct key key_row(uint32_t collection, uint32_t row)
     return key;
 }
 
-struct key key_harvest(uint32_t collection, uint64_t harvest)
+struct key key_recent(uint32_t collection, uint64_t harvest)
+{
+    struct key key;
+    be32_put(key.bytes, 0);
+    be64_put(key.bytes + 4, harvest);
+    be32_put(key.bytes + 12, collection);
+    key.len = 16;
+    return key;
+}
+
+struct key key_kept(uint32_t collection, uint64_t harvest)
 {
     struct key key;
     be32_put(key.bytes, collection);
@@ -46,7 +56,7 @@ struct key key_harvest(uint32_t collection, uint64_t harvest)
 
 struct key key_place(uint32_t collection, uint64_t place)
 {
-    return key_harvest(collection, place);
+    return key_kept(collection, place);
 }
 
 struct bytes key_bytes(const struct key *key)

@@ -81,11 +81,12 @@ struct key {
     size_t len;
 };
 
-struct key key_u64(uint64_t number);                           /* changes, epochs */
-struct key key_collection(uint32_t collection);                /* what all keys of a collection begin with */
-struct key key_row(uint32_t collection, uint32_t row);         /* documents, missing */
-struct key key_harvest(uint32_t collection, uint64_t harvest); /* receipts */
-struct key key_place(uint32_t collection, uint64_t place);     /* spans */
+struct key key_u64(uint64_t number);                          /* changes, epochs */
+struct key key_collection(uint32_t collection);               /* what all keys of a collection begin with */
+struct key key_row(uint32_t collection, uint32_t row);        /* documents, missing */
+struct key key_recent(uint32_t collection, uint64_t harvest); /* receipts of the last harvests */
+struct key key_kept(uint32_t collection, uint64_t harvest);   /* receipts that are pinned */
+struct key key_place(uint32_t collection, uint64_t place);    /* spans */
 struct bytes key_bytes(const struct key *key);
 
 /* --- reading and writing (tables.c) --- */
@@ -156,6 +157,9 @@ int document_write(struct store *store, uint32_t collection, const struct docume
 
 /* stretches.c: ERR_CORRUPT when it can't be one. */
 int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
+
+/* receipts.c: which receipt stands under a key. False: none can. */
+bool receipt_of_key(const struct store *store, struct bytes key, struct receipt_id *out);
 
 /* changes.c: append the change that `change` is now, as seq head + 1. */
 int change_append(struct store *store, const struct change *change, struct error *e);

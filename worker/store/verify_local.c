@@ -11,11 +11,11 @@ static int visit_receipt(void *context, struct bytes key, struct bytes value)
     struct receipt receipt;
     struct error why;
     arena_reset(&v->brief);
-    if (key.len != 12 || value.len < 1) {
+    struct receipt_id id;
+    if (!receipt_of_key(v->store, key, &id) || value.len < 1) {
         verify_fault(v, "a receipt has a key of %zu and a value of %zu bytes", key.len, value.len);
         return 0;
     }
-    struct receipt_id id = {v->store->shard, be32_get(key.data), be64_get(key.data + 4)};
     char text[RECEIPT_ID_TEXT_BYTES];
     receipt_id_text(id, text);
     if (receipt_unpack(&v->brief, bytes_from(value, 1), &receipt, &why)) {
