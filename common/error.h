@@ -62,6 +62,13 @@ const char *error_name(int code);
 /* The code of a name that error_name gave; ERR_COUNT if there is none. */
 int error_of_name(const char *name);
 
+/* No error. To clear all of the text as well would be felt where thousands are begun. */
+static inline void error_none(struct error *e)
+{
+    e->code = ERR_OK;
+    e->text[0] = 0;
+}
+
 /* Set code and sentence, and return the code, so that `return error_set(...)` reads well. Control
  * characters become `?`, so that what a server sent can't forge log lines. `e` may be null. */
 int error_set(struct error *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -55,6 +55,8 @@ static void set_constants(const struct fetch *fetch, CURL *easy)
                      fetch->ca_path); /* null: libcurl keeps what it read of the CA file */
     /* What we resolved stays in libcurl's own cache longer than any request may wait for a connection. */
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)(2 * LIMIT_TRANSFER_MS / 1000));
+    if (!fetch->proxy_http && !fetch->proxy_https)
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* or libcurl looks for them with each request */
     callbacks_set(easy);
 }
 

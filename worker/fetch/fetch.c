@@ -189,6 +189,10 @@ void fetch_close(struct fetch *fetch)
     free_transfers(&fetch->queued);
     free_transfers(&fetch->running);
     free_transfers(&fetch->done);
+    for (struct transfer *t; (t = fetch->spare_transfers.head);) {
+        transfers_remove(&fetch->spare_transfers, t);
+        free(t);
+    }
     command_close_all(fetch);
     while (fetch->spare_count)
         curl_easy_cleanup(fetch->spare[--fetch->spare_count]);

@@ -11,6 +11,7 @@
 
 enum {
     SPARE_BODIES = 16,
+    SPARE_TRANSFERS = 64,
     SPARE_BODY_BYTES = 16 << 20, /* of all of them */
 };
 
@@ -42,6 +43,8 @@ struct fetch {
     struct buffer bodies[SPARE_BODIES]; /* memory of bodies, to be used again */
     unsigned body_count;
     size_t body_bytes; /* of these together */
+    struct transfers spare_transfers;
+    unsigned spare_transfer_count;
     struct command *commands, *queued_commands, **queued_commands_end;
     unsigned command_count; /* that run */
     struct user_watch *user_watches;

@@ -44,10 +44,21 @@ static const char **copy_texts(struct arena *arena, const char *const *from)
     return copy;
 }
 
+/* They are too large for what malloc keeps at hand, and one follows the other. */
+static struct transfer *take_spare(struct fetch *fetch)
+{
+    struct transfer *t = fetch->spare_transfers.head;
+    if (!t)
+        return mem_alloc(sizeof *t);
+    transfers_remove(&fetch->spare_transfers, t);
+    fetch->spare_transfer_count--;
+    return t;
+}
+
 struct transfer *transfer_new(struct fetch *fetch, const struct request *request,
                               const char *const *allow_origins, void *context, fetch_done *done)
 {
-    struct transfer *t = mem_alloc(sizeof *t);
+    struct transfer *t = take_spare(fetch);
     memset(t, 0, offsetof(struct transfer, detail));
     t->detail[0] = t->error.text[0] = 0;
     t->error.code = ERR_OK;
@@ -83,7 +94,12 @@ void transfer_free(struct transfer *t)
     fetch_give_body(t->fetch, &t->body);
     arena_close(&t->arena);
     t->magic = 0;
-    free(t);
+    if (t->fetch->spare_transfer_count == SPARE_TRANSFERS) {
+        free(t);
+        return;
+    }
+    transfers_add(&t->fetch->spare_transfers, t);
+    t->fetch->spare_transfer_count++;
 }
 
 /* Over, for better or worse: t->error is set if `code` is. */

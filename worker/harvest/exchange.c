@@ -31,13 +31,14 @@ void exchange_redact(const struct placeholders *values, const struct auth_sessio
 
 void exchange_open(struct exchange *x, const struct exchange_setting *setting)
 {
-    *x = (struct exchange){.set = *setting, .state = NEW};
+    memset(x, 0, offsetof(struct exchange, error));
+    error_none(&x->error);
+    x->set = *setting;
 }
 
 void exchange_close(struct exchange *x)
 {
     arena_close(&x->arena);
-    *x = (struct exchange){0};
 }
 
 static enum exchange_want fail(struct exchange *x)

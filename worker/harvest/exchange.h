@@ -53,8 +53,8 @@ struct exchange {
     enum answer_kind kind;
     struct decoded body;
     const struct answer *answer; /* during exchange_answered, and until the caller's answer goes */
-    struct error error;
     int64_t at_ms;
+    struct error error; /* last: only begun with a NUL */
 };
 
 void exchange_open(struct exchange *x, const struct exchange_setting *setting);

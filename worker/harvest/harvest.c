@@ -4,6 +4,7 @@
 #include "worker/harvest/harvest.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/sm.h"
 
@@ -29,8 +30,13 @@ static int build_page(void *context, struct request_parts *parts, struct error *
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
                   struct auth_session *session, struct retry *retry, struct forecast *forecast)
 {
-    *h = (struct harvest){.def = def, .values = *values, .state = IDLE, .sound = true};
-    h->page = (struct page){.def = def, .forecast = forecast};
+    memset(h, 0, offsetof(struct harvest, exchange));
+    h->why[0] = 0;
+    error_none(&h->error);
+    h->def = def;
+    h->values = *values;
+    h->sound = true;
+    page_open(&h->page, def, forecast);
     h->decoder = (struct answer_decoder){page_decode, &h->page};
     struct exchange_setting setting = {
         .def = def,
@@ -50,7 +56,7 @@ void harvest_close(struct harvest *h)
 {
     exchange_close(&h->exchange);
     paging_close(h->paging);
-    *h = (struct harvest){0};
+    h->paging = NULL;
 }
 
 const struct request *harvest_request(struct harvest *h, int64_t wall_ms)

@@ -29,18 +29,20 @@ enum harvest_want {
 struct harvest {
     const struct collection_def *def;
     struct placeholders values; /* a copy: harvest_get adds the item */
-    struct exchange exchange;
     struct paging *paging;
     int state;
     struct answer_decoder decoder;
-    struct page page; /* that is being taken; its items live until the next step */
+    struct resource_view asked; /* by harvest_get */
     /* Of the listing so far. */
     uint64_t pages;
     uint64_t duplicate_keys;
-    bool sound;    /* by what the pages said */
-    char why[256]; /* when it isn't */
+    bool sound; /* by what the pages said */
+
+    /* Large: each opens its own, and texts are only begun with a NUL. */
+    struct exchange exchange;
+    struct page page; /* that is being taken; its items live until the next step */
+    char why[256];    /* when it isn't sound */
     struct error error;
-    struct resource_view asked; /* by harvest_get */
 };
 
 /* `values`, `session`, `retry` and `forecast` (null: none) must outlive it, and it must stay where it is. */

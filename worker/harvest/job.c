@@ -1,21 +1,21 @@
 #include "worker/harvest/job.h"
 
+#include <string.h>
+
 int job_open(struct job *job, const struct job_setting *s, int64_t wall_ms, struct error *e)
 {
-    *job = (struct job){0};
-    int code = listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
-    if (!code)
-        harvest_open(&job->harvest, s->def, s->values, s->session, s->retry, &job->listing.forecast);
-    return code;
+    memset(job, 0, offsetof(struct job, outcome.error));
+    error_none(&job->outcome.error);
+    error_none(&job->outcome.fault);
+    harvest_open(&job->harvest, s->def, s->values, s->session, s->retry, &job->listing.forecast);
+    return listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
 }
 
 void job_close(struct job *job)
 {
-    if (job->harvest.def)
-        harvest_close(&job->harvest);
+    harvest_close(&job->harvest);
     listing_close(&job->listing);
     arena_close(&job->arena);
-    *job = (struct job){0};
 }
 
 bool job_want_of(enum harvest_want harvest, enum job_want *want)

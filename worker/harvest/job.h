@@ -34,25 +34,25 @@ bool job_want_of(enum harvest_want harvest, enum job_want *want);
 
 struct job_outcome {
     bool complete, sound;
-    uint64_t page;      /* that the error or first fault came on; 0: none */
-    struct error error; /* why it is not complete; code ERR_OK when it is */
-    uint64_t faults;    /* wrong items and unanswered `get`s; the first one is `fault` */
-    struct error fault;
+    uint64_t page;       /* that the error or first fault came on; 0: none */
+    uint64_t faults;     /* wrong items and unanswered `get`s; the first one is `fault` */
     const char *unsound; /* why it is complete and not sound by its own fault; null otherwise */
     uint64_t held;       /* rows that the guard holds back */
     uint64_t created, updated, deleted, unchanged; /* deleted: with the children that went along */
     uint64_t kept;                                 /* live rows now */
+    struct error error;                            /* why it is not complete; code ERR_OK when it is */
+    struct error fault;
 };
 
 struct job {
-    struct harvest harvest;
-    struct listing listing;
     struct arena arena; /* of the candidate that is asked for */
     uint32_t asked;     /* its row */
     struct value document;
     uint64_t requests, bytes; /* for the receipt: job_count adds to them */
     struct job_outcome outcome;
     struct error store_error;
+    struct harvest harvest;
+    struct listing listing;
 };
 
 /* 0, or a store error. */

@@ -27,26 +27,27 @@ struct listing {
     struct receipt receipt;
     struct receipt_id rests_on; /* the parent's receipt */
     struct winnow winnow;
-    struct forecast forecast;
     bool woven; /* stretches were written with this page */
     struct winnow_rules old_rules;
     bool void_first;     /* the id rule has changed: forget all before the first page is taken */
     bool definition_new; /* to be written with the first complete listing */
     bool rules_new;      /* the rules are to be written with the first page that changes anything */
     bool initial;
+    bool inherited; /* unsound only because the parent's listing was */
     uint64_t created_rows;
     /* For `require`: bit i is set once an item of this listing had require[i]. */
     uint64_t had;
-    /* The first thing wrong with an item, and how many there were. Items go on being taken. */
-    struct error fault;
-    uint64_t faults, fault_page;  /* the page of the first one */
-    char unsound[ERROR_TEXT_MAX]; /* why; "" while it is sound */
-    bool inherited;               /* unsound only because the parent's listing was */
+    uint64_t faults, fault_page; /* wrong items, and the page of the first one. Items go on being taken */
     /* Settling. */
     roaring_bitmap_t *ask, *gone; /* candidates to be asked for, and those that aren't there */
     roaring_bitmap_t *delete_;
     uint64_t held;
     uint64_t children_deleted; /* with their parents */
+
+    /* Texts, here and at the end of `forecast`, are only begun with a NUL. */
+    struct forecast forecast;
+    struct error fault;           /* the first one */
+    char unsound[ERROR_TEXT_MAX]; /* why; "" while it is sound */
 };
 
 /* `values` must outlive it; `parent` null in account and region scope. A collection that is new is

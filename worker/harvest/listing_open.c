@@ -1,6 +1,7 @@
 /* How a listing begins and what its record says: which rules its stored documents were made by, when the
  * provider file was edited since. Until every live row was seen under the new rules, both count. */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/check.h"
 #include "worker/harvest/listing_internal.h"
@@ -136,7 +137,11 @@ int listing_open(struct listing *l, struct store *store, const struct collection
                  const struct collection_key *key, const struct placeholders *values,
                  const struct listing_parent *parent, int64_t wall_ms, struct error *e)
 {
-    *l = (struct listing){.store = store, .def = def};
+    memset(l, 0, offsetof(struct listing, forecast.error));
+    error_none(&l->fault);
+    l->unsound[0] = 0;
+    l->store = store;
+    l->def = def;
     int code = store_read(store, e);
     if (code)
         return code;
@@ -180,8 +185,8 @@ void listing_close(struct listing *l)
     if (l->delete_)
         roaring_bitmap_free(l->delete_);
     arena_close(&l->page);
+    l->ask = l->gone = l->delete_ = NULL;
     arena_close(&l->arena);
-    *l = (struct listing){0};
 }
 
 void listing_unsound(struct listing *l, const char *why)

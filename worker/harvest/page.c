@@ -103,9 +103,16 @@ int page_decode(void *page, const struct answer *answer, struct arena *arena, st
     return code;
 }
 
+void page_open(struct page *p, const struct collection_def *def, struct forecast *forecast)
+{
+    memset(p, 0, offsetof(struct page, error));
+    p->def = def;
+    p->forecast = forecast;
+}
+
 void page_none(struct page *p)
 {
-    *p = (struct page){.def = p->def, .forecast = p->forecast};
+    page_open(p, p->def, p->forecast);
     if (p->forecast)
         forecast_give_up(p->forecast);
 }

@@ -16,9 +16,12 @@ struct page {
     uint64_t count;
     bool single; /* it is XML: `*` also walks a value that stands alone */
     uint32_t duplicate_keys;
-    int code; /* why its items can't be found */
-    struct error error;
+    int code;           /* why its items can't be found: */
+    struct error error; /* set if `code` is */
 };
+
+/* `forecast` null: none. Both must outlive it. */
+void page_open(struct page *page, const struct collection_def *def, struct forecast *forecast);
 
 /* Decode an answer (a `struct page` is the context of an answer_decoder), and find its items. Errors as
  * decode_body; that items can't be found comes with page_check. */

@@ -15,13 +15,14 @@ struct parts {
     bool has_scheme, has_authority, has_query;
 };
 
-/* The span up to the first of `stops`, at most three; `*rest` begins with that stop then. */
+/* The span up to the first of `stops`; `*rest` begins with that stop then. */
 static struct bytes cut(struct bytes *rest, const char *stops)
 {
-    size_t len = 0;
-    char a = stops[0], b = stops[1] ? stops[1] : a, c = b != a && stops[2] ? stops[2] : a;
-    while (len < rest->len && rest->data[len] != a && rest->data[len] != b && rest->data[len] != c)
-        len++;
+    size_t len = rest->len;
+    for (const char *stop = stops; *stop && len; stop++) {
+        const char *at = memchr(rest->data, *stop, len);
+        len = at ? (size_t)(at - rest->data) : len;
+    }
     struct bytes head = {rest->data, len};
     *rest = bytes_from(*rest, len);
     return head;

@@ -68,6 +68,7 @@ void discovery_begin(struct account *a)
     struct discovery *d = &task->discovery;
     a->regions_asked = true;
     a->discovery = task;
+    *d = (struct discovery){0};
     winnow_open(&d->winnow, task->def, &task->values, NULL, &d->arena, NULL);
     harvest_open(&d->harvest, task->def, &task->values, &a->sessions[task->def->auth.index].session,
                  &a->run->retry, NULL);

@@ -19,7 +19,7 @@
 #include "worker/run/roster.h"
 #include "worker/run/run.h"
 
-enum { RUN_PROGRESS_MS = 500 };
+enum { RUN_PROGRESS_MS = 500, RUN_SPARE_TASKS = 64 };
 
 struct crew;
 struct run;
@@ -146,15 +146,14 @@ struct task {
     struct arena arena;
     struct placeholders values;
     struct lineage *lineage;
-    struct listing_parent parent;
-    union {
-        struct job job;
-        struct discovery discovery;
-    };
     struct limiter_ticket ticket;
     struct session *session; /* it waits for */
     struct fetch_timer *timer;
     bool in_flight; /* a request of it is under way: don't free it */
+    union {         /* by kind; large, and opened by themselves */
+        struct job job;
+        struct discovery discovery;
+    };
 };
 
 /* A thread of a run, and all that is its own. */
@@ -178,9 +177,11 @@ struct run {
         unsigned under_way;
         struct session *first, *last; /* that wait for their turn */
         bool turning;
-    } chains;          /* of session_aws.c */
-    uint64_t done;     /* of these, done and not committed yet */
-    struct task *dead; /* to be buried; linked by next_waiting */
+    } chains;           /* of session_aws.c */
+    uint64_t done;      /* of these, done and not committed yet */
+    struct task *dead;  /* to be buried; linked by next_waiting */
+    struct task *spare; /* memory for the next ones, likewise */
+    uint32_t spare_count;
     bool stopping;
     struct run_totals totals;
     struct run_totals shown; /* a copy of them, under crew->telling */

@@ -177,6 +177,11 @@ void run_close(struct run *run)
     if (!run)
         return;
     fetch_close(run->fetch); /* if it never began */
+    while (run->spare) {
+        struct task *task = run->spare;
+        run->spare = task->next_waiting;
+        free(task);
+    }
     for (uint32_t i = 0; i < run->account_count; i++)
         account_close(&run->accounts[i]);
     free(run->accounts);

@@ -3,26 +3,36 @@
 #include "worker/run/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/check.h"
 #include "common/clock.h"
 
 struct task *task_new(struct account *a, enum task_kind kind, const struct collection_def *def)
 {
-    struct task *task = mem_zalloc(sizeof *task);
-    task->run = a->run;
+    struct run *run = a->run;
+    struct task *task = run->spare;
+    if (task) {
+        run->spare = task->next_waiting;
+        run->spare_count--;
+    } else {
+        task = mem_alloc(sizeof *task);
+    }
+    memset(task, 0, offsetof(struct task, job));
+    task->run = run;
     task->account = a;
     task->kind = kind;
     task->def = def;
     task->values = a->values;
     task->ticket.context = task;
     a->active++;
-    a->run->active++;
+    run->active++;
     return task;
 }
 
 void task_free(struct task *task)
 {
+    struct run *run = task->run;
     if (task->kind == TASK_COLLECTION) {
         job_close(&task->job);
     } else {
@@ -32,7 +42,13 @@ void task_free(struct task *task)
     }
     lineage_release(task->lineage);
     arena_close(&task->arena);
-    free(task);
+    if (run->spare_count == RUN_SPARE_TASKS) {
+        free(task);
+        return;
+    }
+    task->next_waiting = run->spare;
+    run->spare = task;
+    run->spare_count++;
 }
 
 /* --- limits --- */
@@ -225,39 +241,49 @@ static void fill_values(struct task *task, struct bytes region, struct lineage *
     task->values.parent = lineage ? &lineage->view : NULL;
 }
 
+static void begin(struct task *task, struct shard *shard, const struct job_setting *setting)
+{
+    struct account *a = task->account;
+    struct error e;
+    int64_t wall_ms = clock_wall_ms();
+    if (job_open(&task->job, setting, wall_ms, &e)) {
+        report_failure(a, &setting->key, &e);
+        task_end(task);
+        return;
+    }
+    task->shard = shard;
+    shard_add(shard, task);
+    task_follow(task, a->error.code ? job_stop(&task->job, &a->error, wall_ms)
+                                    : job_start(&task->job, clock_steady_ms(), wall_ms));
+}
+
 void task_start_collection(struct account *a, const struct collection_def *def, struct bytes region,
                            struct lineage *lineage, const struct listing_parent *parent)
 {
-    struct task *task = task_new(a, TASK_COLLECTION, def);
     struct run *run = a->run;
+    struct shard *shard;
     struct error e;
     struct buffer path = {0};
-    fill_values(task, region, lineage);
     lineage_path(lineage, &path);
     struct job_setting setting = {
         .def = def,
         .key = {bytes_of(a->provider->name), bytes_of(a->config->id), bytes_of(def->type), region,
                 lineage ? buffer_bytes(&path) : (struct bytes){0}},
-        .values = &task->values,
         .parent = parent,
         .session = &a->sessions[def->auth.index].session,
         .retry = &run->retry,
     };
     uint32_t number = folder_shard_of(setting.key.provider, setting.key.account, region, a->config->splits,
                                       run->set->folder->shards);
-    int code = shard_open(run, number, &task->shard, &e);
-    if (!code) {
-        setting.store = task->shard->store;
-        code = job_open(&task->job, &setting, clock_wall_ms(), &e);
-    }
-    if (code) {
+    if (shard_open(run, number, &shard, &e)) {
         report_failure(a, &setting.key, &e);
-        task->shard = NULL;
-        task_end(task);
+        lineage_release(lineage);
     } else {
-        shard_add(task->shard, task);
-        task_follow(task, a->error.code ? job_stop(&task->job, &a->error, clock_wall_ms())
-                                        : job_start(&task->job, clock_steady_ms(), clock_wall_ms()));
+        struct task *task = task_new(a, TASK_COLLECTION, def);
+        fill_values(task, region, lineage);
+        setting.values = &task->values;
+        setting.store = shard->store;
+        begin(task, shard, &setting);
     }
     buffer_close(&path);
 }

@@ -7,6 +7,7 @@
 #include "worker/winnow/forecast.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/value/canonical.h"
 #include "worker/winnow/forecast_internal.h"
@@ -114,16 +115,16 @@ void forecast_open(struct forecast *f, const struct collection_def *def, const s
                    const struct hash_secret *secret, const struct forecast_store *store,
                    const struct forecast_noted *noted, bool rests)
 {
-    *f = (struct forecast){
-        .def = def,
-        .secret = secret,
-        .store = *store,
-        .is_on = has_forecast(def, false),
-        .is_on_xml = has_forecast(def, true),
-        .leaves_last = needs_last(def),
-        .rows = noted->rows,
-        .is_learning = true,
-    };
+    memset(f, 0, offsetof(struct forecast, error));
+    error_none(&f->error);
+    f->def = def;
+    f->secret = secret;
+    f->store = *store;
+    f->is_on = has_forecast(def, false);
+    f->is_on_xml = has_forecast(def, true);
+    f->leaves_last = needs_last(def);
+    f->rows = noted->rows;
+    f->is_learning = true;
     if (f->is_on) {
         f->rules = rules_of(def, values);
         f->is_learning = rests || noted->is_unsettled || noted->rules != f->rules;
@@ -138,7 +139,9 @@ void forecast_close(struct forecast *f)
     free(f->loose);
     free(f->page.slots);
     buffer_close(&f->rest);
-    *f = (struct forecast){0};
+    f->window = NULL;
+    f->loose = NULL;
+    f->page.slots = NULL;
 }
 
 void forecast_give_up(struct forecast *f)

@@ -80,15 +80,14 @@ struct forecast {
     const struct collection_def *def;
     const struct hash_secret *secret;
     struct forecast_store store;
-    uint64_t rules;     /* as they are to be noted with the stretches */
-    bool is_on;         /* false: this collection's pages aren't for a forecast … */
-    bool is_on_xml;     /* … or those of XML aren't */
-    bool leaves_last;   /* a page's last item is always decoded */
-    bool learns_anew;   /* all older stretches go with the first page that is taken */
-    bool is_learning;   /* this listing began without a forecast: every item of it is parsed */
-    bool is_unsettled;  /* see above; to be noted with the collection */
-    bool is_mute;       /* there was no room between stretches: no more are written, and `rules` is 0 */
-    struct error error; /* of `each`, in forecast_read; reported by forecast_take */
+    uint64_t rules;    /* as they are to be noted with the stretches */
+    bool is_on;        /* false: this collection's pages aren't for a forecast … */
+    bool is_on_xml;    /* … or those of XML aren't */
+    bool leaves_last;  /* a page's last item is always decoded */
+    bool learns_anew;  /* all older stretches go with the first page that is taken */
+    bool is_learning;  /* this listing began without a forecast: every item of it is parsed */
+    bool is_unsettled; /* see above; to be noted with the collection */
+    bool is_mute;      /* there was no room between stretches: no more are written, and `rules` is 0 */
 
     /* The last listing, as far as it is needed. */
     struct stretch *window;
@@ -110,6 +109,9 @@ struct forecast {
 
     struct forecast_page page;
     struct buffer rest; /* what page.rest may point to */
+
+    /* Of `each`, in forecast_read; reported by forecast_take. Last: its text is only begun with a NUL. */
+    struct error error;
 };
 
 /* What was noted with the collection. */

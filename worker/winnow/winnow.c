@@ -67,8 +67,8 @@ void winnow_close(struct winnow *w)
 {
     if (w->seen)
         roaring_bitmap_free(w->seen);
+    w->seen = NULL;
     buffer_close(&w->scratch);
-    *w = (struct winnow){0};
 }
 
 void winnow_mark(struct winnow *w, uint32_t row)
