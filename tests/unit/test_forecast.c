@@ -240,17 +240,19 @@ static void stretches_end_at_other_elements(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(LAB_S3);
-    lab->marker_after = 4;
-    for (int times = 0; times < 2; times++)
-        lab_lists(lab, "0-9");
-    buffer_reset(&lab->diary);
-    lab_lists(lab, "0-9");
-    lab_says(lab, "page 1: 9 one by one, 1 new\n");
-    lab->marker_after = 10;
-    lab_lists(lab, "0-9");
-    lab_says(lab, "page 1: 9 one by one, 1 new; put 1\n");
-    lab_lists(lab, "0-10"); /* the last one is the page's last, and the stretch is not */
-    lab_says(lab, "page 1: 10 together, 1 new; put 1\n");
+    lab->marker_after = 40;
+    lab_lists(lab, "0-159");
+    lab_says(lab, "page 1: 160 new; put 2\n");
+    lab_lists(lab, "0-159");
+    lab_says(lab, "page 1: 159 one by one, 1 new\n");
+    lab->marker_after = 160;
+    lab_lists(lab, "0-159");
+    lab_says(lab, "page 1: 159 one by one, 1 new; put 1\n");
+    lab_lists(lab, "0-159"); /* the page's last item and its stretch are always looked at */
+    lab_says(lab, "page 1: 80 together, 79 one by one, 1 new\n");
+    lab->marker_after = 40;
+    lab_lists(lab, "0-159");
+    lab_says(lab, "page 1: 159 one by one, 1 new\n");
     lab_close(lab);
 }
 
