@@ -140,9 +140,25 @@ static inline int lab_each(void *context, uint64_t from,
 {
     struct lab *lab = context;
     int code = lab->each_fails ? error_set(e, ERR_STORE, "can't be read") : 0;
-    for (uint32_t i = lab_stretch_from(&lab->world, from); !code && i < lab->world.count; i++)
-        code = visit(visitor, &lab->world.stretches[i]);
+    for (uint32_t i = lab_stretch_from(&lab->world, from); !code && i < lab->world.count; i++) {
+        struct stretch brief = lab->world.stretches[i];
+        brief.is_brief = true;
+        memset(brief.items, 0xee, sizeof brief.items);
+        code = visit(visitor, &brief);
+    }
     return code;
+}
+
+static inline int lab_read(void *context, uint64_t place, struct stretch *out, struct error *e)
+{
+    struct lab *lab = context;
+    uint32_t i = lab_stretch_from(&lab->world, place);
+    if (lab->each_fails)
+        return error_set(e, ERR_STORE, "can't be read");
+    lab_holds(lab, i < lab->world.count && lab->world.stretches[i].place == place,
+              "what is read in full is still there");
+    *out = lab->world.stretches[i];
+    return 0;
 }
 
 static inline int lab_put(void *context, const struct stretch *stretch, struct error *e)
@@ -245,9 +261,8 @@ static inline void lab_check_slots(struct lab *lab)
     uint32_t next = 0;
     for (uint32_t i = 0; i < page->count; i++) {
         const struct forecast_slot *slot = &page->slots[i];
-        const struct stretch_item *items;
         lab_holds(lab, lab_span_at(lab, slot->from) == next, "slots follow each other");
-        next += slot->kind == SLOT_NEW ? 1 : forecast_rows(&lab->forecast, slot, &items);
+        next += slot->kind == SLOT_NEW ? 1 : forecast_rows(&lab->forecast, slot).count;
         lab_holds(lab, next <= lab->count && lab->spans[next - 1].to == slot->to,
                   "a slot ends where its last item does");
     }
@@ -302,13 +317,12 @@ static inline uint32_t lab_recognised(struct lab *lab, uint32_t *rows, struct la
     const struct forecast_page *page = &lab->forecast.page;
     uint32_t count = 0;
     for (uint32_t i = 0; i < page->count; i++) {
-        const struct stretch_item *known;
         if (page->slots[i].kind == SLOT_NEW)
             continue;
         uint32_t first = lab_span_at(lab, page->slots[i].from);
-        uint32_t there = forecast_rows(&lab->forecast, &page->slots[i], &known);
-        for (uint32_t j = 0; j < there; j++, count++) {
-            rows[count] = known[j].row;
+        struct forecast_rows these = forecast_rows(&lab->forecast, &page->slots[i]);
+        for (uint32_t j = 0; j < these.count; j++, count++) {
+            rows[count] = these.items ? these.items[j].row : these.row + j;
             items[count] = lab->items[first + j];
         }
     }

@@ -154,7 +154,7 @@ static inline int lab_take(struct lab *lab, struct error *e)
 
 static inline void lab_begin(struct lab *lab)
 {
-    struct forecast_store store = {lab, lab_each, lab_put, lab_drop};
+    struct forecast_store store = {lab, lab_each, lab_read, lab_put, lab_drop};
     lab->noted = lab->world.noted;
     lab->parsed = lab->pages = 0;
     memset(lab->seen, 0, sizeof lab->seen);

@@ -13,7 +13,17 @@ static int each(void *context, uint64_t from, int (*visit)(void *visitor, const 
     struct listing *l = context;
     int code = store_read(l->store, e);
     if (!code)
-        code = store_stretches_each(l->store, l->record.id, from, visit, visitor, e);
+        code = store_stretches_brief(l->store, l->record.id, from, visit, visitor, e);
+    store_done(l->store);
+    return code;
+}
+
+static int read_one(void *context, uint64_t place, struct stretch *out, struct error *e)
+{
+    struct listing *l = context;
+    int code = store_read(l->store, e);
+    if (!code)
+        code = store_stretch(l->store, l->record.id, place, out, e);
     store_done(l->store);
     return code;
 }
@@ -37,7 +47,7 @@ static int drop(void *context, uint64_t from, uint64_t to, struct error *e)
 void listing_forecast(struct listing *l, const struct placeholders *values, int64_t wall_ms)
 {
     const struct collection_record *r = &l->record;
-    struct forecast_store store = {.context = l, .each = each, .put = put, .drop = drop};
+    struct forecast_store store = {.context = l, .each = each, .read = read_one, .put = put, .drop = drop};
     struct forecast_noted noted = {r->forecast_rules, r->forecast_unsettled, r->rows};
     int64_t age_ms = wall_ms - r->full_ms;
     bool rests = age_ms < 0 || age_ms >= l->def->full_every_ms;
@@ -48,14 +58,11 @@ void listing_forecast(struct listing *l, const struct placeholders *values, int6
 
 static void add_rows(const struct forecast *f, const struct forecast_slot *slot, roaring_bitmap_t *rows)
 {
-    const struct stretch_item *items;
-    uint32_t count = forecast_rows(f, slot, &items);
-    for (uint32_t i = 0, next; i < count; i = next) { /* mostly they are in order */
-        next = i + 1;
-        while (next < count && items[next].row == items[next - 1].row + 1)
-            next++;
-        roaring_bitmap_add_range(rows, items[i].row, (uint64_t)items[next - 1].row + 1);
-    }
+    struct forecast_rows these = forecast_rows(f, slot);
+    if (!these.items)
+        roaring_bitmap_add_range(rows, these.row, (uint64_t)these.row + these.count);
+    for (uint32_t i = 0; these.items && i < these.count; i++)
+        roaring_bitmap_add(rows, these.items[i].row);
 }
 
 static void add_recognised(const struct forecast *f, roaring_bitmap_t *rows)

@@ -33,13 +33,13 @@ static int had_by_forecast(struct listing *l, struct error *e)
     uint32_t count = l->def->require_count, looked = 0;
     uint64_t all = count == 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
     for (uint32_t i = 0; i < page->count && looked < LOOKED_MOST && (l->had & all) != all; i++) {
-        const struct stretch_item *items;
         struct document stored;
         struct value document;
         if (page->slots[i].kind == SLOT_NEW)
             continue;
-        forecast_rows(&l->forecast, &page->slots[i], &items);
-        int code = store_document(l->store, l->record.id, items->row, &stored, e);
+        struct forecast_rows rows = forecast_rows(&l->forecast, &page->slots[i]);
+        uint32_t row = rows.items ? rows.items->row : rows.row;
+        int code = store_document(l->store, l->record.id, row, &stored, e);
         if (!code)
             code = value_from_msgpack(&l->page, arena_copy(&l->page, stored.packed), &document, e);
         if (code)

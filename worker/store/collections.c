@@ -181,8 +181,8 @@ static int drop_record(struct store *store, struct collection_record *record, bo
 
 int store_collection_drop(struct store *store, uint32_t id, bool keep_record, struct error *e)
 {
-    static const enum table tables[] = {TABLE_IDS, TABLE_SPANS, TABLE_DOCUMENTS, TABLE_MISSING,
-                                        TABLE_QUARANTINE};
+    static const enum table tables[] = {TABLE_IDS,       TABLE_SPANS,   TABLE_HEADS,
+                                        TABLE_DOCUMENTS, TABLE_MISSING, TABLE_QUARANTINE};
     struct arena arena = {0};
     struct collection_record record;
     struct key prefix = key_collection(id);

@@ -22,6 +22,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_RECEIPTS] = "receipts",
     [TABLE_IDS] = "ids",
     [TABLE_SPANS] = "spans",
+    [TABLE_HEADS] = "heads",
     [TABLE_DOCUMENTS] = "documents",
     [TABLE_CHANGES] = "changes",
     [TABLE_MISSING] = "missing",
@@ -193,6 +194,11 @@ static int open_tables(struct store *store, struct error *e)
     for (int i = 0; i < TABLE_COUNT; i++) {
         int lmdb = mdb_dbi_open(store->txn, table_names[i], store->read_only ? 0 : MDB_CREATE,
                                 &store->tables[i]);
+        if (lmdb == MDB_NOTFOUND &&
+            i == TABLE_HEADS) { /* its version had none, and no writer has come since */
+            store->lacks_heads = true;
+            continue;
+        }
         if (lmdb == MDB_NOTFOUND)
             return not_made_yet(store, e);
         if (lmdb)

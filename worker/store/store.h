@@ -118,6 +118,12 @@ int store_status(struct store *store, const struct collection_record *record, st
 int store_stretches_each(struct store *store, uint32_t collection, uint64_t from,
                          int (*visit)(void *context, const struct stretch *stretch), void *context,
                          struct error *e);
+/* The same, brief: without their items, for which store_stretch reads one in full. */
+int store_stretches_brief(struct store *store, uint32_t collection, uint64_t from,
+                          int (*visit)(void *context, const struct stretch *stretch), void *context,
+                          struct error *e);
+int store_stretch(struct store *store, uint32_t collection, uint64_t place, struct stretch *out,
+                  struct error *e);
 int store_stretch_put(struct store *store, uint32_t collection, const struct stretch *stretch,
                       struct error *e);
 /* Forget those from place `from` up to and with `to`. Absent ones are fine. */

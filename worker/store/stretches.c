@@ -1,8 +1,9 @@
 /* Stretches: what the last listing of a collection saw, in its order; many items in one record.
  *
- * A listing reads all of them, so a record is as large as LMDB still keeps within its pages: two fit into
- * one. By row, an item a record, reading the next one would be a look-up each, which costs as much as hashing
- * the item's bytes; and nothing would tell the order but a chain through them.
+ * A record is as large as LMDB still keeps within its pages: two fit into one. What a listing reads of each,
+ * when nothing has changed, stands in a short record of its own, its head: most listings read nothing else, a
+ * fiftieth of the bytes. By row, an item a record, reading the next one would be a look-up each, which costs
+ * as much as hashing the item's bytes; and nothing would tell the order but a chain through them.
  *
  * Nothing here knows which rows are there: who deletes a row has dropped the stretches that name it. */
 #include <inttypes.h>
@@ -32,6 +33,24 @@ int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct
         out->items[i].bytes = be32_get(from + 4);
         memcpy(out->items[i].digest.bytes, from + 8, sizeof out->items[i].digest.bytes);
     }
+    out->is_brief = false;
+    out->row = stretch_row(out);
+    return 0;
+}
+
+int stretch_read_head(struct bytes value, uint64_t place, struct stretch *out, struct error *e)
+{
+    if (value.len != HEAD_BYTES)
+        return error_set(e, ERR_CORRUPT, "the head at place %" PRIu64 " has %zu bytes", place, value.len);
+    out->place = place;
+    out->bytes = be32_get(value.data);
+    memcpy(out->digest.bytes, value.data + 4, sizeof out->digest.bytes);
+    out->count = be32_get(value.data + 20);
+    out->row = be32_get(value.data + 24);
+    out->is_brief = true;
+    if (out->count < 1 || out->count > LIMIT_STRETCH_ITEMS)
+        return error_set(e, ERR_CORRUPT, "the head at place %" PRIu64 " has %" PRIu32 " items", place,
+                         out->count);
     return 0;
 }
 
@@ -41,6 +60,7 @@ struct each {
     int (*visit)(void *context, const struct stretch *stretch);
     void *context;
     struct error *e;
+    int (*read)(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
     struct stretch stretch;
 };
 
@@ -49,7 +69,7 @@ static int visit_stretch(void *context, struct bytes key, struct bytes value)
     struct each *each = context;
     int r = ERR_CORRUPT;
     if (key.len == 12)
-        r = stretch_read(value, be64_get(key.data + 4), &each->stretch, each->e);
+        r = each->read(value, be64_get(key.data + 4), &each->stretch, each->e);
     else
         error_set(each->e, r, "a stretch's key has %zu bytes", key.len);
     if (r)
@@ -61,9 +81,45 @@ int store_stretches_each(struct store *store, uint32_t collection, uint64_t from
                          int (*visit)(void *context, const struct stretch *stretch), void *context,
                          struct error *e)
 {
-    struct each each = {store, collection, visit, context, e, {0}};
+    struct each each = {store, collection, visit, context, e, stretch_read, {0}};
     struct key prefix = key_collection(collection), first = key_place(collection, from);
     return table_each(store, TABLE_SPANS, key_bytes(&prefix), key_bytes(&first), visit_stretch, &each, e);
+}
+
+int store_stretches_brief(struct store *store, uint32_t collection, uint64_t from,
+                          int (*visit)(void *context, const struct stretch *stretch), void *context,
+                          struct error *e)
+{
+    struct each each = {store, collection, visit, context, e, stretch_read_head, {0}};
+    struct key prefix = key_collection(collection), first = key_place(collection, from);
+    return table_each(store, TABLE_HEADS, key_bytes(&prefix), key_bytes(&first), visit_stretch, &each, e);
+}
+
+int store_stretch(struct store *store, uint32_t collection, uint64_t place, struct stretch *out,
+                  struct error *e)
+{
+    struct key key = key_place(collection, place);
+    struct bytes value;
+    int r = table_get(store, TABLE_SPANS, key_bytes(&key), &value, e);
+    if (r == ERR_NOT_FOUND)
+        r = error_set(e, ERR_CORRUPT, "the stretch at place %" PRIu64 " has a head and no items", place);
+    else if (!r)
+        r = stretch_read(value, place, out, e);
+    if (r)
+        error_at(e, "shard %" PRIu32 ", collection %" PRIu32, store->shard, collection);
+    return r;
+}
+
+static int put_head(struct store *store, uint32_t collection, const struct stretch *stretch, struct error *e)
+{
+    char value[HEAD_BYTES];
+    struct key key = key_place(collection, stretch->place);
+    be32_put(value, stretch->bytes);
+    memcpy(value + 4, stretch->digest.bytes, sizeof stretch->digest.bytes);
+    be32_put(value + 20, stretch->count);
+    be32_put(value + 24, stretch_row(stretch));
+    return table_append(store, TABLE_HEADS, collection, key_bytes(&key), (struct bytes){value, sizeof value},
+                        e);
 }
 
 int store_stretch_put(struct store *store, uint32_t collection, const struct stretch *stretch,
@@ -79,13 +135,16 @@ int store_stretch_put(struct store *store, uint32_t collection, const struct str
         be32_put(to + 4, stretch->items[i].bytes);
         memcpy(to + 8, stretch->items[i].digest.bytes, sizeof stretch->items[i].digest.bytes);
     }
-    return table_append(store, TABLE_SPANS, collection, key_bytes(&key),
-                        (struct bytes){value, (size_t)(to - value)}, e);
+    int r = put_head(store, collection, stretch, e);
+    return r ? r
+             : table_append(store, TABLE_SPANS, collection, key_bytes(&key),
+                            (struct bytes){value, (size_t)(to - value)}, e);
 }
 
 int store_stretches_drop(struct store *store, uint32_t collection, uint64_t from, uint64_t to,
                          struct error *e)
 {
     struct key first = key_place(collection, from), last = key_place(collection, to);
-    return table_drop_range(store, TABLE_SPANS, key_bytes(&first), key_bytes(&last), e);
+    int r = table_drop_range(store, TABLE_HEADS, key_bytes(&first), key_bytes(&last), e);
+    return r ? r : table_drop_range(store, TABLE_SPANS, key_bytes(&first), key_bytes(&last), e);
 }

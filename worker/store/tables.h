@@ -19,6 +19,7 @@ enum table {
     TABLE_RECEIPTS,
     TABLE_IDS,
     TABLE_SPANS,
+    TABLE_HEADS,
     TABLE_DOCUMENTS,
     TABLE_CHANGES,
     TABLE_MISSING,
@@ -40,7 +41,9 @@ enum {
     RECEIPT_PINNED = 1, /* of the byte before a receipt */
     /* a stretch: length, digest; then each item's row, length, digest */
     STRETCH_HEAD_BYTES = 4 + 16,
-    STRETCH_ITEM_BYTES = 4 + 4 + 16
+    STRETCH_ITEM_BYTES = 4 + 4 + 16,
+    /* its head: length, digest, number of items, row */
+    HEAD_BYTES = 4 + 16 + 4 + 4
 };
 
 /* What one commit moves on. */
@@ -54,7 +57,8 @@ struct store {
     uint32_t shard;
     char *path;
     bool read_only, claimed, writing;
-    dev_t device; /* of the file: what `handles.c` knows it by */
+    bool lacks_heads; /* a reader's: the table isn't there */
+    dev_t device;     /* of the file: what `handles.c` knows it by */
     ino_t inode;
     uint64_t map_size;
     MDB_env *env;
@@ -157,6 +161,7 @@ int document_write(struct store *store, uint32_t collection, const struct docume
 
 /* stretches.c: ERR_CORRUPT when it can't be one. */
 int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
+int stretch_read_head(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
 
 /* receipts.c: which receipt stands under a key. False: none can. */
 bool receipt_of_key(const struct store *store, struct bytes key, struct receipt_id *out);

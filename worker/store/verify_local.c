@@ -77,6 +77,41 @@ static int check_items(struct verify *v, const struct known *known, struct bytes
     return r;
 }
 
+/* A stretch and its head say the same. */
+static int check_head(struct verify *v, const struct known *known, struct bytes key,
+                      const struct stretch *stretch)
+{
+    struct stretch head;
+    struct bytes value;
+    struct error why;
+    if (v->store->lacks_heads)
+        return 0;
+    int r = table_get(v->store, TABLE_HEADS, key, &value, v->e);
+    if (r && r != ERR_NOT_FOUND)
+        return r;
+    if (r || stretch_read_head(value, stretch->place, &head, &why) || head.bytes != stretch->bytes ||
+        head.count != stretch->count || head.row != stretch->row ||
+        !digest_equal(head.digest, stretch->digest))
+        verify_fault(v, "%s: the stretch at place %" PRIu64 " has another head than it should", known->name,
+                     stretch->place);
+    return 0;
+}
+
+static int visit_head(void *context, struct bytes key, struct bytes value)
+{
+    struct verify *v = context;
+    struct bytes stretch;
+    (void)value;
+    arena_reset(&v->brief);
+    int r = table_get(v->store, TABLE_SPANS, key, &stretch, v->e);
+    if (r == ERR_NOT_FOUND && key.len == 12)
+        verify_fault(v, "%s: the head at place %" PRIu64 " has no stretch",
+                     verify_name(v, be32_get(key.data)), be64_get(key.data + 4));
+    else if (r == ERR_NOT_FOUND)
+        verify_fault(v, "a head's key has %zu bytes", key.len);
+    return r == ERR_NOT_FOUND ? 0 : r;
+}
+
 static int visit_stretch(void *context, struct bytes key, struct bytes value)
 {
     struct verify *v = context;
@@ -104,7 +139,8 @@ static int visit_stretch(void *context, struct bytes key, struct bytes value)
         verify_fault(v, "%s: %s", known->name, why.text);
         return 0;
     }
-    return check_items(v, known, key, &stretch);
+    int r = check_items(v, known, key, &stretch);
+    return r ? r : check_head(v, known, key, &stretch);
 }
 
 static int visit_missing(void *context, struct bytes key, struct bytes value)
@@ -146,6 +182,7 @@ int verify_local(struct verify *v)
         table_visit *visit;
     } parts[] = {
         {TABLE_SPANS, visit_stretch},
+        {TABLE_HEADS, visit_head},
         {TABLE_MISSING, visit_missing},
         {TABLE_QUARANTINE, visit_quarantined},
     };
@@ -153,8 +190,9 @@ int verify_local(struct verify *v)
     v->stretched = roaring_bitmap_create();
     CHECK(v->stretched);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !r; i++)
-        r = table_each(v->store, parts[i].table, (struct bytes){0}, (struct bytes){0}, parts[i].visit, v,
-                       v->e);
+        if (parts[i].table != TABLE_HEADS || !v->store->lacks_heads)
+            r = table_each(v->store, parts[i].table, (struct bytes){0}, (struct bytes){0}, parts[i].visit, v,
+                           v->e);
     roaring_bitmap_free(v->stretched);
     return r;
 }

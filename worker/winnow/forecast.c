@@ -153,15 +153,16 @@ void forecast_give_up(struct forecast *f)
     f->page.end = f->at;
 }
 
-uint32_t forecast_rows(const struct forecast *f, const struct forecast_slot *slot,
-                       const struct stretch_item **items)
+struct forecast_rows forecast_rows(const struct forecast *f, const struct forecast_slot *slot)
 {
     const struct stretch *stretch = window_stretch(f, slot->at);
-    *items = &stretch->items[slot->at.item];
-    return slot->kind == SLOT_STRETCH ? stretch->count : 1;
+    if (slot->kind == SLOT_ITEM)
+        return (struct forecast_rows){stretch->items[slot->at.item].row, 1, NULL};
+    const struct stretch_item *items = stretch->row == STRETCH_ROWS ? stretch->items : NULL;
+    return (struct forecast_rows){stretch->row, stretch->count, items};
 }
 
-bool forecast_expected(const struct forecast *f, const struct forecast_slot *slot, uint32_t row)
+bool forecast_expected(struct forecast *f, const struct forecast_slot *slot, uint32_t row)
 {
     const struct stretch_item *item = window_item(f, slot->at);
     return item && item->row == row;

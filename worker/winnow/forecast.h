@@ -30,6 +30,8 @@ struct forecast_store {
     /* Visit them by place, from `from` on; stops at a non-zero return and gives it back. */
     int (*each)(void *context, uint64_t from, int (*visit)(void *visitor, const struct stretch *stretch),
                 void *visitor, struct error *e);
+    /* Read one in full that `each` gave brief. */
+    int (*read)(void *context, uint64_t place, struct stretch *out, struct error *e);
     int (*put)(void *context, const struct stretch *stretch, struct error *e);
     int (*drop)(void *context, uint64_t from, uint64_t to, struct error *e); /* both of them too */
 };
@@ -135,12 +137,15 @@ void forecast_read(struct forecast *f, enum format_kind format, struct bytes bod
 /* The page is to be decoded as a whole: what was recognised of it was wrong, or may be. */
 void forecast_give_up(struct forecast *f);
 
-/* The rows of all items of a slot that isn't SLOT_NEW, in order. Returns their number. */
-uint32_t forecast_rows(const struct forecast *f, const struct forecast_slot *slot,
-                       const struct stretch_item **items);
+/* The rows of a slot that isn't SLOT_NEW: from `row` on, unless `items` tell them. */
+struct forecast_rows {
+    uint32_t row, count;
+    const struct stretch_item *items; /* null: each row is the one before it and one */
+};
+struct forecast_rows forecast_rows(const struct forecast *f, const struct forecast_slot *slot);
 
 /* Is this row the one that was expected at a SLOT_NEW? */
-bool forecast_expected(const struct forecast *f, const struct forecast_slot *slot, uint32_t row);
+bool forecast_expected(struct forecast *f, const struct forecast_slot *slot, uint32_t row);
 
 /* The page's items are stored. Of an unmapped page `known` were there before, and `last` is the row of the
  * last of these. Writes what changes of the stretches. Returns 0 or an error of the store. */

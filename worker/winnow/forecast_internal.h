@@ -6,8 +6,14 @@
 
 /* --- forecast_window.c: the last listing, a page's worth of it at a time --- */
 
-const struct stretch *window_stretch(const struct forecast *f, struct forecast_at at); /* null: at the end */
-const struct stretch_item *window_item(const struct forecast *f, struct forecast_at at); /* likewise */
+/* Null: at the end. Its items may not have been read. */
+const struct stretch *window_stretch(const struct forecast *f, struct forecast_at at);
+
+/* Read its items if they weren't. False: at the end; or there is an f->error now. */
+bool window_fill(struct forecast *f, struct forecast_at at);
+
+/* Null as said of window_fill. */
+const struct stretch_item *window_item(struct forecast *f, struct forecast_at at);
 
 /* The place so many items further on. */
 struct forecast_at window_after(const struct forecast *f, struct forecast_at at, uint32_t items);
@@ -19,10 +25,9 @@ int window_load(struct forecast *f, struct forecast_at at, size_t bytes, struct 
 /* Forget what is before f->at. */
 void window_trim(struct forecast *f);
 
-/* Look for an item of these bytes from `at` on, in what is loaded; not too far. Adds to `looked` how many it
- * looked at in vain. */
-bool window_search(const struct forecast *f, struct forecast_at at, uint32_t bytes,
-                   const struct digest *digest, uint32_t *looked, struct forecast_at *found);
+/* Look for an item of these bytes among the `most` from `at` on, as far as they are loaded. */
+bool window_search(struct forecast *f, struct forecast_at at, uint32_t bytes, const struct digest *digest,
+                   uint32_t most, struct forecast_at *found);
 
 /* Go on behind this row, wherever it stands behind `at` in the last listing; nothing if it doesn't. */
 int window_seek(struct forecast *f, uint32_t row, struct error *e);

@@ -15,7 +15,11 @@
 #include "worker/winnow/forecast_internal.h"
 
 enum {
-    EXPECTED_MOST = 4096,    /* so far behind the cursor something is still expected */
+    EXPECTED_MOST = 4096, /* so far behind the cursor something is still expected */
+    /* One that isn't there may have been modified, or was inserted; after some, more is likely to be gone. */
+    FEW_MISSES = 4,
+    SEARCHED_NEAR = 2 * LIMIT_STRETCH_ITEMS,
+    SEARCHED_FAR = 4096,
     SEARCHED_MOST = 1 << 18, /* items looked through in vain, for a page's unexpected ones */
 };
 
@@ -76,8 +80,12 @@ static bool try_stretch(struct reader *r)
     if (!stretch || r->at.item || !stretch->bytes || few || r->no_stretch ||
         stretch->bytes > r->finder.body.len - r->finder.at)
         return false;
-    const struct stretch_item *first = stretch->items;
-    if (r->misses && !is_here(r, first->bytes, &first->digest)) /* no need to digest it all */
+    if (r->misses) { /* there may be no need to digest it all */
+        const struct stretch_item *first = window_item(r->f, r->at);
+        if (!first || !is_here(r, first->bytes, &first->digest))
+            return false;
+    }
+    if (stretch->row == STRETCH_ROWS && !window_fill(r->f, r->at))
         return false;
     if (!is_here(r, stretch->bytes, &stretch->digest))
         return false;
@@ -134,10 +142,12 @@ static struct forecast_at expected(const struct reader *r)
 static bool find_item(struct reader *r, uint32_t bytes, const struct digest *digest)
 {
     struct forecast_at found;
+    uint32_t most = r->misses < FEW_MISSES ? SEARCHED_NEAR : SEARCHED_FAR;
     if (r->searched >= SEARCHED_MOST)
         return false;
-    if (window_search(r->f, r->at, bytes, digest, &r->searched, &found))
+    if (window_search(r->f, r->at, bytes, digest, most, &found))
         return try_item(r, found);
+    r->searched += most;
     return false;
 }
 
@@ -265,7 +275,7 @@ void forecast_read(struct forecast *f, enum format_kind format, struct bytes bod
     struct reader r = {
         .f = f, .at = f->at, .misses = f->misses, .loose = f->loose_count, .is_whole = f->is_whole};
     finder_open(&r.finder, format, body, &f->def->items, &f->def->xml);
-    if (!read_all(&r)) {
+    if (!read_all(&r) || f->error.code) {
         forecast_give_up(f);
         return;
     }

@@ -82,6 +82,7 @@ static int put_stretch(struct forecast *f, uint32_t from, uint32_t count, uint64
     struct stretch stretch = {.place = place, .count = count};
     for (uint32_t i = 0; i < count; i++)
         stretch.items[i] = f->loose[from + i].item;
+    stretch.row = stretch_row(&stretch);
     digest_all(f, from, count, &stretch);
     return f->store.put(f->store.context, &stretch, e);
 }
@@ -182,7 +183,7 @@ static int make_room(struct forecast *f, struct error *e)
 /* An item of the last listing, in its turn or later. */
 static int take_item(struct forecast *f, const struct forecast_slot *slot, bool is_joined, struct error *e)
 {
-    struct stretch_item item = *window_item(f, slot->at);
+    struct stretch_item item = *window_item(f, slot->at); /* it was read before */
     bool in_turn = f->at.stretch == slot->at.stretch && f->at.item == slot->at.item;
     go_to(f, slot->at);
     int code = make_room(f, e);
@@ -211,7 +212,7 @@ static int take_new(struct forecast *f, const struct forecast_slot *slot, bool i
 }
 
 /* It was left to be parsed though it is as it was. */
-static bool is_same(const struct forecast *f, const struct forecast_slot *slot)
+static bool is_same(struct forecast *f, const struct forecast_slot *slot)
 {
     const struct stretch_item *item = window_item(f, slot->at);
     return item && item->row == slot->row && item->bytes == slot->to - slot->from &&
@@ -270,7 +271,7 @@ static int take_mapped(struct forecast *f, struct error *e)
         is_joined = is_sound;
     }
     f->misses = f->at.stretch == page->end.stretch && f->at.item == page->end.item ? page->misses : 0;
-    return code;
+    return !code && f->error.code ? error_set(e, f->error.code, "%s", f->error.text) : code;
 }
 
 /* Of a page that ended in items that weren't expected, the last one that was known. */

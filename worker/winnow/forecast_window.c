@@ -8,8 +8,7 @@
 #include "worker/winnow/forecast_internal.h"
 
 enum {
-    SEARCH_ITEMS = 4096, /* that are looked through for one item's bytes */
-    SEEK_PRICE = 64,     /* rows looked through in the store for each item that had to be parsed */
+    SEEK_PRICE = 64, /* rows looked through in the store for each item that had to be parsed */
     TRIM_STRETCHES = 16,
 };
 
@@ -18,10 +17,17 @@ const struct stretch *window_stretch(const struct forecast *f, struct forecast_a
     return at.stretch - f->first < f->count ? &f->window[at.stretch - f->first] : NULL;
 }
 
-const struct stretch_item *window_item(const struct forecast *f, struct forecast_at at)
+bool window_fill(struct forecast *f, struct forecast_at at)
 {
-    const struct stretch *stretch = window_stretch(f, at);
-    return stretch ? &stretch->items[at.item] : NULL;
+    if (at.stretch - f->first >= f->count || f->error.code)
+        return false;
+    struct stretch *stretch = &f->window[at.stretch - f->first];
+    return !stretch->is_brief || !f->store.read(f->store.context, stretch->place, stretch, &f->error);
+}
+
+const struct stretch_item *window_item(struct forecast *f, struct forecast_at at)
+{
+    return window_fill(f, at) ? &f->window[at.stretch - f->first].items[at.item] : NULL;
 }
 
 struct forecast_at window_after(const struct forecast *f, struct forecast_at at, uint32_t items)
@@ -40,15 +46,8 @@ struct forecast_at window_after(const struct forecast *f, struct forecast_at at,
 static void copy_stretch(struct stretch *to, const struct stretch *from)
 {
     CHECK(from->count > 0 && from->count <= LIMIT_STRETCH_ITEMS);
-    memcpy(to, from, offsetof(struct stretch, items) + from->count * sizeof *from->items);
-}
-
-static uint64_t bytes_of_stretch(const struct stretch *stretch)
-{
-    uint64_t bytes = stretch->bytes;
-    for (uint32_t i = 0; bytes == 0 && i < stretch->count; i++)
-        bytes += stretch->items[i].bytes;
-    return bytes;
+    memcpy(to, from,
+           offsetof(struct stretch, items) + (from->is_brief ? 0 : from->count) * sizeof *from->items);
 }
 
 enum { ENOUGH = -1 };
@@ -68,7 +67,7 @@ static int add_stretch(void *context, const struct stretch *stretch)
     }
     copy_stretch(&f->window[f->count++], stretch);
     f->load_from = stretch->place + 1;
-    loading->bytes += bytes_of_stretch(stretch);
+    loading->bytes += stretch->bytes;
     return loading->bytes >= loading->wanted ? ENOUGH : 0;
 }
 
@@ -79,7 +78,7 @@ int window_load(struct forecast *f, struct forecast_at at, size_t bytes, struct 
     if (f->is_loaded)
         return 0;
     for (uint32_t i = next; i < f->count && loading.bytes < bytes; i++)
-        loading.bytes += bytes_of_stretch(&f->window[i]);
+        loading.bytes += f->window[i].bytes;
     while (f->count <= next || loading.bytes < bytes) {
         int code = f->store.each(f->store.context, f->load_from, add_stretch, &loading, e);
         if (code && code != ENOUGH)
@@ -104,19 +103,19 @@ void window_trim(struct forecast *f)
     f->count -= past;
 }
 
-bool window_search(const struct forecast *f, struct forecast_at at, uint32_t bytes,
-                   const struct digest *digest, uint32_t *looked, struct forecast_at *found)
+bool window_search(struct forecast *f, struct forecast_at at, uint32_t bytes, const struct digest *digest,
+                   uint32_t most, struct forecast_at *found)
 {
-    uint32_t left = SEARCH_ITEMS;
-    for (const struct stretch *stretch; left && (stretch = window_stretch(f, at));
-         at = (struct forecast_at){at.stretch + 1, 0})
-        for (; left && at.item < stretch->count; at.item++, left--)
+    while (most && window_fill(f, at)) {
+        const struct stretch *stretch = window_stretch(f, at);
+        for (; most && at.item < stretch->count; at.item++, most--)
             if (stretch->items[at.item].bytes == bytes &&
                 digest_equal(stretch->items[at.item].digest, *digest)) {
                 *found = at;
                 return true;
             }
-    *looked += SEARCH_ITEMS - left;
+        at = (struct forecast_at){at.stretch + 1, 0};
+    }
     return false;
 }
 
@@ -124,48 +123,65 @@ bool window_search(const struct forecast *f, struct forecast_at at, uint32_t byt
 
 struct seeking {
     uint32_t row;
-    struct stretch found;
-    uint32_t item;
+    uint64_t place; /* of the one that has it, or may */
 };
 
-static int is_it(void *context, const struct stretch *stretch)
+static int may_be_it(void *context, const struct stretch *stretch)
 {
     struct seeking *seeking = context;
-    for (uint32_t i = 0; i < stretch->count; i++)
-        if (stretch->items[i].row == seeking->row) {
-            copy_stretch(&seeking->found, stretch);
-            seeking->item = i;
-            return ENOUGH;
-        }
-    return 0;
+    if (stretch->row != STRETCH_ROWS && seeking->row - stretch->row >= stretch->count)
+        return 0;
+    seeking->place = stretch->place;
+    return ENOUGH;
 }
 
-/* All stretches may have to be read, so it must have been worth it: a page that isn't what was expected costs
- * the parsing of a page, and so may the search. */
+/* All stretches may have to be looked at, so it must have been worth it: a page that isn't what was expected
+ * costs the parsing of a page, and so may the search. */
 static bool may_seek(const struct forecast *f)
 {
     return f->parsed * SEEK_PRICE >= f->rows;
 }
 
+/* Begin the window at this place, the cursor behind the row; false if it isn't in the stretch there. */
+static bool begin_at(struct forecast *f, uint64_t place, uint32_t row, int *code, struct error *e)
+{
+    struct stretch stretch;
+    *code = f->store.read(f->store.context, place, &stretch, e);
+    uint32_t item = 0;
+    while (!*code && item < stretch.count && stretch.items[item].row != row)
+        item++;
+    if (*code || item == stretch.count)
+        return false;
+    f->first += f->count;
+    f->count = 0;
+    f->is_loaded = false;
+    f->load_from = place;
+    f->at = (struct forecast_at){f->first, 0};
+    f->misses = 0;
+    f->has_gap = true;
+    *code = window_load(f, f->at, 0, e);
+    if (!*code) {
+        copy_stretch(&f->window[0], &stretch); /* what is begun must be known in full: it may be dropped */
+        f->at = window_after(f, f->at, item + 1);
+    }
+    return true;
+}
+
 int window_seek(struct forecast *f, uint32_t row, struct error *e)
 {
-    struct seeking seeking = {.row = row};
     const struct stretch *now = window_stretch(f, f->at);
     if (!now || !may_seek(f))
         return 0;
     f->parsed = 0;
-    int code = f->store.each(f->store.context, now->place + 1, is_it, &seeking, e);
-    if (code != ENOUGH)
-        return code;
-    f->first += f->count;
-    f->count = 0;
-    f->is_loaded = false;
-    f->load_from = seeking.found.place;
-    f->at = (struct forecast_at){f->first, 0};
-    f->misses = 0;
-    f->has_gap = true;
-    code = window_load(f, f->at, 0, e);
-    if (!code)
-        f->at = window_after(f, f->at, seeking.item + 1);
+    struct seeking seeking = {row, now->place};
+    int code = ENOUGH;
+    bool found = false;
+    while (code == ENOUGH && !found) {
+        code = f->store.each(f->store.context, seeking.place + 1, may_be_it, &seeking, e);
+        if (code == ENOUGH) {
+            found = begin_at(f, seeking.place, row, &code, e);
+            code = code || found ? code : ENOUGH;
+        }
+    }
     return code;
 }
