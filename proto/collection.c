@@ -1,12 +1,16 @@
-/* Collections' records, to and from protobuf, and their keys as text. */
+/* Collections' records, to and from protobuf, and their keys as text. Each harvest reads a record and writes
+ * it: so it is done field by field. */
 #include "proto/record.h"
 
 #include <string.h>
 
+#include "proto/field.h"
 #include "proto/wire.h"
 
 enum {
-    KEY_PART_BYTES_MAX = LIMIT_PARENTS * (3 * LIMIT_ID_BYTES + 1) /* ids joined, each byte escaped */
+    KEY_PART_BYTES_MAX = LIMIT_PARENTS * (3 * LIMIT_ID_BYTES + 1), /* ids joined, each byte escaped */
+    TEXTS_MIN = 64 << 10, /* pointers that a record may have, and one more for so many bytes of it: */
+    TEXT_BYTES = 8
 };
 
 bool collection_key_is_sound(const struct collection_key *key)
@@ -18,131 +22,268 @@ bool collection_key_is_sound(const struct collection_key *key)
     return key->provider.len > 0 && key->account.len > 0 && key->type.len > 0;
 }
 
-static ProtobufCBinaryData *spans_to_wire(struct arena *arena, const struct bytes *spans, uint32_t count)
+/* The fields of CollectionRecord, by their numbers in garner.proto. */
+enum {
+    ID = 1,
+    PROVIDER,
+    ACCOUNT,
+    REGION,
+    TYPE,
+    PARENT,
+    PARENT_COLLECTION,
+    PARENT_ROW,
+    DEFINITION,
+    ID_RULE,
+    IGNORE,
+    UNORDERED,
+    ROWS,
+    NEXT_ROW,
+    NEXT_HARVEST,
+    SOUND_HARVEST,
+    LISTED_SINCE,
+    UNREACHABLE_SINCE,
+    UNREACHABLE_ERROR,
+    UNWATCHED_SINCE,
+    HELD_SINCE,
+    HELD_ROWS,
+    CONFIRMED,
+    MIXED,
+    OLD_IGNORE,
+    OLD_UNORDERED,
+    PARSE,
+    OLD_PARSE,
+    FORECAST_RULES,
+    FORECAST_UNSETTLED,
+    FULL,
+    FIELDS
+};
+
+#define BIT(field) (UINT32_C(1) << (field))
+static const uint32_t required = BIT(ID) | BIT(PROVIDER) | BIT(ACCOUNT) | BIT(TYPE) | BIT(DEFINITION) |
+                                 BIT(ID_RULE) | BIT(ROWS) | BIT(NEXT_ROW) | BIT(NEXT_HARVEST);
+static const uint32_t of_bytes = BIT(PROVIDER) | BIT(ACCOUNT) | BIT(REGION) | BIT(TYPE) | BIT(PARENT) |
+                                 BIT(DEFINITION) | BIT(ID_RULE) | BIT(IGNORE) | BIT(UNORDERED) |
+                                 BIT(UNREACHABLE_ERROR) | BIT(OLD_IGNORE) | BIT(OLD_UNORDERED) | BIT(PARSE) |
+                                 BIT(OLD_PARSE);
+_Static_assert(FIELDS <= 32, "a set of fields is a bit each");
+
+/* --- writing, in the order of numbers --- */
+
+static void add_list(struct buffer *out, unsigned number, const struct bytes *spans, uint32_t count)
 {
-    ProtobufCBinaryData *to = count ? arena_alloc(arena, count * sizeof *to) : NULL;
     for (uint32_t i = 0; i < count; i++)
-        to[i] = wire_bytes(spans[i]);
-    return to;
+        field_add_bytes(out, number, spans[i]);
 }
 
-static bool spans_from_wire(struct arena *arena, const ProtobufCBinaryData *from, size_t count,
-                            const struct bytes **spans, uint32_t *spans_count)
+static void add_text(struct buffer *out, unsigned number, struct bytes text)
 {
-    struct bytes *to = count ? arena_alloc(arena, count * sizeof *to) : NULL;
-    *spans = to;
-    *spans_count = (uint32_t)count;
-    for (size_t i = 0; i < count; i++) {
-        to[i] = wire_span(from[i]);
-        if (!wire_is_utf8(to[i]))
-            return false;
-    }
-    return true;
-}
-
-static void key_to_wire(const struct collection_key *key, Garner__CollectionRecord *to)
-{
-    to->provider = wire_bytes(key->provider);
-    to->account = wire_bytes(key->account);
-    to->type = wire_bytes(key->type);
-    to->has_region = key->region.data != NULL;
-    to->region = wire_bytes(key->region);
-    to->has_parent = key->parent.data != NULL;
-    to->parent = wire_bytes(key->parent);
+    if (text.data)
+        field_add_bytes(out, number, text);
 }
 
 /* Zero means none for all of these, and isn't written. */
-static void times_to_wire(struct arena *arena, const struct collection_record *record,
-                          Garner__CollectionRecord *to)
+static void add_number(struct buffer *out, unsigned number, uint64_t value)
 {
-    to->has_listed_since_ms = record->listed_since_ms != 0;
-    to->listed_since_ms = record->listed_since_ms;
-    to->has_unreachable_since_ms = record->unreachable_since_ms != 0;
-    to->unreachable_since_ms = record->unreachable_since_ms;
-    if (record->unreachable_error != ERR_OK)
-        to->unreachable_error = wire_text(arena, error_name(record->unreachable_error));
-    to->has_unwatched_since_ms = record->unwatched_since_ms != 0;
-    to->unwatched_since_ms = record->unwatched_since_ms;
-    to->has_held_since_ms = record->held_since_ms != 0;
-    to->held_since_ms = record->held_since_ms;
-    to->has_held_rows = record->held_rows != 0;
-    to->held_rows = record->held_rows;
-    to->has_confirmed_ms = record->confirmed_ms != 0;
-    to->confirmed_ms = record->confirmed_ms;
+    if (value)
+        field_add_u64(out, number, value);
 }
 
-static void forecast_to_wire(const struct collection_record *record, Garner__CollectionRecord *to)
+static void add_time(struct buffer *out, unsigned number, int64_t time_ms)
 {
-    to->has_forecast_rules = record->forecast_rules != 0;
-    to->forecast_rules = record->forecast_rules;
-    to->has_forecast_unsettled = to->forecast_unsettled = record->forecast_unsettled;
-    to->has_full_ms = record->full_ms != 0;
-    to->full_ms = record->full_ms;
+    if (time_ms)
+        field_add_s64(out, number, time_ms);
 }
 
-void collection_pack(const struct collection_record *record, struct buffer *out)
+static void add_identity(const struct collection_record *r, struct buffer *out)
 {
-    struct arena arena = {0};
-    struct digest definition = record->definition, id_rule = record->id_rule;
-    Garner__CollectionRecord message;
-    garner__collection_record__init(&message);
-    message.id = record->id;
-    key_to_wire(&record->key, &message);
-    message.has_parent_collection = message.has_parent_row = record->parent_collection != 0;
-    message.parent_collection = record->parent_collection;
-    message.parent_row = record->parent_row;
-    message.definition = (ProtobufCBinaryData){sizeof definition.bytes, definition.bytes};
-    message.id_rule = (ProtobufCBinaryData){sizeof id_rule.bytes, id_rule.bytes};
-    message.n_parse = record->parse_count;
-    message.parse = spans_to_wire(&arena, record->parse, record->parse_count);
-    message.n_ignore = record->ignore_count;
-    message.ignore = spans_to_wire(&arena, record->ignore, record->ignore_count);
-    message.n_unordered = record->unordered_count;
-    message.unordered = spans_to_wire(&arena, record->unordered, record->unordered_count);
-    message.has_mixed = message.mixed = record->mixed;
-    message.n_old_parse = record->old_parse_count;
-    message.old_parse = spans_to_wire(&arena, record->old_parse, record->old_parse_count);
-    message.n_old_ignore = record->old_ignore_count;
-    message.old_ignore = spans_to_wire(&arena, record->old_ignore, record->old_ignore_count);
-    message.n_old_unordered = record->old_unordered_count;
-    message.old_unordered = spans_to_wire(&arena, record->old_unordered, record->old_unordered_count);
-    message.rows = record->rows;
-    message.next_row = record->next_row;
-    message.next_harvest = record->next_harvest;
-    message.has_sound_harvest = record->sound_harvest != 0;
-    message.sound_harvest = record->sound_harvest;
-    times_to_wire(&arena, record, &message);
-    forecast_to_wire(record, &message);
-    wire_pack(&message, out);
-    arena_close(&arena);
+    const struct bytes definition = {(const char *)r->definition.bytes, sizeof r->definition.bytes};
+    const struct bytes id_rule = {(const char *)r->id_rule.bytes, sizeof r->id_rule.bytes};
+    field_add_u64(out, ID, r->id);
+    field_add_bytes(out, PROVIDER, r->key.provider);
+    field_add_bytes(out, ACCOUNT, r->key.account);
+    add_text(out, REGION, r->key.region);
+    field_add_bytes(out, TYPE, r->key.type);
+    add_text(out, PARENT, r->key.parent);
+    if (r->parent_collection) {
+        field_add_u64(out, PARENT_COLLECTION, r->parent_collection);
+        field_add_u64(out, PARENT_ROW, r->parent_row);
+    }
+    field_add_bytes(out, DEFINITION, definition);
+    field_add_bytes(out, ID_RULE, id_rule);
 }
 
-static void fields_from_wire(const Garner__CollectionRecord *from, struct collection_record *to)
+void collection_pack(const struct collection_record *r, struct buffer *out)
 {
-    *to = (struct collection_record){
-        .id = from->id,
-        .key = {.provider = wire_span(from->provider),
-                .account = wire_span(from->account),
-                .type = wire_span(from->type),
-                .region = wire_optional(from->has_region, from->region),
-                .parent = wire_optional(from->has_parent, from->parent)},
-        .parent_collection = from->parent_collection,
-        .parent_row = from->parent_row,
-        .mixed = from->has_mixed && from->mixed,
-        .rows = from->rows,
-        .next_row = from->next_row,
-        .next_harvest = from->next_harvest,
-        .sound_harvest = from->sound_harvest,
-        .listed_since_ms = from->listed_since_ms,
-        .unreachable_since_ms = from->unreachable_since_ms,
-        .unwatched_since_ms = from->unwatched_since_ms,
-        .held_since_ms = from->held_since_ms,
-        .held_rows = from->held_rows,
-        .confirmed_ms = from->confirmed_ms,
-        .forecast_rules = from->forecast_rules,
-        .forecast_unsettled = from->has_forecast_unsettled && from->forecast_unsettled,
-        .full_ms = from->full_ms,
-    };
+    add_identity(r, out);
+    add_list(out, IGNORE, r->ignore, r->ignore_count);
+    add_list(out, UNORDERED, r->unordered, r->unordered_count);
+    field_add_u64(out, ROWS, r->rows);
+    field_add_u64(out, NEXT_ROW, r->next_row);
+    field_add_u64(out, NEXT_HARVEST, r->next_harvest);
+    add_number(out, SOUND_HARVEST, r->sound_harvest);
+    add_time(out, LISTED_SINCE, r->listed_since_ms);
+    add_time(out, UNREACHABLE_SINCE, r->unreachable_since_ms);
+    if (r->unreachable_error != ERR_OK)
+        field_add_bytes(out, UNREACHABLE_ERROR, bytes_of(error_name(r->unreachable_error)));
+    add_time(out, UNWATCHED_SINCE, r->unwatched_since_ms);
+    add_time(out, HELD_SINCE, r->held_since_ms);
+    add_number(out, HELD_ROWS, r->held_rows);
+    add_time(out, CONFIRMED, r->confirmed_ms);
+    add_number(out, MIXED, r->mixed);
+    add_list(out, OLD_IGNORE, r->old_ignore, r->old_ignore_count);
+    add_list(out, OLD_UNORDERED, r->old_unordered, r->old_unordered_count);
+    add_list(out, PARSE, r->parse, r->parse_count);
+    add_list(out, OLD_PARSE, r->old_parse, r->old_parse_count);
+    if (r->forecast_rules)
+        field_add_fixed64(out, FORECAST_RULES, r->forecast_rules);
+    add_number(out, FORECAST_UNSETTLED, r->forecast_unsettled);
+    add_time(out, FULL, r->full_ms);
+}
+
+/* --- reading --- */
+
+struct reading {
+    struct arena *arena;
+    struct collection_record *record;
+    uint32_t had;      /* fields */
+    size_t texts_left; /* a few bytes can't ask for megabytes */
+};
+
+static bool take_text(struct reading *reading, const struct field *f, const struct bytes **list,
+                      uint32_t *count)
+{
+    if (reading->texts_left-- == 0)
+        return false;
+    bool is_full = (*count & (*count - 1)) == 0; /* 0, 1, 2, 4, 8, … */
+    if (is_full) {
+        struct bytes *more = arena_alloc(reading->arena, (*count ? 2 * (size_t)*count : 1) * sizeof *more);
+        if (*count)
+            memcpy(more, *list, *count * sizeof *more);
+        *list = more;
+    }
+    ((struct bytes *)(uintptr_t)*list)[(*count)++] = f->span;
+    return wire_is_utf8(f->span);
+}
+
+static bool take_digest(const struct field *f, struct digest *out)
+{
+    if (f->span.len != sizeof out->bytes)
+        return false;
+    memcpy(out->bytes, f->span.data, sizeof out->bytes);
+    return true;
+}
+
+static bool take_bytes(struct reading *reading, const struct field *f)
+{
+    struct collection_record *r = reading->record;
+    switch (f->number) {
+    case PROVIDER:
+        r->key.provider = f->span;
+        return true;
+    case ACCOUNT:
+        r->key.account = f->span;
+        return true;
+    case REGION:
+        r->key.region = f->span;
+        return true;
+    case TYPE:
+        r->key.type = f->span;
+        return true;
+    case PARENT:
+        r->key.parent = f->span;
+        return true;
+    case DEFINITION:
+        return take_digest(f, &r->definition);
+    case ID_RULE:
+        return take_digest(f, &r->id_rule);
+    case IGNORE:
+        return take_text(reading, f, &r->ignore, &r->ignore_count);
+    case UNORDERED:
+        return take_text(reading, f, &r->unordered, &r->unordered_count);
+    case OLD_IGNORE:
+        return take_text(reading, f, &r->old_ignore, &r->old_ignore_count);
+    case OLD_UNORDERED:
+        return take_text(reading, f, &r->old_unordered, &r->old_unordered_count);
+    case PARSE:
+        return take_text(reading, f, &r->parse, &r->parse_count);
+    case OLD_PARSE:
+        return take_text(reading, f, &r->old_parse, &r->old_parse_count);
+    default:
+        return wire_error_of(arena_strdup(reading->arena, f->span), &r->unreachable_error);
+    }
+}
+
+static void take_number(const struct field *f, struct collection_record *r)
+{
+    uint64_t value = f->value;
+    switch (f->number) {
+    case ID:
+        r->id = (uint32_t)value;
+        break;
+    case PARENT_COLLECTION:
+        r->parent_collection = (uint32_t)value;
+        break;
+    case PARENT_ROW:
+        r->parent_row = (uint32_t)value;
+        break;
+    case ROWS:
+        r->rows = value;
+        break;
+    case NEXT_ROW:
+        r->next_row = (uint32_t)value;
+        break;
+    case NEXT_HARVEST:
+        r->next_harvest = value;
+        break;
+    case SOUND_HARVEST:
+        r->sound_harvest = value;
+        break;
+    case LISTED_SINCE:
+        r->listed_since_ms = field_s64(f);
+        break;
+    case UNREACHABLE_SINCE:
+        r->unreachable_since_ms = field_s64(f);
+        break;
+    case UNWATCHED_SINCE:
+        r->unwatched_since_ms = field_s64(f);
+        break;
+    case HELD_SINCE:
+        r->held_since_ms = field_s64(f);
+        break;
+    case HELD_ROWS:
+        r->held_rows = value;
+        break;
+    case CONFIRMED:
+        r->confirmed_ms = field_s64(f);
+        break;
+    case MIXED:
+        r->mixed = value != 0;
+        break;
+    case FORECAST_RULES:
+        r->forecast_rules = value;
+        break;
+    case FORECAST_UNSETTLED:
+        r->forecast_unsettled = value != 0;
+        break;
+    default:
+        r->full_ms = field_s64(f);
+    }
+}
+
+/* Fields that a later version may have added are passed over. */
+static bool take_field(struct reading *reading, const struct field *f)
+{
+    if (f->number >= FIELDS)
+        return true;
+    bool is_bytes = of_bytes & BIT(f->number);
+    enum field_kind number = f->number == FORECAST_RULES ? FIELD_FIXED64 : FIELD_VARINT;
+    reading->had |= BIT(f->number);
+    if (f->kind != (is_bytes ? FIELD_BYTES : number))
+        return false;
+    if (is_bytes)
+        return take_bytes(reading, f);
+    take_number(f, reading->record);
+    return true;
 }
 
 static bool is_sound(const struct collection_record *record)
@@ -155,35 +296,18 @@ static bool is_sound(const struct collection_record *record)
            wire_is_time(record->full_ms);
 }
 
-static bool rules_from_wire(struct arena *arena, const Garner__CollectionRecord *from,
-                            struct collection_record *out)
-{
-    return spans_from_wire(arena, from->parse, from->n_parse, &out->parse, &out->parse_count) &&
-           spans_from_wire(arena, from->ignore, from->n_ignore, &out->ignore, &out->ignore_count) &&
-           spans_from_wire(arena, from->unordered, from->n_unordered, &out->unordered,
-                           &out->unordered_count) &&
-           spans_from_wire(arena, from->old_parse, from->n_old_parse, &out->old_parse,
-                           &out->old_parse_count) &&
-           spans_from_wire(arena, from->old_ignore, from->n_old_ignore, &out->old_ignore,
-                           &out->old_ignore_count) &&
-           spans_from_wire(arena, from->old_unordered, from->n_old_unordered, &out->old_unordered,
-                           &out->old_unordered_count);
-}
-
 int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out,
                       struct error *e)
 {
-    Garner__CollectionRecord *from = wire_unpack(&garner__collection_record__descriptor, arena, packed,
-                                                 LIMIT_COLLECTION_BYTES);
-    if (!from || !wire_is_digest(from->definition) || !wire_is_digest(from->id_rule))
-        goto corrupt;
-    fields_from_wire(from, out);
-    memcpy(out->definition.bytes, from->definition.data, sizeof out->definition.bytes);
-    memcpy(out->id_rule.bytes, from->id_rule.data, sizeof out->id_rule.bytes);
-    if (is_sound(out) && wire_error_of(from->unreachable_error, &out->unreachable_error) &&
-        rules_from_wire(arena, from, out))
+    struct reading reading = {arena, out, 0, TEXTS_MIN + packed.len / TEXT_BYTES};
+    struct field field;
+    bool is = packed.len <= LIMIT_COLLECTION_BYTES;
+    *out = (struct collection_record){0};
+    struct bytes rest = is ? arena_copy(arena, packed) : (struct bytes){0};
+    while (is && field_next(&rest, &field))
+        is = take_field(&reading, &field);
+    if (is && !rest.len && (reading.had & required) == required && is_sound(out))
         return 0;
-corrupt:
     return error_set(e, ERR_CORRUPT, "a collection's record of %zu bytes is none", packed.len);
 }
 

@@ -98,11 +98,6 @@ bool wire_is_time(int64_t time_ms)
     return time_ms >= time_ms_min && time_ms <= time_ms_max;
 }
 
-bool wire_is_digest(ProtobufCBinaryData field)
-{
-    return field.len == sizeof(struct digest);
-}
-
 bool wire_error_of(const char *name, enum err *out)
 {
     int code = name ? error_of_name(name) : ERR_OK;

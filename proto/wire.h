@@ -26,10 +26,9 @@ struct bytes wire_optional(protobuf_c_boolean has, ProtobufCBinaryData field);
 char *wire_text(struct arena *arena, const char *text);
 
 /* Checks of what was unpacked. */
-bool wire_is_text(const char *text);  /* UTF-8, or null */
-bool wire_is_utf8(struct bytes span); /* UTF-8, or absent */
-bool wire_is_time(int64_t time_ms);   /* a time that can be printed: years 1 to 9999 */
-bool wire_is_digest(ProtobufCBinaryData field);
+bool wire_is_text(const char *text);                 /* UTF-8, or null */
+bool wire_is_utf8(struct bytes span);                /* UTF-8, or absent */
+bool wire_is_time(int64_t time_ms);                  /* a time that can be printed: years 1 to 9999 */
 bool wire_error_of(const char *name, enum err *out); /* null is ERR_OK; false when there is no such error */
 
 /* Parts that stand in more than one message. `to` and what it points to live in the arena. */

@@ -10,6 +10,7 @@
 
 #include "common/random.h"
 #include "proto/record.h"
+#include "proto/wire.h"
 
 static const struct receipt_id rests_on[] = {{12, 4, 99}, {12, 5, 42}};
 
@@ -80,6 +81,9 @@ static struct collection_record sample_collection(void)
         .held_since_ms = 4,
         .held_rows = 5,
         .confirmed_ms = 6,
+        .forecast_rules = UINT64_C(0x8123456789abcdef),
+        .forecast_unsettled = true,
+        .full_ms = 7,
     };
 }
 
@@ -165,7 +169,8 @@ static void a_receipt_as_json(void **state)
         "\"complete\":true,\"sound\":false,\"unsound\":\"page size changed\",\"error\":null,\"cause\":null,"
         "\"pages\":7,\"items\":6543,\"requests\":9,\"bytes\":18446744073709551615,\"created\":1,\"updated\":"
         "2,"
-        "\"deleted\":3,\"unchanged\":4,\"tier1\":9,\"tier2\":10,\"missing\":5,\"held\":6,\"duplicate_keys\":8,"
+        "\"deleted\":3,\"unchanged\":4,\"tier1\":9,\"tier2\":10,\"missing\":5,\"held\":6,\"duplicate_keys\":"
+        "8,"
         "\"rests_on\":[\"12-4-99\",\"12-5-42\"]}");
     buffer_close(&json);
 }
@@ -250,6 +255,31 @@ static int take_receipt(struct arena *arena, struct bytes packed)
     }
     buffer_close(&out);
     return r;
+}
+
+static void packs_as_protobuf_does(const ProtobufCMessageDescriptor *descriptor, struct bytes packed)
+{
+    struct arena arena = {0};
+    struct buffer again = {0};
+    void *message = wire_unpack(descriptor, &arena, packed, packed.len);
+    assert_non_null(message);
+    wire_pack(message, &again);
+    assert_true(bytes_equal(buffer_bytes(&again), packed));
+    buffer_close(&again);
+    arena_close(&arena);
+}
+
+/* What is written field by field is what protobuf-c writes, byte for byte. */
+static void fields_are_those_of_protobuf(void **state)
+{
+    struct buffer packed = {0};
+    (void)state;
+    pack_collection(&packed);
+    packs_as_protobuf_does(&garner__collection_record__descriptor, buffer_bytes(&packed));
+    buffer_reset(&packed);
+    pack_receipt(&packed);
+    packs_as_protobuf_does(&garner__receipt__descriptor, buffer_bytes(&packed));
+    buffer_close(&packed);
 }
 
 static int take_collection(struct arena *arena, struct bytes packed)
@@ -406,11 +436,17 @@ static void nonsense_is_corrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_receipt_comes_back),    cmocka_unit_test(every_error_comes_back),
-        cmocka_unit_test(a_cause_becomes_text),    cmocka_unit_test(a_receipt_as_json),
-        cmocka_unit_test(a_collection_comes_back), cmocka_unit_test(absent_is_not_empty),
-        cmocka_unit_test(missing_comes_back),      cmocka_unit_test(a_receipts_id_as_text),
-        cmocka_unit_test(damage_is_told),          cmocka_unit_test(memory_stays_in_proportion),
+        cmocka_unit_test(fields_are_those_of_protobuf),
+        cmocka_unit_test(a_receipt_comes_back),
+        cmocka_unit_test(every_error_comes_back),
+        cmocka_unit_test(a_cause_becomes_text),
+        cmocka_unit_test(a_receipt_as_json),
+        cmocka_unit_test(a_collection_comes_back),
+        cmocka_unit_test(absent_is_not_empty),
+        cmocka_unit_test(missing_comes_back),
+        cmocka_unit_test(a_receipts_id_as_text),
+        cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(memory_stays_in_proportion),
         cmocka_unit_test(nonsense_is_corrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
