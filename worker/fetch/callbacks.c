@@ -81,7 +81,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     t->header_bytes += line.len;
     if (t->header_bytes > LIMIT_HEADER_BYTES) {
         t->code = error_set(&t->error, ERR_LIMIT, "%s: the answer's headers take more than %d bytes",
-                            t->place, LIMIT_HEADER_BYTES);
+                            transfer_place(t), LIMIT_HEADER_BYTES);
         return 0;
     }
     while (line.len && (line.data[line.len - 1] == '\n' || line.data[line.len - 1] == '\r'))
@@ -116,7 +116,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     if (t->body.len + len > t->fetch->options.body_bytes_max) {
         t->code = error_set(&t->error, ERR_LIMIT,
                             "%s: the body is larger than %llu bytes (decompressed): ask for smaller pages",
-                            t->place, (unsigned long long)t->fetch->options.body_bytes_max);
+                            transfer_place(t), (unsigned long long)t->fetch->options.body_bytes_max);
         return 0;
     }
     if (t->body.len == 0)

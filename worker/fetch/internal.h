@@ -68,8 +68,7 @@ struct transfer {
     struct arena arena;
     struct request request;
     const char **allow_origins;
-    const char *host;  /* as written, IPv6 in brackets */
-    const char *place; /* host:port, for messages */
+    const char *host; /* as written, IPv6 in brackets */
     unsigned port;
     unsigned hops;
 
@@ -105,6 +104,7 @@ void transfer_start(struct transfer *t);                  /* QUEUED to RESOLVING
 void transfer_free(struct transfer *t);                   /* in whatever state; doesn't unlink */
 void transfer_ended(struct transfer *t, CURLcode result); /* libcurl is done with it */
 void transfer_answer(const struct transfer *t, struct answer *out);
+const char *transfer_place(struct transfer *t); /* host:port, for messages; in its arena */
 int64_t transfer_patience(const struct transfer *t, int64_t limit_ms); /* or the request's own, if less */
 
 /* libcurl calls it when there is a connection, right before the request goes out. */

@@ -68,10 +68,10 @@ static int timed_out(struct transfer *t)
     if (port > 0)
         return error_set(&t->error, ERR_CONNECT,
                          "%s: connected, but the TLS handshake wasn't through in %g s: is it a TLS port?",
-                         t->place, limit_s);
+                         transfer_place(t), limit_s);
     return error_set(&t->error, ERR_CONNECT,
                      "%s: no connection in %g s: is the host up, and does a firewall let us through?%s",
-                     t->place, limit_s,
+                     transfer_place(t), limit_s,
                      strncasecmp(t->request.url, "https:", 6) == 0 ? " Is it a TLS port?" : "");
 }
 
@@ -81,26 +81,27 @@ static int not_connected(struct transfer *t, CURLcode result)
     curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
     const char *cause = number ? strerrordesc_np((int)number) : NULL;
     return error_set(&t->error, ERR_CONNECT, "%s: %s: is the server running, and are host and port right?",
-                     t->place, cause ? cause : detail_of(t, result));
+                     transfer_place(t), cause ? cause : detail_of(t, result));
 }
 
 static int tls_failed(struct transfer *t, CURLcode result)
 {
     const char *detail = detail_of(t, result);
     if (result == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SYSCALL") || strstr(detail, "reset by peer")))
-        return error_set(&t->error, ERR_CONNECT, "%s: broken off in the TLS handshake: %s", t->place, detail);
+        return error_set(&t->error, ERR_CONNECT, "%s: broken off in the TLS handshake: %s", transfer_place(t),
+                         detail);
     if (result == CURLE_SSL_CACERT_BADFILE)
         return error_set(&t->error, ERR_TLS,
                          "%s: %s: install ca-certificates, or set SSL_CERT_FILE to a file of authorities",
-                         t->place, detail);
+                         transfer_place(t), detail);
     if (result == CURLE_PEER_FAILED_VERIFICATION)
         return error_set(
             &t->error, ERR_TLS,
             "%s: %s: not trusted; if its authority is your own, set SSL_CERT_FILE to a file with it",
-            t->place, detail);
+            transfer_place(t), detail);
     return error_set(&t->error, ERR_TLS,
-                     "%s: TLS: %s: is it an https port, and does it speak TLS 1.2 or later?", t->place,
-                     detail);
+                     "%s: TLS: %s: is it an https port, and does it speak TLS 1.2 or later?",
+                     transfer_place(t), detail);
 }
 
 static int broken_off(struct transfer *t, CURLcode result)
@@ -108,15 +109,15 @@ static int broken_off(struct transfer *t, CURLcode result)
     long long came = (long long)info_of(t, CURLINFO_SIZE_DOWNLOAD_T);
     long long length = (long long)info_of(t, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T);
     if (t->headers_done && length > came)
-        return error_set(&t->error, ERR_TRANSFER, "%s: the body was cut: %lld of %lld bytes", t->place, came,
-                         length);
+        return error_set(&t->error, ERR_TRANSFER, "%s: the body was cut: %lld of %lld bytes",
+                         transfer_place(t), came, length);
     if (t->headers_done)
-        return error_set(&t->error, ERR_TRANSFER, "%s: the body was cut after %lld bytes: %s", t->place, came,
-                         detail_of(t, result));
+        return error_set(&t->error, ERR_TRANSFER, "%s: the body was cut after %lld bytes: %s",
+                         transfer_place(t), came, detail_of(t, result));
     if (t->status)
-        return error_set(&t->error, ERR_TRANSFER, "%s: broken off within the headers: %s", t->place,
+        return error_set(&t->error, ERR_TRANSFER, "%s: broken off within the headers: %s", transfer_place(t),
                          detail_of(t, result));
-    return error_set(&t->error, ERR_TRANSFER, "%s: broken off without an answer: %s", t->place,
+    return error_set(&t->error, ERR_TRANSFER, "%s: broken off without an answer: %s", transfer_place(t),
                      detail_of(t, result));
 }
 
@@ -127,8 +128,8 @@ static int classify(struct transfer *t, CURLcode result)
     case CURLE_COULDNT_RESOLVE_PROXY:
         return error_set(
             &t->error, ERR_RESOLVE,
-            "%s: %s; check the host in the URL, the proxy if there is one, and this machine's DNS", t->place,
-            detail_of(t, result));
+            "%s: %s; check the host in the URL, the proxy if there is one, and this machine's DNS",
+            transfer_place(t), detail_of(t, result));
     case CURLE_COULDNT_CONNECT:
     case CURLE_INTERFACE_FAILED:
     case CURLE_PROXY:
@@ -150,14 +151,15 @@ static int classify(struct transfer *t, CURLcode result)
 #if LIBCURL_VERSION_NUM >= 0x080600
     case CURLE_TOO_LARGE:
 #endif
-        return error_set(&t->error, ERR_LIMIT, "%s: a header line of the answer is too long", t->place);
+        return error_set(&t->error, ERR_LIMIT, "%s: a header line of the answer is too long",
+                         transfer_place(t));
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
         return error_set(&t->error, ERR_TRANSFER,
-                         "%s: what came back isn't HTTP: %s: are host and port right?", t->place,
+                         "%s: what came back isn't HTTP: %s: are host and port right?", transfer_place(t),
                          detail_of(t, result));
     case CURLE_BAD_CONTENT_ENCODING:
-        return error_set(&t->error, ERR_TRANSFER, "%s: the body can't be decompressed: %s", t->place,
+        return error_set(&t->error, ERR_TRANSFER, "%s: the body can't be decompressed: %s", transfer_place(t),
                          detail_of(t, result));
     default:
         return broken_off(t, result);
@@ -174,11 +176,12 @@ int outcome_of(struct transfer *t, CURLcode result)
         return classify(t, result);
     if (!t->headers_done) /* libcurl takes the end of the connection for the end of the headers */
         return error_set(&t->error, ERR_TRANSFER,
-                         "%s: broken off within the headers: the server closed the connection", t->place);
+                         "%s: broken off within the headers: the server closed the connection",
+                         transfer_place(t));
     t->delimited = is_delimited(t);
     if (lengths_differ(t))
         return error_set(&t->error, ERR_TRANSFER, "%s: the answer has two Content-Length headers that differ",
-                         t->place);
+                         transfer_place(t));
     return 0;
 }
 
@@ -198,12 +201,12 @@ int outcome_silent(struct transfer *t, int64_t silence_ms)
 {
     t->bytes += heard_of(t);
     return error_set(&t->error, ERR_TRANSFER, "%s: nothing came for %g s, after %llu bytes of an answer",
-                     t->place, seconds(silence_ms), heard_of(t));
+                     transfer_place(t), seconds(silence_ms), heard_of(t));
 }
 
 int outcome_too_slow(struct transfer *t, int64_t transfer_ms)
 {
     t->bytes += heard_of(t);
     return error_set(&t->error, ERR_TRANSFER, "%s: the answer wasn't complete after %g s and %llu bytes",
-                     t->place, seconds(transfer_ms), heard_of(t));
+                     transfer_place(t), seconds(transfer_ms), heard_of(t));
 }

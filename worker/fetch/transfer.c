@@ -131,8 +131,8 @@ static void on_timer(void *context)
     if (t->state == TRANSFER_RESOLVING) {
         if (resolver_began(t->fetch->resolver, &t->ticket)) {
             finish(t, error_set(&t->error, ERR_RESOLVE,
-                                "%s: the name was not resolved in %g s: is the DNS server up?", t->place,
-                                (double)connect_ms / 1000));
+                                "%s: the name was not resolved in %g s: is the DNS server up?",
+                                transfer_place(t), (double)connect_ms / 1000));
             return;
         } /* else other names are looked for: what those may take is bounded too */
         t->timer = loop_timer(&t->fetch->loop, now_ms + connect_ms, t, on_timer);
@@ -195,7 +195,7 @@ static void on_found(void *context, const char *addresses, const char *cause)
         finish(t, error_set(
                       &t->error, ERR_RESOLVE,
                       "%s: the name can't be resolved: %s; check the host in the URL, and this machine's DNS",
-                      t->place, cause));
+                      transfer_place(t), cause));
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -211,6 +211,11 @@ static bool is_plain_host(const char *host)
            ends_with(host, ".localhost");
 }
 
+const char *transfer_place(struct transfer *t)
+{
+    return arena_printf(&t->arena, "%s:%u", t->host, t->port);
+}
+
 static int read_place(struct transfer *t, bool *proxied)
 {
     struct url url;
@@ -221,7 +226,6 @@ static int read_place(struct transfer *t, bool *proxied)
     *proxied = !t->request.is_direct && (tls ? t->fetch->proxy_https : t->fetch->proxy_http);
     t->host = arena_strdup(&t->arena, url.host);
     t->port = bytes_to_u64(url.port, &port) ? (unsigned)port : tls ? 443 : 80;
-    t->place = arena_printf(&t->arena, "%s:%u", t->host, t->port);
     return 0;
 }
 

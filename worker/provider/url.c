@@ -5,7 +5,6 @@
 #include "worker/provider/url.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/limits.h"
@@ -168,10 +167,13 @@ struct bytes url_origin_of(struct arena *arena, const struct url *url)
 {
     uint64_t port = port_of(url);
     bool is_default = port == (bytes_is_nocase(url->scheme, "https") ? 443 : 80);
-    char number[16] = "";
+    char number[6], *first = number + sizeof number;
+    for (uint64_t rest = is_default ? 0 : port; rest; rest /= 10)
+        *--first = (char)('0' + rest % 10);
     if (!is_default)
-        snprintf(number, sizeof number, ":%u", (unsigned)port);
-    struct bytes parts[] = {url->scheme, BYTES("://"), url->host, bytes_of(number)}, origin = {"", 0};
+        *--first = ':';
+    struct bytes digits = {first, (size_t)(number + sizeof number - first)};
+    struct bytes parts[] = {url->scheme, BYTES("://"), url->host, digits}, origin = {"", 0};
     char *to = arena_alloc(arena, url->scheme.len + url->host.len + sizeof number + 4);
     origin.data = to;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
