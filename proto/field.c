@@ -40,28 +40,35 @@ void field_add_bytes(struct buffer *out, unsigned number, struct bytes span)
     buffer_add_bytes(out, span);
 }
 
+static void pass(struct bytes *rest, size_t len)
+{
+    rest->data += len;
+    rest->len -= len;
+}
+
 static bool take_varint(struct bytes *rest, uint64_t *out)
 {
+    size_t most = rest->len < VARINT_BYTES_MAX ? rest->len : VARINT_BYTES_MAX;
     *out = 0;
-    for (unsigned i = 0; i < VARINT_BYTES_MAX && i < rest->len; i++) {
+    for (size_t i = 0; i < most; i++) {
         uint64_t byte = (unsigned char)rest->data[i];
         *out |= (byte & 0x7f) << 7 * i;
         if (byte < 0x80) {
-            *rest = bytes_from(*rest, i + 1);
+            pass(rest, i + 1);
             return true;
         }
     }
     return false;
 }
 
-static bool take_fixed(struct bytes *rest, unsigned len, uint64_t *out)
+static bool take_fixed(struct bytes *rest, size_t len, uint64_t *out)
 {
     *out = 0;
     if (rest->len < len)
         return false;
-    for (unsigned i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++)
         *out |= (uint64_t)(unsigned char)rest->data[i] << 8 * i;
-    *rest = bytes_from(*rest, len);
+    pass(rest, len);
     return true;
 }
 
@@ -71,7 +78,7 @@ static bool take_span(struct bytes *rest, struct bytes *out)
     if (!take_varint(rest, &len) || len > rest->len)
         return false;
     *out = (struct bytes){rest->data, (size_t)len};
-    *rest = bytes_from(*rest, (size_t)len);
+    pass(rest, (size_t)len);
     return true;
 }
 
