@@ -132,6 +132,30 @@ static void a_collection_that_is_dropped_takes_its_stretches_along(void **state)
     expect_places(lab, 2, 0, "7 ");
 }
 
+static void they_are_read_briefly_and_in_full(void **state)
+{
+    struct lab *lab = *state;
+    struct read read = {0};
+    struct stretch full, mixed = stretch_of(6, 7, 3);
+    setup_two(lab);
+    mixed.items[1].row = 2;
+    LAB_OK(lab, store_stretch_put(lab->store, 2, &mixed, &lab->e));
+    LAB_OK(lab, store_stretches_brief(lab->store, 1, 20, note, &read, &lab->e));
+    assert_int_equal(read.count, 4);
+    assert_true(read.last.is_brief);
+    assert_int_equal(read.last.count, 3);
+    assert_int_equal(read.last.bytes, 303);
+    assert_int_equal(read.last.row, 0);
+    LAB_OK(lab, store_stretch(lab->store, 1, 50, &full, &lab->e));
+    struct stretch wanted = stretch_of(50, 0, 3);
+    assert_false(full.is_brief);
+    expect_equal(&full, &wanted);
+    read = (struct read){.stop_at = 1};
+    assert_int_equal(store_stretches_brief(lab->store, 2, 0, note, &read, &lab->e), -5);
+    assert_int_equal(read.last.row, STRETCH_ROWS);
+    assert_int_equal(store_stretch(lab->store, 2, 99, &full, &lab->e), ERR_CORRUPT);
+}
+
 static void what_can_be_no_stretch_is_corrupt(void **state)
 {
     static const size_t lengths[] = {0, 19, 20, 43, 45, 20 + 24 * (LIMIT_STRETCH_ITEMS + 1)};
@@ -169,11 +193,12 @@ static void the_longest_stretch_stays_within_a_page(void **state)
 
 /* --- stores of earlier versions --- */
 
-static void add_table_of_pages(struct lab *lab)
+/* With a table `pages`, and without `heads`. */
+static void make_older(struct lab *lab)
 {
     MDB_env *env;
     MDB_txn *txn;
-    MDB_dbi pages;
+    MDB_dbi pages, heads;
     store_close(lab->store);
     lab->store = NULL;
     assert_int_equal(mdb_env_create(&env), 0);
@@ -181,18 +206,20 @@ static void add_table_of_pages(struct lab *lab)
     assert_int_equal(mdb_env_open(env, lab->path, MDB_NOSUBDIR | MDB_NOTLS, 0600), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, "pages", MDB_CREATE, &pages), 0);
+    assert_int_equal(mdb_dbi_open(txn, "heads", 0, &heads), 0);
+    assert_int_equal(mdb_drop(txn, heads, 1), 0);
     assert_int_equal(mdb_txn_commit(txn), 0);
     mdb_env_close(env);
 }
 
-static void a_store_that_has_an_empty_table_of_pages_still_opens(void **state)
+static void a_store_of_an_earlier_version_still_opens(void **state)
 {
     struct lab *lab = *state;
     lab_collection(lab, "a");
     lab_create(lab, "x", "{}");
     lab_put(lab);
     lab_commit(lab);
-    add_table_of_pages(lab);
+    make_older(lab);
     struct store_options options = {.path = lab->path, .shard = 12, .read_only = true};
     LAB_OK(lab, store_open(&options, &lab->store, &lab->e));
     LAB_OK(lab, store_read(lab->store, &lab->e));
@@ -215,9 +242,10 @@ int main(void)
         T(they_are_read_by_place_from_any_on_and_until_told_to_stop),
         T(dropping_takes_both_ends_and_nothing_of_another_collection),
         T(a_collection_that_is_dropped_takes_its_stretches_along),
+        T(they_are_read_briefly_and_in_full),
         T(what_can_be_no_stretch_is_corrupt),
         T(the_longest_stretch_stays_within_a_page),
-        T(a_store_that_has_an_empty_table_of_pages_still_opens),
+        T(a_store_of_an_earlier_version_still_opens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,18 @@ static void stretch_too_short(struct lab *lab)
     LAB_OK(lab, store_stretch_put(lab->store, 2, &stretch, &lab->e));
 }
 
+static void head_of_none(struct lab *lab)
+{
+    verify_put(lab, TABLE_HEADS, key_place(1, 99), "", 0);
+    verify_put(lab, TABLE_HEADS, text_key("x"), "", 0);
+}
+
+static void head_astray(struct lab *lab)
+{
+    static const char head[HEAD_BYTES] = {0, 0, 0, 9};
+    verify_put(lab, TABLE_HEADS, key_place(1, 7), head, sizeof head);
+}
+
 static void missing_none(struct lab *lab)
 {
     verify_put_missing(lab, 1, 1);
@@ -312,6 +324,9 @@ static const struct {
     {stretch_of_nobody, "a stretch belongs to collection 77 (not there)"},
     {stretch_too_short, "the stretch at place 8 has fewer bytes than its items"},
     {stretch_too_short, "aws.ec2.volume: it has stretches, and its record says that there are none"},
+    {head_of_none, "the head at place 99 has no stretch"},
+    {head_of_none, "a head's key has 1 bytes"},
+    {head_astray, "the stretch at place 7 has another head than it should"},
     {strange_tables, "a stretch's key has 1 bytes"},
     {missing_none, "a missing entry names row 1, which is not there"},
     {missing_future, "row 0 is missed by a harvest that was not begun yet"},
