@@ -56,20 +56,34 @@ void listing_forecast(struct listing *l, const struct placeholders *values, int6
 
 /* --- pages --- */
 
-static void add_rows(const struct forecast *f, const struct forecast_slot *slot, roaring_bitmap_t *rows)
+/* Rows are added by the run: most follow each other, from slot to slot too. */
+struct run {
+    roaring_bitmap_t *rows;
+    uint64_t from, to;
+};
+
+static void add_run(struct run *run, uint32_t row, uint32_t count)
 {
-    struct forecast_rows these = forecast_rows(f, slot);
-    if (!these.items)
-        roaring_bitmap_add_range(rows, these.row, (uint64_t)these.row + these.count);
-    for (uint32_t i = 0; these.items && i < these.count; i++)
-        roaring_bitmap_add(rows, these.items[i].row);
+    if (row != run->to) {
+        roaring_bitmap_add_range(run->rows, run->from, run->to);
+        run->from = row;
+    }
+    run->to = (uint64_t)row + count;
 }
 
 static void add_recognised(const struct forecast *f, roaring_bitmap_t *rows)
 {
-    for (uint32_t i = 0; i < f->page.count; i++)
-        if (f->page.slots[i].kind != SLOT_NEW)
-            add_rows(f, &f->page.slots[i], rows);
+    struct run run = {.rows = rows};
+    for (uint32_t i = 0; i < f->page.count; i++) {
+        if (f->page.slots[i].kind == SLOT_NEW)
+            continue;
+        struct forecast_rows these = forecast_rows(f, &f->page.slots[i]);
+        if (!these.items)
+            add_run(&run, these.row, these.count);
+        for (uint32_t k = 0; these.items && k < these.count; k++)
+            add_run(&run, these.items[k].row, 1);
+    }
+    roaring_bitmap_add_range(rows, run.from, run.to);
 }
 
 static int any_there(struct listing *l, const struct taken *taken, uint64_t count,
