@@ -21,7 +21,7 @@ static const struct verb *const verbs[] = {
     &verb_run,     &verb_validate, &verb_feed,    &verb_list,   &verb_get,
     &verb_history, &verb_receipts, &verb_confirm, &verb_verify,
 };
-enum { KEPT_BYTES = 4 << 20 };
+enum { KEPT_BYTES = 1 << 20 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
 /* In the contract, and not here yet. */
