@@ -129,8 +129,8 @@ static void raise_descriptors(void)
     }
 }
 
-/* What a transfer and a page take is given back and taken again all the time: glibc would hand it to the kernel
- * in between, which clears it for the next one. */
+/* What a transfer and a page take is given back and taken again all the time: glibc would hand it to the
+ * kernel in between, which clears it for the next one. */
 static void keep_memory(void)
 {
 #ifdef __GLIBC__

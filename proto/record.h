@@ -71,9 +71,9 @@ struct collection_record {
     uint64_t held_rows;
     int64_t confirmed_ms; /* `confirm` was given and not used yet; 0: no */
     /* What the stretches are worth (worker/winnow/forecast.h). */
-    uint64_t forecast_rules;  /* the rules that they were made under, as a hash; 0: there are none */
-    bool forecast_unsettled;  /* some may name what documents were, not what they are */
-    int64_t full_ms;          /* the last sound listing in which every item was parsed; 0: none */
+    uint64_t forecast_rules; /* the rules that they were made under, as a hash; 0: there are none */
+    bool forecast_unsettled; /* some may name what documents were, not what they are */
+    int64_t full_ms;         /* the last sound listing in which every item was parsed; 0: none */
 };
 
 void collection_pack(const struct collection_record *record, struct buffer *out);

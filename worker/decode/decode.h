@@ -26,8 +26,9 @@ struct decoded {
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format,
                 const struct xml_rules *rules, struct decoded *out, struct error *e);
 
-/* What decode_body would take this body for, if it is one whose items' bytes mean the same wherever they stand:
- * FORMAT_JSON, or FORMAT_XML in UTF-8 or ASCII. FORMAT_AUTO for all others, and for what it wouldn't take. */
+/* What decode_body would take this body for, if it is one whose items' bytes mean the same wherever they
+ * stand: FORMAT_JSON, or FORMAT_XML in UTF-8 or ASCII. FORMAT_AUTO for all others, and for what it wouldn't
+ * take. */
 enum format_kind decode_format(const struct answer *answer, enum format_kind format);
 
 /* The body of an answer that is an error, if it can be read at all: JSON or XML by how it begins, whatever
