@@ -130,7 +130,7 @@ static void stretch_of_nobody(struct lab *lab)
 
 static void stretch_too_short(struct lab *lab)
 {
-    struct stretch stretch = {.place = 8, .bytes = 99, .count = 1, .items = {{0, 100}}};
+    struct stretch stretch = {.place = 8, .bytes = 99, .count = 1, .items = {{0, 100, {{0}}}}};
     LAB_OK(lab, store_stretch_put(lab->store, 2, &stretch, &lab->e));
 }
 

@@ -12,7 +12,8 @@ static inline void verify_put(struct lab *lab, enum table table, struct key key,
 
 static inline void verify_put_stretch(struct lab *lab, uint64_t place, uint32_t a, uint32_t b)
 {
-    struct stretch stretch = {.place = place, .bytes = 201, .count = 2, .items = {{a, 100}, {b, 100}}};
+    struct stretch stretch = {
+        .place = place, .bytes = 201, .count = 2, .items = {{a, 100, {{0}}}, {b, 100, {{0}}}}};
     LAB_OK(lab, store_stretch_put(lab->store, 1, &stretch, &lab->e));
 }
 
