@@ -19,7 +19,9 @@ static inline int append(struct buffer *out, const void *data, size_t len)
 #define msgpack_pack_inline_func_fixint(name)       static inline int add_fix##name
 #define msgpack_pack_user                           struct buffer *
 #define msgpack_pack_append_buffer(user, data, len) return append(user, data, len)
+#define msgpack_pack_ext                            add_ext /* the template's timestamps call the packer's */
 #include <msgpack/pack_template.h>
+#undef msgpack_pack_ext
 
 static void pack_number(struct buffer *out, struct bytes literal)
 {
