@@ -7,6 +7,7 @@
  * request, letter by letter and twice. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/check.h"
 #include "worker/fetch/internal.h"
@@ -35,6 +36,19 @@ static const char *encodings_line(struct fetch *fetch)
     return line->data;
 }
 
+/* Room for a whole page, so that a provider need not wait with it until we have seen to another one. A
+ * socket's buffer grows by itself as more comes in a round trip than fits, which takes its time, and over
+ * short ways, as within a machine, never happens. SO_RCVBUF would fix the size for good, below what it may
+ * grow to; SO_RCVLOWAT only raises it (since Linux 4.18), and is set back at once. */
+static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+    int page = LIMIT_RECEIVE_BYTES, any = 1;
+    (void)context, (void)purpose;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &page, sizeof page) == 0)
+        CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &any, sizeof any) == 0);
+    return CURL_SOCKOPT_OK;
+}
+
 /* What holds for all that goes over a handle. */
 static void set_constants(const struct fetch *fetch, CURL *easy)
 {
@@ -45,6 +59,7 @@ static void set_constants(const struct fetch *fetch, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->options.connect_ms);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
