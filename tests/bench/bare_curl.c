@@ -1,11 +1,13 @@
 /* What receiving alone costs: asks for the same pages as Garner does, on as many connections, by one thread,
  * and throws the bodies away.
  *
- *   bare_curl CONNECTIONS < lists
+ *   bare_curl CONNECTIONS [RECEIVE] < lists
  *
  * A line "PAGES URL" is a list: its first page is at URL, page n at URL?page=n. A connection takes a list,
  * asks for its pages one after the other, and takes the next list. It prints {"requests": …, "bytes": …}, and
  * exits with 1 when an answer isn't a 200, or none comes. SSL_CERT_FILE names the authorities for https.
+ * Sockets are as libcurl makes them; with RECEIVE they have room for so many bytes from the start, as
+ * Garner's have.
  *
  * The transfers are driven by curl_multi_socket_action on epoll; curl_multi_poll was tried and was no faster.
  * Bodies come in pieces of 64 KiB, as Garner takes them; with 16 to 512 KiB the differences were within the
@@ -16,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 enum { URL_BYTES = 4096, EVENTS = 64, PIECE_BYTES = 64 << 10, HTTP_OK = 200 };
 
@@ -24,6 +27,7 @@ struct loop {
     int epoll;
     long wait_ms;       /* as libcurl wants it; -1: until something happens */
     unsigned under_way; /* transfers */
+    int receive;        /* bytes that a socket is to have room for; 0: as it comes */
     uint64_t requests, bytes;
 };
 
@@ -142,6 +146,18 @@ static void step(struct loop *loop)
     take_ended(loop);
 }
 
+/* See worker/fetch/easy.c. */
+static int make_room(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+    const struct loop *loop = context;
+    int any = 1;
+    (void)purpose;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &loop->receive, sizeof loop->receive) ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &any, sizeof any))
+        die("SO_RCVLOWAT", "can't be set");
+    return CURL_SOCKOPT_OK;
+}
+
 static void open_lane(struct loop *loop, struct lane *lane)
 {
     lane->easy = curl_easy_init();
@@ -154,16 +170,21 @@ static void open_lane(struct loop *loop, struct lane *lane)
     curl_easy_setopt(lane->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(lane->easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(lane->easy, CURLOPT_CAPATH, NULL); /* or each handshake reads the authorities anew */
+    if (loop->receive) {
+        curl_easy_setopt(lane->easy, CURLOPT_SOCKOPTFUNCTION, make_room);
+        curl_easy_setopt(lane->easy, CURLOPT_SOCKOPTDATA, loop);
+    }
     if (getenv("SSL_CERT_FILE"))
         curl_easy_setopt(lane->easy, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
 }
 
 int main(int argc, char **argv)
 {
-    unsigned connections = argc == 2 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
+    unsigned connections = argc == 2 || argc == 3 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
     if (!connections)
-        die("usage", "bare_curl CONNECTIONS < lists");
+        die("usage", "bare_curl CONNECTIONS [RECEIVE] < lists");
     struct loop loop = {.wait_ms = -1, .epoll = epoll_create1(EPOLL_CLOEXEC)};
+    loop.receive = argc == 3 ? atoi(argv[2]) : 0;
     struct lane *lanes = calloc(connections, sizeof *lanes);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     loop.multi = curl_multi_init();

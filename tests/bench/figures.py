@@ -16,6 +16,7 @@ from measure import Trouble, run
 from pages import bytes_of
 
 HERE = Path(__file__).resolve().parent
+RECEIVE = 1 << 20   # LIMIT_RECEIVE_BYTES
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ class Bench:
 
     # --- the two sides ---
 
-    def bare(self, target):
+    def bare(self, target, *options):
         """The bare loop on the same URLs, over as many connections."""
         lists = self.folder / "lists.txt"
         lists.write_text("".join(f"{target.pages} {url}\n" for url in target.lists()))
-        took = run([self.programs / "bare_curl", target.connections], self.folder, stdin=lists, **target.env)
+        took = run([self.programs / "bare_curl", target.connections, *options], self.folder, stdin=lists, **target.env)
         came = took.json()
         wanted = None if target is self.empty else target.accounts * bytes_of(self.pages / target.name)
         if came["requests"] != target.requests or wanted not in (None, came["bytes"]):
@@ -88,11 +89,11 @@ class Bench:
             self.bare(target)
             self._warm.add((target.name, target.origin))
 
-    def share(self, name, target, ours, unit="items/s", amount=None):
-        """Pairs of the bare loop and Garner's run. `ours(data)` does the latter. Returns the figure and the bare runs."""
+    def share(self, name, target, ours, unit="items/s", amount=None, options=()):
+        """Pairs of the bare loop and Garner's run. `ours()` does the latter. Returns the figure and the bare runs."""
         amount = amount or self.items(target)
         self.warm(target)
-        pairs = [(self.bare(target), ours()) for _ in range(self.runs)]
+        pairs = [(self.bare(target, *options), ours()) for _ in range(self.runs)]
         return Figure(name, amount / median(us.wall_s for _, us in pairs), unit, amount / median(bare.wall_s for bare, _ in pairs),
                       median(bare.wall_s / us.wall_s for bare, us in pairs),
                       median(bare.cpu_s / us.cpu_s for bare, us in pairs)), [bare for bare, _ in pairs]
@@ -100,10 +101,12 @@ class Bench:
     # --- the figures, by name ---
 
     def unchanged(self):
-        data = self.known(self.base)
-        figure, bare = self.share("unchanged", self.base, lambda: self.again(self.base, data))
-        size = self.base.accounts * bytes_of(self.pages / "base") / 1e6
-        return [figure, Figure("bare", size / median(one.wall_s for one in bare), "MB/s")]
+        data, size = self.known(self.base), self.base.accounts * bytes_of(self.pages / "base") / 1e6
+
+        def both(suffix, *options):
+            figure, bare = self.share("unchanged" + suffix, self.base, lambda: self.again(self.base, data), options=options)
+            return [figure, Figure("bare" + suffix, size / median(one.wall_s for one in bare), "MB/s")]
+        return [*both(""), *both("-roomy", RECEIVE)]
 
     def of_changed(self):
         data, copy = self.known(self.base), self.garner.data("copy")

@@ -29,6 +29,8 @@ GOALS = {
     "first-full": Goal("  against bare LMDB in full batches"),
     "unchanged": Goal("unchanged listing", "ratio", 0.80, 0.90),
     "bare": Goal("  what the bare loop receives"),
+    "unchanged-roomy": Goal("  against a bare loop with as roomy sockets"),
+    "bare-roomy": Goal("  what that loop receives"),
     "changed": Goal("one in 1,000 modified, one inserted in front", "ratio", 0.60, 0.75),
     "tls": Goal("unchanged listing over TLS", "ratio", 0.85, 0.95),
     "xml": Goal("unchanged listing of XML", "ratio", 0.70, 0.85),
