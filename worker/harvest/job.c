@@ -112,7 +112,7 @@ static enum job_want ask_all(struct job *job, int64_t now_ms, int64_t wall_ms)
 {
     struct listing *l = &job->listing;
     struct error e;
-    while (!roaring_bitmap_is_empty(l->ask)) {
+    while (!rows_are_none(l->ask)) {
         struct resource_view view;
         if (begin_asking(job, &view, &e))
             return store_failed(job, &e);

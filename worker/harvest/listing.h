@@ -40,7 +40,7 @@ struct listing {
     uint64_t faults, fault_page; /* wrong items, and the page of the first one. Items go on being taken */
     /* Settling. */
     roaring_bitmap_t *ask, *gone; /* candidates to be asked for, and those that aren't there */
-    roaring_bitmap_t *delete_;
+    roaring_bitmap_t *delete_;    /* each null while there are none */
     uint64_t held;
     uint64_t children_deleted; /* with their parents */
 
@@ -66,7 +66,7 @@ int listing_take(struct listing *l, const struct page *page, int64_t wall_ms, st
 
 void listing_unsound(struct listing *l, const char *why);
 
-/* Every page came. Judges what is missing; `l->ask` are the rows to be asked for, which is empty unless the
+/* Every page came. Judges what is missing; `l->ask` are the rows to be asked for: none unless the
  * collection says `confirm: get`. */
 int listing_settle(struct listing *l, int64_t wall_ms, struct error *e);
 

@@ -58,20 +58,20 @@ void listing_forecast(struct listing *l, const struct placeholders *values, int6
 
 /* Rows are added by the run: most follow each other, from slot to slot too. */
 struct run {
-    roaring_bitmap_t *rows;
+    roaring_bitmap_t **rows;
     uint64_t from, to;
 };
 
 static void add_run(struct run *run, uint32_t row, uint32_t count)
 {
     if (row != run->to) {
-        roaring_bitmap_add_range(run->rows, run->from, run->to);
+        rows_add_range(run->rows, run->from, run->to);
         run->from = row;
     }
     run->to = (uint64_t)row + count;
 }
 
-static void add_recognised(const struct forecast *f, roaring_bitmap_t *rows)
+static void add_recognised(const struct forecast *f, roaring_bitmap_t **rows)
 {
     struct run run = {.rows = rows};
     for (uint32_t i = 0; i < f->page.count; i++) {
@@ -83,7 +83,7 @@ static void add_recognised(const struct forecast *f, roaring_bitmap_t *rows)
         for (uint32_t k = 0; these.items && k < these.count; k++)
             add_run(&run, these.items[k].row, 1);
     }
-    roaring_bitmap_add_range(rows, run.from, run.to);
+    rows_add_range(rows, run.from, run.to);
 }
 
 static int any_there(struct listing *l, const struct taken *taken, uint64_t count,
@@ -95,7 +95,7 @@ static int any_there(struct listing *l, const struct taken *taken, uint64_t coun
         if (!taken[i].readable)
             continue;
         code = store_row_find(l->store, l->record.id, taken[i].item.id, &row, e);
-        *is = !code && roaring_bitmap_contains(rows, row);
+        *is = !code && rows_have(rows, row);
         code = code == ERR_NOT_FOUND ? 0 : code;
     }
     return code;
@@ -107,19 +107,18 @@ int listing_collides(struct listing *l, const struct taken *taken, uint64_t coun
     const struct forecast *f = &l->forecast;
     if (f->page.tier1 + f->page.tier2 == 0 || (count == 0 && !f->is_unsettled))
         return 0;
-    roaring_bitmap_t *rows = roaring_bitmap_create();
-    CHECK(rows);
-    add_recognised(f, rows);
-    *reread = f->is_unsettled && roaring_bitmap_intersect(rows, l->winnow.seen);
+    roaring_bitmap_t *rows = NULL;
+    add_recognised(f, &rows);
+    *reread = f->is_unsettled && rows_meet(rows, l->winnow.seen);
     int code = any_there(l, taken, count, rows, reread, e);
-    roaring_bitmap_free(rows);
+    rows_close(&rows);
     return code;
 }
 
 void listing_mark(struct listing *l)
 {
     const struct forecast_page *page = &l->forecast.page;
-    add_recognised(&l->forecast, l->winnow.seen);
+    add_recognised(&l->forecast, &l->winnow.seen);
     l->receipt.unchanged += page->tier1 + page->tier2;
     l->receipt.tier1 += page->tier1;
     l->receipt.tier2 += page->tier2;

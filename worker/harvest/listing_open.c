@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/check.h"
 #include "worker/harvest/listing_internal.h"
 
 static struct collection_key key_copy(struct arena *arena, const struct collection_key *key)
@@ -167,10 +166,6 @@ int listing_open(struct listing *l, struct store *store, const struct collection
     winnow_open(&l->winnow, def, values, store_secret(store), &l->arena,
                 l->definition_new || l->record.mixed ? &l->old_rules : NULL);
     listing_forecast(l, values, wall_ms);
-    l->ask = roaring_bitmap_create();
-    l->gone = roaring_bitmap_create();
-    l->delete_ = roaring_bitmap_create();
-    CHECK(l->ask && l->gone && l->delete_);
     return 0;
 }
 
@@ -178,14 +173,10 @@ void listing_close(struct listing *l)
 {
     winnow_close(&l->winnow);
     forecast_close(&l->forecast);
-    if (l->ask)
-        roaring_bitmap_free(l->ask);
-    if (l->gone)
-        roaring_bitmap_free(l->gone);
-    if (l->delete_)
-        roaring_bitmap_free(l->delete_);
+    rows_close(&l->ask);
+    rows_close(&l->gone);
+    rows_close(&l->delete_);
     arena_close(&l->page);
-    l->ask = l->gone = l->delete_ = NULL;
     arena_close(&l->arena);
 }
 

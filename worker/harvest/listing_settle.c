@@ -15,10 +15,10 @@ static int judge_row(struct listing *l, const struct settle *settle, uint32_t ro
     settle_missed(&missing, l->receipt.id.harvest, wall_ms);
     switch (settle_row(settle, &missing)) {
     case SETTLE_DELETE:
-        roaring_bitmap_add(l->delete_, row);
+        rows_add(&l->delete_, row);
         return 0;
     case SETTLE_ASK:
-        roaring_bitmap_add(l->ask, row);
+        rows_add(&l->ask, row);
         break;
     case SETTLE_WAIT:
         break;
@@ -37,7 +37,8 @@ static int judge_missing(struct listing *l, int64_t wall_ms, struct error *e)
     int code = listing_ensure(l, e);
     if (!code)
         code = store_rows(l->store, r->id, rows, e);
-    roaring_bitmap_andnot_inplace(rows, l->winnow.seen);
+    if (l->winnow.seen)
+        roaring_bitmap_andnot_inplace(rows, l->winnow.seen);
     struct settle settle = {
         .rule = &l->def->delete_,
         .rows = r->rows - l->created_rows,
@@ -57,6 +58,8 @@ static int judge_missing(struct listing *l, int64_t wall_ms, struct error *e)
 /* What this listing saw is not missing any more, whatever else came of it. */
 static int forget_seen(struct listing *l, struct error *e)
 {
+    if (rows_are_none(l->winnow.seen))
+        return 0;
     roaring_bitmap_t *missing = roaring_bitmap_create();
     CHECK(missing);
     int code = store_missing_rows(l->store, l->record.id, missing, e);
@@ -72,7 +75,7 @@ static int forget_seen(struct listing *l, struct error *e)
 /* Rows that this listing didn't see, for the receipt. */
 static void count_missing(struct listing *l)
 {
-    uint64_t seen = roaring_bitmap_get_cardinality(l->winnow.seen);
+    uint64_t seen = rows_count(l->winnow.seen);
     CHECK(seen <= l->record.rows);
     l->receipt.missing = l->record.rows - seen;
 }
@@ -110,7 +113,7 @@ int listing_candidate(struct listing *l, uint32_t row, struct arena *arena, stru
 int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct error *e)
 {
     if (gone)
-        roaring_bitmap_add(l->gone, row);
+        rows_add(&l->gone, row);
     if (!there)
         return 0;
     roaring_bitmap_t *one = roaring_bitmap_of(1, row);
@@ -168,15 +171,17 @@ static int delete_row(struct listing *l, uint32_t row, int64_t wall_ms, struct e
 
 static int delete_rows(struct listing *l, int64_t wall_ms, struct error *e)
 {
-    roaring_bitmap_or_inplace(l->delete_, l->gone);
-    if (roaring_bitmap_is_empty(l->delete_))
+    if (l->gone && l->delete_)
+        roaring_bitmap_or_inplace(l->delete_, l->gone);
+    const roaring_bitmap_t *rows = l->delete_ ? l->delete_ : l->gone;
+    if (rows_are_none(rows))
         return 0;
     struct receipt_id receipts[2] = {l->receipt.id, l->rests_on};
     int code = listing_ensure(l, e);
     if (!code)
-        code = cascade_delete(l->store, l->record.id, l->delete_, receipts, 1 + l->receipt.rests_on_count,
-                              wall_ms, &l->children_deleted, e);
-    roaring_uint32_iterator_t *at = roaring_create_iterator(l->delete_);
+        code = cascade_delete(l->store, l->record.id, rows, receipts, 1 + l->receipt.rests_on_count, wall_ms,
+                              &l->children_deleted, e);
+    roaring_uint32_iterator_t *at = roaring_create_iterator(rows);
     CHECK(at);
     for (; !code && at->has_value; roaring_advance_uint32_iterator(at))
         code = delete_row(l, at->current_value, wall_ms, e);
@@ -213,7 +218,7 @@ static int say_held(struct listing *l, int64_t wall_ms, struct error *e)
 static void adopt_rules(struct listing *l)
 {
     struct collection_record *r = &l->record;
-    bool all = roaring_bitmap_get_cardinality(l->winnow.seen) == r->rows;
+    bool all = rows_count(l->winnow.seen) == r->rows;
     if (!all)
         listing_adopt_rules(l);
     else if (l->definition_new || r->mixed) {

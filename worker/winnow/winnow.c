@@ -44,9 +44,7 @@ void winnow_open(struct winnow *w, const struct collection_def *def, const struc
         .secret = secret,
         .rules = {{def->parse, def->ignore, def->unordered, def->parse_count, def->ignore_count,
                    def->unordered_count}},
-        .seen = roaring_bitmap_create(),
     };
-    CHECK(w->seen);
     w->rules[1] = walking_single(arena, &w->rules[0]);
     if (!old)
         return;
@@ -65,20 +63,18 @@ void winnow_open(struct winnow *w, const struct collection_def *def, const struc
 
 void winnow_close(struct winnow *w)
 {
-    if (w->seen)
-        roaring_bitmap_free(w->seen);
-    w->seen = NULL;
+    rows_close(&w->seen);
     buffer_close(&w->scratch);
 }
 
 void winnow_mark(struct winnow *w, uint32_t row)
 {
-    roaring_bitmap_add(w->seen, row);
+    rows_add(&w->seen, row);
 }
 
 bool winnow_saw(const struct winnow *w, uint32_t row)
 {
-    return roaring_bitmap_contains(w->seen, row);
+    return rows_have(w->seen, row);
 }
 
 static int id_part(const struct pointer *pointer, const struct value *item, struct bytes *part,

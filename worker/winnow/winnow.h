@@ -6,10 +6,9 @@
 #ifndef GARNER_WINNOW_H
 #define GARNER_WINNOW_H
 
-#include <roaring/roaring.h>
-
 #include "worker/provider/provider.h"
 #include "worker/provider/template.h"
+#include "worker/winnow/rows.h"
 
 /* What makes a document of an item, and two documents the same: texts that are read as JSON, then parts that
  * are left out, and arrays whose order means nothing. */
@@ -26,7 +25,7 @@ struct winnow {
     struct winnow_rules both[2];  /* these and those that stored documents were made with */
     bool single;                  /* which of them: of XML, [1]. To be set before a page's items are read */
     bool rules_changed;           /* `both` differs from `rules`, or the definition does */
-    roaring_bitmap_t *seen;       /* rows that this listing saw */
+    roaring_bitmap_t *seen;       /* rows that this listing saw; null: none */
     struct json_notes notes;      /* of what `parse` read */
     struct buffer scratch;
 };
