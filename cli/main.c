@@ -21,7 +21,12 @@ static const struct verb *const verbs[] = {
     &verb_run,     &verb_validate, &verb_feed,    &verb_list,   &verb_get,
     &verb_history, &verb_receipts, &verb_confirm, &verb_verify,
 };
-enum { KEPT_BYTES = 1 << 20 };
+enum {
+    /* An arena's block, and a page's values, but not LMDB's list of dirty pages, which is 2 MiB a store and
+     * would be cleared by hand. */
+    KEPT_BLOCK_BYTES = (2 << 20) - (64 << 10),
+    KEPT_BYTES = 4 << 20 /* of what is free behind all else */
+};
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
 /* In the contract, and not here yet. */
@@ -134,7 +139,7 @@ static void raise_descriptors(void)
 static void keep_memory(void)
 {
 #ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+    mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES);
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 #endif
 }
