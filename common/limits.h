@@ -31,13 +31,13 @@ enum {
 
     /* Requests. */
     LIMIT_URL_BYTES = 64 << 10,
-    LIMIT_REQUEST_BYTES = 1 << 20, /* body or form */
-    LIMIT_THREADS = 64,            /* of one run */
-    LIMIT_TRANSFERS = 256,         /* at once, of one thread */
-    LIMIT_TRANSFERS_PER_KEY = 8,   /* at once of one limit key, when `concurrency` isn't set */
-    LIMIT_TASKS = 4096,            /* harvests under way at once, of one thread */
-    LIMIT_TASKS_PER_ACCOUNT = 256, /* of one account on one thread */
-    LIMIT_TASKS_LIMITED = 64,      /* of these, that have begun and wait for their limits: more don't begin */
+    LIMIT_REQUEST_BYTES = 1 << 20,   /* body or form */
+    LIMIT_THREADS = 64,              /* of one run */
+    LIMIT_TRANSFERS = 256,           /* at once, of one thread */
+    LIMIT_TRANSFERS_PER_KEY = 8,     /* at once of one limit key, when `concurrency` isn't set */
+    LIMIT_TASKS = 4096,              /* harvests under way at once, of one thread */
+    LIMIT_TASKS_PER_ACCOUNT = 256,   /* of one account on one thread */
+    LIMIT_TASKS_LIMITED = 64,        /* of these, that wait for their limits: more aren't made */
     LIMIT_CONNECTIONS_PER_HOST = 64, /* of one thread */
     LIMIT_RECEIVE_BYTES = 1 << 20,   /* of an answer, in its socket: room for so much, until we come to it */
     LIMIT_CONNECT_MS = 10000,

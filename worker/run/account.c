@@ -81,35 +81,33 @@ void account_close(struct account *a)
     arena_close(&a->arena);
 }
 
-static const char *const *own_regions(struct account *a, const char *const *names)
+static struct place *own_places(struct account *a, const char *const *names)
 {
     uint32_t count = 0;
-    if (a->run->crew->roster.threads == 1)
-        return names;
     while (names[count])
         count++;
-    const char **own = arena_zalloc(&a->arena, (count + 1) * sizeof *own);
+    struct place *own = arena_zalloc(&a->arena, (count + 1) * sizeof *own);
     for (count = 0; *names; names++)
         if (is_own(a, bytes_of(*names)))
-            own[count++] = *names;
+            own[count++].region = *names;
     return own;
 }
 
 void account_set_regions(struct account *a, const char *const *names, bool certain)
 {
     a->regions = names;
-    a->own = own_regions(a, names);
+    a->own = own_places(a, names);
     a->regions_asked = true;
     a->regions_certain = certain;
     run_queue(a);
 }
 
-/* The next root collection and its region; null at the end, or (`*wait`) until the regions are known. */
-static const struct collection_def *next_root(struct account *a, const char **region, bool *wait)
+/* The next root collection and its place; null at the end, or (`*wait`) until the regions are known. */
+static const struct collection_def *next_root(struct account *a, struct place **place, bool *wait)
 {
     const struct provider *p = a->provider;
     *wait = false;
-    *region = NULL;
+    *place = &a->whole;
     for (; a->priority <= PRIORITY_LOW; a->priority++, a->def_index = 0)
         for (; a->def_index < p->collection_count; a->def_index++, a->region_index = 0) {
             const struct collection_def *def = &p->collections[a->def_index];
@@ -125,8 +123,8 @@ static const struct collection_def *next_root(struct account *a, const char **re
                 *wait = true;
                 return NULL;
             }
-            *region = a->own[a->region_index];
-            if (*region) {
+            *place = &a->own[a->region_index];
+            if ((*place)->region) {
                 a->region_index++;
                 return def;
             }
@@ -136,17 +134,17 @@ static const struct collection_def *next_root(struct account *a, const char **re
 
 bool account_start_next(struct account *a)
 {
-    const char *region;
+    struct place *place;
     bool wait;
     if (brood_start_next(a))
         return true;
-    const struct collection_def *def = next_root(a, &region, &wait);
+    const struct collection_def *def = next_root(a, &place, &wait);
     if (wait && !a->regions_asked) {
         discovery_begin(a);
         return true;
     }
     if (!def)
         return false;
-    task_start_collection(a, def, region ? bytes_of(region) : (struct bytes){0}, NULL, NULL);
+    task_start_collection(a, def, place, NULL, NULL);
     return true;
 }

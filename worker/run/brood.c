@@ -52,7 +52,7 @@ bool brood_has(const struct task *task)
 
 void brood_begin(struct task *task)
 {
-    const struct listing *l = &task->job.listing;
+    const struct listing *l = &task->job->listing;
     struct account *a = task->account;
     if (!brood_has(task) || a->error.code || a->run->stopping)
         return;
@@ -63,7 +63,7 @@ void brood_begin(struct task *task)
         .shard = task->shard,
         .collection = l->record.id,
         .receipt = l->receipt.sound ? l->receipt.id : (struct receipt_id){0},
-        .region = task->values.region ? mem_strdup(task->values.region) : NULL,
+        .place = task->place,
         .above = task->lineage,
     };
     if (brood->above)
@@ -77,7 +77,6 @@ static void brood_close(struct account *a)
     struct brood *brood = a->broods;
     a->broods = brood->next;
     lineage_release(brood->above);
-    free(brood->region);
     free(brood);
 }
 
@@ -166,8 +165,7 @@ bool brood_start_next(struct account *a)
             a->run->totals.incomplete++;
         }
         if (lineage) {
-            struct bytes region = brood->region ? bytes_of(brood->region) : (struct bytes){0};
-            task_start_collection(a, def, region, lineage, &parent);
+            task_start_collection(a, def, brood->place, lineage, &parent);
             return true;
         }
         brood->def_index++;

@@ -18,6 +18,7 @@ static void on_output(void *context, const struct fetch_result *result)
     struct account *a = wanted->account;
     struct buffer secret = {0};
     struct error e;
+    run_tick(a->run);
     if (credential_take(wanted->credential, result->answer.body, result->code ? &result->error : NULL,
                         &secret, &e))
         a->error = e;

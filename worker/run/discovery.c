@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "common/clock.h"
+#include "common/check.h"
 
 static bool is_known(const struct discovery *d, struct bytes name)
 {
@@ -16,7 +16,7 @@ static bool is_known(const struct discovery *d, struct bytes name)
 
 static int take(struct task *task, struct error *e)
 {
-    struct discovery *d = &task->discovery;
+    struct discovery *d = task->discovery;
     struct harvest *h = &d->harvest;
     const char **names = arena_alloc(&task->arena, (d->count + h->page.count) * sizeof *names);
     if (d->count)
@@ -35,7 +35,7 @@ static int take(struct task *task, struct error *e)
 
 enum job_want discovery_follow(struct task *task, enum harvest_want want)
 {
-    struct discovery *d = &task->discovery;
+    struct discovery *d = task->discovery;
     struct harvest *h = &d->harvest;
     struct error e;
     while (want == HARVEST_PAGE) {
@@ -49,7 +49,7 @@ enum job_want discovery_follow(struct task *task, enum harvest_want want)
         seen.repeats = h->page.count && d->count == before;
         seen.last_item = h->page.count ? h->page.items[h->page.count - 1] : NULL;
         seen.last_id = d->count ? bytes_of(d->names[d->count - 1]) : BYTES("");
-        want = harvest_taken(h, &seen, clock_steady_ms());
+        want = harvest_taken(h, &seen, task->run->now_ms);
     }
     enum job_want on_its_way;
     if (job_want_of(want, &on_its_way))
@@ -65,20 +65,19 @@ enum job_want discovery_follow(struct task *task, enum harvest_want want)
 void discovery_begin(struct account *a)
 {
     struct task *task = task_new(a, TASK_REGIONS, &a->provider->regions.discovery);
-    struct discovery *d = &task->discovery;
+    struct discovery *d = task->discovery = mem_zalloc(sizeof *d);
     a->regions_asked = true;
     a->discovery = task;
-    *d = (struct discovery){0};
     winnow_open(&d->winnow, task->def, &task->values, NULL, &d->arena, NULL);
     harvest_open(&d->harvest, task->def, &task->values, &a->sessions[task->def->auth.index].session,
                  &a->run->retry, NULL);
-    task_follow(task, discovery_follow(task, harvest_start(&d->harvest, clock_steady_ms())));
+    task_follow(task, discovery_follow(task, harvest_start(&d->harvest, task->run->now_ms)));
 }
 
 void discovery_ended(struct task *task)
 {
     struct account *a = task->account;
-    struct discovery *d = &task->discovery;
+    struct discovery *d = task->discovery;
     a->discovery = NULL;
     if (d->error.code) {
         if (crew_tell_first(a, TOLD_REGIONS)) {

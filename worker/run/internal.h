@@ -4,9 +4,11 @@
  *
  * All of that belongs to one thread, whose `struct run` leads to it. What threads share is in `struct crew`.
  *
- * A task is one job (a collection's harvest) or one region discovery under way. It belongs to a shard until
- * what it wrote is committed. Tasks are freed by run_bury only, between two turns of the loop, so that
- * whoever holds one in a callback may go on holding it. */
+ * A task is one job (a collection's harvest) or one region discovery. It belongs to a shard until
+ * what it wrote is committed. A job is large, so a task has none before its first request may go. Tasks are
+ * freed between two turns of the loop only, so that whoever holds one in a callback may go on holding it.
+ *
+ * Whatever fetch calls back begins with run_tick: what is done then has one time. */
 #ifndef GARNER_RUN_INTERNAL_H
 #define GARNER_RUN_INTERNAL_H
 
@@ -19,7 +21,7 @@
 #include "worker/run/roster.h"
 #include "worker/run/run.h"
 
-enum { RUN_PROGRESS_MS = 500, RUN_SPARE_TASKS = 64 };
+enum { RUN_PROGRESS_MS = 500, RUN_SPARE_TASKS = 64, RUN_SPARE_JOBS = 64 };
 
 struct crew;
 struct run;
@@ -30,12 +32,22 @@ struct task_list {
     struct task *first, *last;
 };
 
+/* Where collections stand: a region of an account, or the account as a whole. What all of them there share.
+ */
+struct place {
+    const char *region;    /* null: the account as a whole */
+    struct shard *shard;   /* null until it is asked for; as is: */
+    struct bucket *bucket; /* of the provider's limits */
+};
+
 /* A harvest that is over, committed but for the commit, and will have nothing to tell: what it takes to say
  * that it failed after all. */
 struct ended {
     struct ended *next;
     struct account *account;
-    struct collection_key key; /* its texts stand behind it */
+    const struct collection_def *def;
+    const struct place *place;
+    struct bytes parent; /* of its key */
 };
 
 struct shard {
@@ -43,8 +55,9 @@ struct shard {
     struct run *run;
     uint32_t number;
     struct store *store;
-    struct task_list tasks;    /* under way, or done and not committed yet */
-    struct ended *ended;       /* not committed yet either */
+    struct task_list tasks; /* under way, or done and not committed yet */
+    struct ended *ended;    /* not committed yet either; in: */
+    struct arena endings;
     uint32_t ended_count;      /* of these */
     struct run_totals sums;    /* of these, to be added to the run's */
     uint64_t told;             /* the last seq that was given to `committed` */
@@ -71,7 +84,7 @@ struct brood {
     struct shard *shard;
     uint32_t collection; /* the parent's */
     struct receipt_id receipt;
-    char *region; /* owned; null in account scope */
+    struct place *place; /* theirs, and the parent's */
     struct lineage *above;
 };
 
@@ -108,7 +121,9 @@ struct account {
     struct session *sessions;   /* provider->auth_count */
     struct error error;         /* it can't be harvested at all; code ERR_OK when it can */
     const char *const *regions; /* ended by null; null while they are being asked for */
-    const char *const *own;     /* of these, those whose shards are this thread's; likewise */
+    struct place *own;          /* of these, those whose shards are this thread's; likewise */
+    struct place whole;         /* beside them */
+    bool limited_as_one;        /* its provider's limits have the same key in all places */
     bool regions_asked;
     struct task *discovery; /* under way */
     bool regions_certain;   /* not the last known ones after a failed discovery */
@@ -136,9 +151,10 @@ struct discovery {
 
 struct task {
     struct task *next, *previous; /* in its shard's tasks */
-    struct task *next_waiting;    /* in a session's waiting, in an inbox, or among the dead */
+    struct task *next_waiting;    /* in a session's waiting, among those let go, or among the dead */
     struct run *run;
     struct account *account;
+    struct place *place;
     struct shard *shard; /* null for a discovery */
     enum task_kind kind;
     enum task_state state;
@@ -146,14 +162,14 @@ struct task {
     struct arena arena;
     struct placeholders values;
     struct lineage *lineage;
+    struct listing_parent parent; /* with a lineage */
     struct limiter_ticket ticket;
     struct session *session; /* it waits for */
     struct fetch_timer *timer;
-    bool in_flight; /* a request of it is under way: don't free it */
-    union {         /* by kind; large, and opened by themselves */
-        struct job job;
-        struct discovery discovery;
-    };
+    bool in_flight;  /* a request of it is under way: don't free it */
+    bool owes;       /* its request has ended, and the limits don't know yet */
+    struct job *job; /* of a collection, once it has begun */
+    struct discovery *discovery;
 };
 
 /* A thread of a run, and all that is its own. */
@@ -163,9 +179,12 @@ struct run {
     pthread_t id;    /* but of the first one: that is the caller's */
     const struct run_setting *set;
     struct fetch *fetch;
+    int64_t now_ms, wall_ms; /* when fetch last called back, or the loop's turn began */
     struct fetch_timer *limits_timer;
     int64_t limits_at_ms;
     bool unpumped; /* something was given back to the limits, and may let others go */
+    bool pumping;
+    struct task_list let_go; /* taken from the inbox, and not sent yet */
     struct retry retry;
     struct account *accounts;
     uint32_t account_count;
@@ -177,11 +196,13 @@ struct run {
         unsigned under_way;
         struct session *first, *last; /* that wait for their turn */
         bool turning;
-    } chains;           /* of session_aws.c */
-    uint64_t done;      /* of these, done and not committed yet */
-    struct task *dead;  /* to be buried; linked by next_waiting */
-    struct task *spare; /* memory for the next ones, likewise */
-    uint32_t spare_count;
+    } chains;          /* of session_aws.c */
+    uint64_t done;     /* of these, done and not committed yet */
+    struct task *dead; /* to be buried; linked by next_waiting */
+    /* Memory for the next ones: what was used last is taken first. */
+    struct task *spare_tasks[RUN_SPARE_TASKS];
+    struct job *spare_jobs[RUN_SPARE_JOBS];
+    uint32_t spare_task_count, spare_job_count;
     bool stopping;
     struct run_totals totals;
     struct run_totals shown; /* a copy of them, under crew->telling */
@@ -231,6 +252,7 @@ int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error 
 void run_harvest(struct run *run); /* on its thread, until all is done or stopped */
 void run_close(struct run *run);   /* when all threads have ended; null is fine */
 void run_queue(struct account *a); /* it may have something to start */
+void run_tick(struct run *run);    /* read the clocks */
 
 /* limits.c: may be called by any thread for what is its own */
 int limits_open(struct limits *limits, uint32_t threads, struct error *e);
@@ -238,10 +260,11 @@ void limits_close(struct limits *limits);          /* safe twice */
 int limits_join(struct run *run, struct error *e); /* its fetch is open: let it be woken */
 void limits_leave(struct run *run);                /* it asks for nothing any more */
 struct bucket *limits_bucket(struct run *run, struct bytes key, const struct limits_def *def);
-void limits_ask(struct task *task);    /* ends in task_send, now or later */
-void limits_cancel(struct task *task); /* that asked, and was not sent */
-void limits_done(struct task *task);   /* its request has ended; limits_pump is to follow */
-void limits_pump(struct run *run);     /* send what may go */
+void limits_ask(struct task *task);     /* pays what it owes; ends in task_send, now or later */
+void limits_cancel(struct task *task);  /* that asked, and was not sent */
+void limits_done(struct task *task);    /* what let it go is given back; limits_pump is to follow */
+void limits_pass_on(struct task *task); /* both */
+void limits_pump(struct run *run);      /* send what may go */
 
 /* account.c */
 void account_open(struct account *a, struct run *run, const struct config_account *config);
@@ -249,6 +272,13 @@ void account_resolved(struct account *a); /* its credentials are there, or its e
 void account_close(struct account *a);
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
+
+/* place.c */
+struct collection_key place_key(const struct account *a, const struct place *place,
+                                const struct collection_def *def, struct bytes parent);
+int place_shard(struct account *a, struct place *place, struct shard **out, struct error *e); /* opens it */
+/* The buckets of its next request. */
+void place_limits(struct task *task);
 
 /* credentials.c */
 void credentials_resolve(struct account *a); /* ends in account_resolved, now or later */
@@ -276,14 +306,14 @@ void discovery_ended(struct task *task);
 
 /* task.c */
 struct task *task_new(struct account *a, enum task_kind kind, const struct collection_def *def);
-void task_start_collection(struct account *a, const struct collection_def *def, struct bytes region,
+void task_start_collection(struct account *a, const struct collection_def *def, struct place *place,
                            struct lineage *lineage,
                            const struct listing_parent *parent); /* takes the lineage */
 void task_follow(struct task *task, enum job_want want);
 void task_due(struct task *task);
 void task_end(struct task *task); /* it is over: dead, to be buried */
 void task_stop(struct task *task, const struct error *why);
-void task_send(struct task *task); /* the limits let it go */
+void task_send(struct task *task); /* the limits let it go: begin, if it hasn't, and send */
 void task_free(struct task *task);
 
 /* brood.c */
@@ -297,6 +327,7 @@ void lineage_path(const struct lineage *lineage, struct buffer *path); /* the `p
 /* shard.c */
 int shard_open(struct run *run, uint32_t number, struct shard **out, struct error *e);
 void shard_add(struct shard *shard, struct task *task);
+void shard_drop(struct shard *shard, struct task *task);
 void shard_job_done(struct shard *shard, struct task *task); /* may end the task, or commit */
 void shard_after_write(struct shard *shard, bool soon);      /* commit when enough has gathered, or soon */
 void shard_commit(struct shard *shard);

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "common/check.h"
-#include "common/clock.h"
 #include "common/limits.h"
 #include "worker/run/internal.h"
 
@@ -59,39 +58,55 @@ static void waits_no_more(struct task *task)
         run_queue(a);
 }
 
-/* --- under the mutex --- */
+/* --- what was let go --- */
 
-static void put(struct inbox *inbox, struct task *task)
+static void put(struct task_list *list, struct task *task)
 {
     task->next_waiting = NULL;
-    if (inbox->let_go.last)
-        inbox->let_go.last->next_waiting = task;
+    if (list->last)
+        list->last->next_waiting = task;
     else
-        inbox->let_go.first = task;
-    inbox->let_go.last = task;
+        list->first = task;
+    list->last = task;
 }
 
-static void take_out(struct inbox *inbox, struct task *task)
+static bool take_out(struct task_list *list, struct task *task)
 {
-    struct task **at = &inbox->let_go.first, *before = NULL;
+    struct task **at = &list->first, *before = NULL;
     while (*at && *at != task) {
         before = *at;
         at = &(*at)->next_waiting;
     }
-    CHECK(*at);
+    if (!*at)
+        return false;
     *at = task->next_waiting;
-    if (inbox->let_go.last == task)
-        inbox->let_go.last = before;
+    if (list->last == task)
+        list->last = before;
+    task->next_waiting = NULL;
+    return true;
 }
 
-/* Let go what may go. Gives back whose inboxes have something new. */
-static uint64_t let_go(struct limits *limits, int64_t *at_ms)
+static void take_all(struct task_list *list, struct task_list *from)
 {
-    int64_t now_ms = clock_steady_ms();
+    if (!from->first)
+        return;
+    if (list->last)
+        list->last->next_waiting = from->first;
+    else
+        list->first = from->first;
+    list->last = from->last;
+    *from = (struct task_list){0};
+}
+
+/* --- under the mutex --- */
+
+/* Let go what may go. Gives back whose inboxes have something new. */
+static uint64_t let_go(struct limits *limits, int64_t now_ms, int64_t *at_ms)
+{
     uint64_t whose = 0;
     for (struct limiter_ticket *ticket; (ticket = limiter_next(limits->limiter, now_ms, at_ms)) != NULL;) {
         struct task *task = ticket->context;
-        put(&limits->inboxes[task->run->thread], task);
+        put(&limits->inboxes[task->run->thread].let_go, task);
         whose |= (uint64_t)1 << task->run->thread;
     }
     return whose;
@@ -113,6 +128,7 @@ static void wake(struct limits *limits, uint64_t whose)
 static void pump_later(void *context)
 {
     struct run *run = context;
+    run_tick(run);
     run->limits_timer = NULL;
     limits_pump(run);
 }
@@ -131,24 +147,38 @@ static void set_timer(struct run *run, int64_t at_ms)
 }
 
 /* The mutex is held, and let go of here. */
-static void pump_and_unlock(struct run *run)
+static void collect_and_unlock(struct run *run)
 {
     struct limits *limits = &run->crew->limits;
-    struct inbox *inbox = &limits->inboxes[run->thread];
     int64_t at_ms;
-    uint64_t whose = let_go(limits, &at_ms);
-    struct task *first = inbox->let_go.first;
-    inbox->let_go = (struct task_list){0};
+    uint64_t whose = let_go(limits, run->now_ms, &at_ms);
+    take_all(&run->let_go, &limits->inboxes[run->thread].let_go);
     pthread_mutex_unlock(&limits->lock);
     run->unpumped = false;
     wake(limits, whose & ~((uint64_t)1 << run->thread));
-    for (struct task *task = first, *next; task; task = next) {
-        next = task->next_waiting;
-        task->next_waiting = NULL;
-        waits_no_more(task);
-        task_send(task);
-    }
     set_timer(run, at_ms);
+}
+
+/* The same. What is sent may come back at once, and others may go in its place: they do in this loop, not in
+ * one within it. */
+static void pump_and_unlock(struct run *run)
+{
+    collect_and_unlock(run);
+    if (run->pumping)
+        return;
+    run->pumping = true;
+    while (run->let_go.first || run->unpumped) {
+        struct task *task = run->let_go.first;
+        if (task) {
+            take_out(&run->let_go, task);
+            waits_no_more(task);
+            task_send(task);
+        } else {
+            pthread_mutex_lock(&run->crew->limits.lock);
+            collect_and_unlock(run);
+        }
+    }
+    run->pumping = false;
 }
 
 struct bucket *limits_bucket(struct run *run, struct bytes key, const struct limits_def *def)
@@ -164,6 +194,9 @@ void limits_ask(struct task *task)
 {
     struct limits *limits = &task->run->crew->limits;
     pthread_mutex_lock(&limits->lock);
+    if (task->owes)
+        limiter_done(limits->limiter, &task->ticket);
+    task->owes = false;
     limiter_ask(limits->limiter, &task->ticket);
     task->account->limited++;
     pump_and_unlock(task->run);
@@ -181,23 +214,33 @@ void limits_done(struct task *task)
     pthread_mutex_lock(&limits->lock);
     limiter_done(limits->limiter, &task->ticket);
     pthread_mutex_unlock(&limits->lock);
+    task->owes = false;
     task->run->unpumped = true;
+}
+
+void limits_pass_on(struct task *task)
+{
+    struct limits *limits = &task->run->crew->limits;
+    pthread_mutex_lock(&limits->lock);
+    limiter_done(limits->limiter, &task->ticket);
+    task->owes = false;
+    pump_and_unlock(task->run);
 }
 
 /* It waits, or was let go and doesn't know it yet. */
 void limits_cancel(struct task *task)
 {
-    struct limits *limits = &task->run->crew->limits;
+    struct run *run = task->run;
+    struct limits *limits = &run->crew->limits;
     pthread_mutex_lock(&limits->lock);
     if (task->ticket.waiting) {
         limiter_cancel(limits->limiter, &task->ticket);
     } else {
-        take_out(&limits->inboxes[task->run->thread], task);
+        CHECK(take_out(&run->let_go, task) || take_out(&limits->inboxes[run->thread].let_go, task));
         limiter_done(limits->limiter, &task->ticket);
     }
     pthread_mutex_unlock(&limits->lock);
-    task->next_waiting = NULL;
-    task->run->unpumped = true;
+    run->unpumped = true;
     waits_no_more(task);
 }
 
@@ -207,6 +250,7 @@ static void on_wake(void *context)
 {
     struct run *run = context;
     uint64_t count;
+    run_tick(run);
     ssize_t n = read(run->crew->limits.inboxes[run->thread].wake, &count, sizeof count);
     (void)n;
     limits_pump(run);

@@ -84,7 +84,7 @@ static void add_word(struct buffer *line, struct bytes word)
 
 static void report_held(struct task *task, const struct job_outcome *o)
 {
-    const struct collection_key *key = &task->job.listing.record.key;
+    const struct collection_key *key = &task->job->listing.record.key;
     struct buffer line = {0}, account = {0};
     char held[UNITS_TEXT_BYTES], kept[UNITS_TEXT_BYTES];
     buffer_printf(&account, "%.*s/%.*s", BYTES_ARG(key->provider), BYTES_ARG(key->account));
@@ -111,7 +111,7 @@ static void report_held(struct task *task, const struct job_outcome *o)
 
 void report_outcome(struct task *task, const struct job_outcome *o)
 {
-    const struct collection_key *key = &task->job.listing.record.key;
+    const struct collection_key *key = &task->job->listing.record.key;
     report_count(&task->run->totals, o);
     if (o->held)
         report_held(task, o);

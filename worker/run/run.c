@@ -23,6 +23,12 @@ void run_queue(struct account *a)
     run->queue_last = a;
 }
 
+void run_tick(struct run *run)
+{
+    run->now_ms = clock_steady_ms();
+    run->wall_ms = clock_wall_ms();
+}
+
 static struct account *unqueue(struct run *run)
 {
     struct account *a = run->queue;
@@ -33,8 +39,7 @@ static struct account *unqueue(struct run *run)
     return a;
 }
 
-/* What waits for its limits has a request ready, and memory for it. To begin more of that kind gains nothing:
- * the limits let go one after the other anyway. */
+/* To start more of what waits for its limits gains nothing: these let go one after the other anyway. */
 static bool may_start(const struct account *a)
 {
     return a->active < LIMIT_TASKS_PER_ACCOUNT && a->limited < LIMIT_TASKS_LIMITED;
@@ -76,6 +81,7 @@ static void stop(void *context)
 {
     struct run *run = context;
     struct error why;
+    run_tick(run);
     if (run->stopping)
         return;
     run->stopping = run->totals.stopped = true;
@@ -95,14 +101,15 @@ static void stop(void *context)
 static void show_progress(void *context)
 {
     struct run *run = context;
+    run_tick(run);
     crew_progress(run);
-    fetch_timer_start(run->fetch, clock_steady_ms() + RUN_PROGRESS_MS, run, show_progress);
+    fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
 }
 
 static void loop(struct run *run)
 {
     if (run->set->progress)
-        fetch_timer_start(run->fetch, clock_steady_ms() + RUN_PROGRESS_MS, run, show_progress);
+        fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
     start_more(run);
     while (run->active || (run->resolving && !run->stopping)) {
         if (run->active && run->active == run->done &&
@@ -113,6 +120,7 @@ static void loop(struct run *run)
         if (run->unpumped)
             limits_pump(run);
         bury(run);
+        run_tick(run);
         start_more(run);
     }
     commit_all(run);
@@ -167,6 +175,7 @@ static void leave(struct run *run)
 
 void run_harvest(struct run *run)
 {
+    run_tick(run);
     open_accounts(run);
     loop(run);
     leave(run);
@@ -177,11 +186,10 @@ void run_close(struct run *run)
     if (!run)
         return;
     fetch_close(run->fetch); /* if it never began */
-    while (run->spare) {
-        struct task *task = run->spare;
-        run->spare = task->next_waiting;
-        free(task);
-    }
+    while (run->spare_task_count)
+        free(run->spare_tasks[--run->spare_task_count]);
+    while (run->spare_job_count)
+        free(run->spare_jobs[--run->spare_job_count]);
     for (uint32_t i = 0; i < run->account_count; i++)
         account_close(&run->accounts[i]);
     free(run->accounts);

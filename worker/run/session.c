@@ -78,6 +78,7 @@ static void follow(struct session *s, enum exchange_want want);
 static void on_timer(void *context)
 {
     struct session *s = context;
+    run_tick(s->account->run);
     s->timer = NULL;
     follow(s, exchange_due(&s->exchange, clock_steady_ms()));
 }
@@ -86,11 +87,12 @@ static void on_answer(void *context, const struct fetch_result *result)
 {
     struct session *s = context;
     struct run *run = s->account->run;
-    int64_t now = clock_steady_ms();
+    run_tick(run);
+    int64_t now = run->now_ms;
     run->totals.requests += result->requests;
     run->totals.bytes += result->bytes;
     follow(s, result->code ? exchange_broke(&s->exchange, &result->error, now)
-                           : exchange_answered(&s->exchange, &result->answer, now, clock_wall_ms()));
+                           : exchange_answered(&s->exchange, &result->answer, now, run->wall_ms));
 }
 
 static void follow(struct session *s, enum exchange_want want)
@@ -144,6 +146,7 @@ static void on_output(void *context, const struct fetch_result *result)
     struct arena arena = {0};
     struct decoded body;
     struct error e = result->error;
+    run_tick(s->account->run);
     int code = result->code ? result->code
                             : decode_body(&arena, &result->answer, FORMAT_JSON, NULL, &body, &e);
     if (code) {

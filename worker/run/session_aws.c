@@ -154,7 +154,8 @@ static void on_answer(void *context, const struct fetch_result *result)
 {
     struct session *s = context;
     struct run *run = s->account->run;
-    int64_t now = clock_steady_ms(), wall = clock_wall_ms();
+    run_tick(run);
+    int64_t now = run->now_ms, wall = run->wall_ms;
     run->totals.requests += result->requests;
     run->totals.bytes += result->bytes;
     follow(s, result->code ? aws_chain_broke(s->chain, &result->error, now, wall)
@@ -164,6 +165,7 @@ static void on_answer(void *context, const struct fetch_result *result)
 static void on_output(void *context, const struct fetch_result *result)
 {
     struct session *s = context;
+    run_tick(s->account->run);
     follow(s, aws_chain_output(s->chain, result->answer.body, result->code ? &result->error : NULL,
                                clock_steady_ms(), clock_wall_ms()));
 }
@@ -171,6 +173,7 @@ static void on_output(void *context, const struct fetch_result *result)
 static void on_timer(void *context)
 {
     struct session *s = context;
+    run_tick(s->account->run);
     s->timer = NULL;
     wait_for_turn(s, true);
 }

@@ -8,10 +8,8 @@
 #include "worker/run/internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/check.h"
-#include "common/clock.h"
 #include "common/limits.h"
 
 int shard_open(struct run *run, uint32_t number, struct shard **out, struct error *e)
@@ -21,6 +19,7 @@ int shard_open(struct run *run, uint32_t number, struct shard **out, struct erro
     if ((*out = *place))
         return 0;
     int code = folder_store(run->set->folder, number, &store, e);
+    run_tick(run); /* the disk took its time, here and after a commit */
     if (code)
         return code;
     struct shard *shard = mem_alloc(sizeof *shard);
@@ -40,7 +39,7 @@ void shard_add(struct shard *shard, struct task *task)
     shard->tasks.last = task;
 }
 
-static void take_out(struct shard *shard, struct task *task)
+void shard_drop(struct shard *shard, struct task *task)
 {
     *(task->previous ? &task->previous->next : &shard->tasks.first) = task->next;
     *(task->next ? &task->next->previous : &shard->tasks.last) = task->previous;
@@ -50,6 +49,7 @@ static void take_out(struct shard *shard, struct task *task)
 static void on_timer(void *context)
 {
     struct shard *shard = context;
+    run_tick(shard->run);
     shard->timer = NULL;
     shard_commit(shard);
 }
@@ -64,7 +64,7 @@ static void stop_timer(struct shard *shard)
 /* Commit at the latest so long from now. */
 static void commit_within(struct shard *shard, int64_t wait_ms)
 {
-    int64_t at_ms = clock_steady_ms() + wait_ms;
+    int64_t at_ms = shard->run->now_ms + wait_ms;
     if (shard->timer && shard->timer_at_ms <= at_ms)
         return;
     stop_timer(shard);
@@ -85,61 +85,48 @@ void shard_after_write(struct shard *shard, bool soon)
 
 /* --- harvests that have nothing to tell --- */
 
-static struct bytes take_text(char **to, struct bytes text)
-{
-    struct bytes copy = {text.data ? *to : NULL, text.len};
-    if (text.len)
-        memcpy(*to, text.data, text.len);
-    *to += text.len;
-    return copy;
-}
-
 static void add_ended(struct shard *shard, const struct task *task)
 {
-    const struct collection_key *key = &task->job.listing.record.key;
-    struct ended *ended = mem_alloc(sizeof *ended + key->provider.len + key->account.len + key->type.len +
-                                    key->region.len + key->parent.len);
-    char *to = (char *)(ended + 1);
+    struct bytes parent = task->job->listing.record.key.parent;
+    struct ended *ended = arena_alloc(&shard->endings, sizeof *ended);
     *ended = (struct ended){
         .next = shard->ended,
         .account = task->account,
-        .key = {take_text(&to, key->provider), take_text(&to, key->account), take_text(&to, key->type),
-                take_text(&to, key->region), take_text(&to, key->parent)},
+        .def = task->def,
+        .place = task->place,
+        .parent = parent.data ? arena_copy(&shard->endings, parent) : parent,
     };
     shard->ended = ended;
     shard->ended_count++;
-    report_count(&shard->sums, &task->job.outcome);
+    report_count(&shard->sums, &task->job->outcome);
 }
 
 /* Forget those that ended: the commit has failed (`failed`), or they count now. */
 static void close_ended(struct shard *shard, const struct error *failed)
 {
-    struct ended *ended = shard->ended;
     if (!failed)
         report_add(&shard->run->totals, &shard->sums);
+    for (const struct ended *ended = failed ? shard->ended : NULL; ended; ended = ended->next) {
+        struct collection_key key = place_key(ended->account, ended->place, ended->def, ended->parent);
+        report_failure(ended->account, &key, failed);
+    }
     shard->ended = NULL;
     shard->ended_count = 0;
     shard->sums = (struct run_totals){0};
-    while (ended) {
-        struct ended *next = ended->next;
-        if (failed)
-            report_failure(ended->account, &ended->key, failed);
-        free(ended);
-        ended = next;
-    }
+    arena_close(&shard->endings);
 }
 
 void shard_job_done(struct shard *shard, struct task *task)
 {
     bool awaited = brood_has(task);
-    if (awaited || report_says(&task->job.outcome)) {
+    if (awaited || report_says(&task->job->outcome)) {
         shard_after_write(shard, awaited);
         if (task->state == TASK_DONE && shard->timer)
             commit_within(shard, LIMIT_COMMIT_MS);
         return;
     }
     add_ended(shard, task);
-    take_out(shard, task);
+    shard_drop(shard, task);
     task_end(task);
     shard_after_write(shard, false);
 }
@@ -162,7 +149,9 @@ void shard_commit(struct shard *shard)
 {
     struct error e;
     stop_timer(shard);
-    if (store_commit(shard->store, &e)) {
+    int code = store_commit(shard->store, &e);
+    run_tick(shard->run);
+    if (code) {
         shard_fail(shard, &e);
         return;
     }
@@ -172,9 +161,9 @@ void shard_commit(struct shard *shard)
         next = task->next;
         if (task->state != TASK_DONE)
             continue;
-        report_outcome(task, &task->job.outcome);
+        report_outcome(task, &task->job->outcome);
         brood_begin(task);
-        take_out(shard, task);
+        shard_drop(shard, task);
         task_end(task);
     }
 }
@@ -186,14 +175,18 @@ void shard_fail(struct shard *shard, const struct error *error)
     shard->failing = true;
     stop_timer(shard);
     store_abort(shard->store);
-    if (!shard->tasks.first && !shard->ended)
-        report_shard(shard, &e);
+    bool told = shard->ended != NULL;
     close_ended(shard, &e);
     for (struct task *task = shard->tasks.first, *next; task; task = next) {
         next = task->next;
-        report_failure(task->account, &task->job.listing.record.key, &e);
-        take_out(shard, task);
+        if (!task->job) /* nothing of it was written yet */
+            continue;
+        told = true;
+        report_failure(task->account, &task->job->listing.record.key, &e);
+        shard_drop(shard, task);
         task_end(task);
     }
+    if (!told)
+        report_shard(shard, &e);
     shard->failing = false;
 }

@@ -1,113 +1,162 @@
 /* A task under way: waits for its limits, for an answer, for a time, or for a session; then asks its job
- * what comes next. */
+ * what comes next.
+ *
+ * A collection begins when its first request may go, not before: accounts have many that wait for their
+ * limits, and a job with its request is much memory, which would be cold when its turn comes. So one that
+ * hasn't begun waits for its session (which a job would do, too: it is not to use up what limits let go),
+ * then for its limits, and has its job only then. */
 #include "worker/run/internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/check.h"
-#include "common/clock.h"
 
 struct task *task_new(struct account *a, enum task_kind kind, const struct collection_def *def)
 {
     struct run *run = a->run;
-    struct task *task = run->spare;
-    if (task) {
-        run->spare = task->next_waiting;
-        run->spare_count--;
-    } else {
-        task = mem_alloc(sizeof *task);
-    }
-    memset(task, 0, offsetof(struct task, job));
-    task->run = run;
-    task->account = a;
-    task->kind = kind;
-    task->def = def;
-    task->values = a->values;
-    task->ticket.context = task;
+    struct task *task = run->spare_task_count ? run->spare_tasks[--run->spare_task_count]
+                                              : mem_alloc(sizeof *task);
+    *task = (struct task){
+        .run = run,
+        .account = a,
+        .place = &a->whole,
+        .kind = kind,
+        .def = def,
+        .values = a->values,
+        .ticket.context = task,
+    };
     a->active++;
     run->active++;
     return task;
 }
 
+static void close_job(struct task *task)
+{
+    struct run *run = task->run;
+    job_close(task->job);
+    if (run->spare_job_count < RUN_SPARE_JOBS)
+        run->spare_jobs[run->spare_job_count++] = task->job;
+    else
+        free(task->job);
+    task->job = NULL;
+}
+
+static void close_discovery(struct discovery *d)
+{
+    harvest_close(&d->harvest);
+    winnow_close(&d->winnow);
+    arena_close(&d->arena);
+    free(d);
+}
+
 void task_free(struct task *task)
 {
     struct run *run = task->run;
-    if (task->kind == TASK_COLLECTION) {
-        job_close(&task->job);
-    } else {
-        harvest_close(&task->discovery.harvest);
-        winnow_close(&task->discovery.winnow);
-        arena_close(&task->discovery.arena);
-    }
+    if (task->job)
+        close_job(task);
+    if (task->discovery)
+        close_discovery(task->discovery);
     lineage_release(task->lineage);
     arena_close(&task->arena);
-    if (run->spare_count == RUN_SPARE_TASKS) {
+    if (run->spare_task_count < RUN_SPARE_TASKS)
+        run->spare_tasks[run->spare_task_count++] = task;
+    else
         free(task);
-        return;
-    }
-    task->next_waiting = run->spare;
-    run->spare = task;
-    run->spare_count++;
-}
-
-/* --- limits --- */
-
-static struct bucket *bucket_of(struct task *task, const struct limits_def *limits, const char *type)
-{
-    struct buffer key = {0};
-    const struct provider *provider = task->account->provider;
-    if (!limits->key || template_expand(limits->key, &task->values, TEMPLATE_PLAIN, &key, NULL)) {
-        buffer_reset(&key);
-        buffer_printf(&key, "%s/%s/%s", provider->name, task->account->config->id,
-                      task->values.region ? task->values.region : "");
-    }
-    buffer_add_char(&key, '\n'); /* never in a name: keeps a collection's buckets apart from its provider's */
-    buffer_add_text(&key, type);
-    struct bucket *bucket = limits_bucket(task->run, buffer_bytes(&key), limits);
-    buffer_close(&key);
-    return bucket;
-}
-
-static void set_buckets(struct task *task)
-{
-    task->ticket.first = bucket_of(task, &task->account->provider->limits, "");
-    task->ticket.second = task->def->limits.set ? bucket_of(task, &task->def->limits, task->def->type) : NULL;
 }
 
 /* --- the job behind the task --- */
 
-static enum job_want due(struct task *task)
+/* False: it can't, and is over. */
+static bool begin(struct task *task, enum job_want *want)
 {
-    int64_t now = clock_steady_ms();
-    if (task->kind == TASK_REGIONS)
-        return discovery_follow(task, harvest_due(&task->discovery.harvest, now));
-    return job_due(&task->job, now, clock_wall_ms());
+    struct account *a = task->account;
+    struct run *run = task->run;
+    struct buffer path = {0};
+    struct error e;
+    lineage_path(task->lineage, &path);
+    struct job_setting setting = {
+        .def = task->def,
+        .key = place_key(a, task->place, task->def, task->lineage ? buffer_bytes(&path) : (struct bytes){0}),
+        .values = &task->values,
+        .parent = task->lineage ? &task->parent : NULL,
+        .session = &a->sessions[task->def->auth.index].session,
+        .retry = &run->retry,
+        .store = task->shard->store,
+    };
+    task->job = run->spare_job_count ? run->spare_jobs[--run->spare_job_count] : mem_alloc(sizeof *task->job);
+    int code = job_open(task->job, &setting, run->wall_ms, &e);
+    if (code) {
+        report_failure(a, &setting.key, &e);
+        shard_drop(task->shard, task);
+        task_end(task);
+    } else {
+        *want = a->error.code ? job_stop(task->job, &a->error, run->wall_ms)
+                              : job_start(task->job, run->now_ms, run->wall_ms);
+    }
+    buffer_close(&path);
+    return !code;
+}
+
+/* What a collection that hasn't begun waits for. If it will send nothing, it begins here, to say so. */
+static bool prepare(struct task *task, enum job_want *want)
+{
+    const struct auth_def *auth = &task->def->auth;
+    struct account *a = task->account;
+    if (a->error.code)
+        return begin(task, want);
+    switch (auth_need(&a->sessions[auth->index].session, auth, task->run->now_ms)) {
+    case AUTH_GO:
+        *want = JOB_SEND;
+        return true;
+    case AUTH_RENEW:
+        *want = JOB_RENEW;
+        return true;
+    case AUTH_WAIT:
+        *want = JOB_WAIT_SESSION;
+        return true;
+    case AUTH_FAIL:
+        break;
+    }
+    return begin(task, want);
+}
+
+static bool has_begun(const struct task *task)
+{
+    return task->job || task->discovery;
+}
+
+static bool due(struct task *task, enum job_want *want)
+{
+    const struct run *run = task->run;
+    if (!has_begun(task))
+        return prepare(task, want);
+    *want = task->discovery ? discovery_follow(task, harvest_due(&task->discovery->harvest, run->now_ms))
+                            : job_due(task->job, run->now_ms, run->wall_ms);
+    return true;
 }
 
 static enum job_want result_of(struct task *task, const struct fetch_result *result)
 {
-    int64_t now = clock_steady_ms(), wall = clock_wall_ms();
-    if (task->kind == TASK_REGIONS) {
-        struct harvest *h = &task->discovery.harvest;
+    int64_t now = task->run->now_ms, wall = task->run->wall_ms;
+    if (task->discovery) {
+        struct harvest *h = &task->discovery->harvest;
         return discovery_follow(task, result->code ? harvest_broke(h, &result->error, now)
                                                    : harvest_answered(h, &result->answer, now, wall));
     }
-    job_count(&task->job, result->requests, result->bytes);
-    return result->code ? job_broke(&task->job, &result->error, now, wall)
-                        : job_answered(&task->job, &result->answer, now, wall);
+    job_count(task->job, result->requests, result->bytes);
+    return result->code ? job_broke(task->job, &result->error, now, wall)
+                        : job_answered(task->job, &result->answer, now, wall);
 }
 
 static const struct request *request_of(struct task *task)
 {
-    int64_t wall = clock_wall_ms();
-    return task->kind == TASK_REGIONS ? harvest_request(&task->discovery.harvest, wall)
-                                      : job_request(&task->job, wall);
+    int64_t wall = task->run->wall_ms;
+    return task->discovery ? harvest_request(&task->discovery->harvest, wall) : job_request(task->job, wall);
 }
 
 static int64_t at_of(const struct task *task)
 {
-    return task->kind == TASK_REGIONS ? harvest_at_ms(&task->discovery.harvest) : job_at_ms(&task->job);
+    return task->discovery ? harvest_at_ms(&task->discovery->harvest) : job_at_ms(task->job);
 }
 
 /* --- sending and waiting --- */
@@ -116,8 +165,9 @@ static void on_result(void *context, const struct fetch_result *result)
 {
     struct task *task = context;
     struct run *run = task->run;
+    run_tick(run);
     task->in_flight = false;
-    limits_done(task);
+    task->owes = true;
     run->totals.requests += result->requests;
     run->totals.bytes += result->bytes;
     if (task->state == TASK_SENT) {
@@ -126,12 +176,25 @@ static void on_result(void *context, const struct fetch_result *result)
         if (task->shard && task->state != TASK_DEAD)
             shard_after_write(task->shard, false);
     }
-    if (run->unpumped)
+    if (task->state == TASK_DEAD && task->job)
+        close_job(task); /* the next one, which may begin now, finds its memory still in the cache */
+    if (task->owes)
+        limits_pass_on(task);
+    else if (run->unpumped)
         limits_pump(run);
 }
 
 void task_send(struct task *task)
 {
+    enum job_want want = JOB_SEND;
+    task->state = TASK_NEW;
+    bool sound = has_begun(task) || begin(task, &want);
+    if (!sound || want != JOB_SEND) {
+        limits_done(task);
+        if (sound)
+            task_follow(task, want);
+        return;
+    }
     task->state = TASK_SENT;
     task->in_flight = true;
     fetch_send(task->run->fetch, request_of(task), task->account->provider->allow_origins, task, on_result);
@@ -140,13 +203,16 @@ void task_send(struct task *task)
 static void on_timer(void *context)
 {
     struct task *task = context;
+    run_tick(task->run);
     task->timer = NULL;
     task_due(task);
 }
 
 void task_due(struct task *task)
 {
-    task_follow(task, due(task));
+    enum job_want want;
+    if (due(task, &want))
+        task_follow(task, want);
 }
 
 static struct session *session_of(struct task *task)
@@ -162,7 +228,7 @@ void task_follow(struct task *task, enum job_want want)
     case JOB_SEND:
         task->state = TASK_LIMITED;
         if (!task->ticket.first)
-            set_buckets(task);
+            place_limits(task);
         limits_ask(task);
         return;
     case JOB_WAIT:
@@ -187,7 +253,7 @@ void task_follow(struct task *task, enum job_want want)
     case JOB_STORE_FAILED:
         break;
     }
-    shard_fail(task->shard, &task->job.store_error);
+    shard_fail(task->shard, &task->job->store_error);
 }
 
 /* Take a task out of whatever it waits in. */
@@ -208,12 +274,16 @@ void task_stop(struct task *task, const struct error *why)
     if (task->state == TASK_DONE || task->state == TASK_DEAD)
         return;
     detach(task);
-    if (task->kind == TASK_COLLECTION) {
-        task_follow(task, job_stop(&task->job, why, clock_wall_ms()));
-        return;
+    task->state = TASK_NEW;
+    if (task->job) {
+        task_follow(task, job_stop(task->job, why, task->run->wall_ms));
+    } else if (task->discovery) {
+        task->discovery->error = *why;
+        task_follow(task, JOB_DONE);
+    } else { /* as if it had never been started */
+        shard_drop(task->shard, task);
+        task_end(task);
     }
-    task->discovery.error = *why;
-    task_follow(task, JOB_DONE);
 }
 
 void task_end(struct task *task)
@@ -233,57 +303,30 @@ void task_end(struct task *task)
 
 /* --- collections --- */
 
-static void fill_values(struct task *task, struct bytes region, struct lineage *lineage)
-{
-    if (region.data)
-        task->values.region = arena_strdup(&task->arena, region);
-    task->lineage = lineage;
-    task->values.parent = lineage ? &lineage->view : NULL;
-}
-
-static void begin(struct task *task, struct shard *shard, const struct job_setting *setting)
-{
-    struct account *a = task->account;
-    struct error e;
-    int64_t wall_ms = clock_wall_ms();
-    if (job_open(&task->job, setting, wall_ms, &e)) {
-        report_failure(a, &setting->key, &e);
-        task_end(task);
-        return;
-    }
-    task->shard = shard;
-    shard_add(shard, task);
-    task_follow(task, a->error.code ? job_stop(&task->job, &a->error, wall_ms)
-                                    : job_start(&task->job, clock_steady_ms(), wall_ms));
-}
-
-void task_start_collection(struct account *a, const struct collection_def *def, struct bytes region,
+void task_start_collection(struct account *a, const struct collection_def *def, struct place *place,
                            struct lineage *lineage, const struct listing_parent *parent)
 {
-    struct run *run = a->run;
     struct shard *shard;
     struct error e;
-    struct buffer path = {0};
-    lineage_path(lineage, &path);
-    struct job_setting setting = {
-        .def = def,
-        .key = {bytes_of(a->provider->name), bytes_of(a->config->id), bytes_of(def->type), region,
-                lineage ? buffer_bytes(&path) : (struct bytes){0}},
-        .parent = parent,
-        .session = &a->sessions[def->auth.index].session,
-        .retry = &run->retry,
-    };
-    uint32_t number = folder_shard_of(setting.key.provider, setting.key.account, region, a->config->splits,
-                                      run->set->folder->shards);
-    if (shard_open(run, number, &shard, &e)) {
-        report_failure(a, &setting.key, &e);
+    if (place_shard(a, place, &shard, &e)) {
+        struct buffer path = {0};
+        lineage_path(lineage, &path);
+        struct collection_key key = place_key(a, place, def,
+                                              lineage ? buffer_bytes(&path) : (struct bytes){0});
+        report_failure(a, &key, &e);
+        buffer_close(&path);
         lineage_release(lineage);
-    } else {
-        struct task *task = task_new(a, TASK_COLLECTION, def);
-        fill_values(task, region, lineage);
-        setting.values = &task->values;
-        setting.store = shard->store;
-        begin(task, shard, &setting);
+        return;
     }
-    buffer_close(&path);
+    struct task *task = task_new(a, TASK_COLLECTION, def);
+    task->place = place;
+    task->shard = shard;
+    task->values.region = place->region;
+    if (lineage) {
+        task->lineage = lineage;
+        task->values.parent = &lineage->view;
+        task->parent = *parent;
+    }
+    shard_add(shard, task);
+    task_due(task);
 }

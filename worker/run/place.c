@@ -1,0 +1,79 @@
+/* Places: what the collections of a region of an account, or of the account as a whole, have in common is
+ * looked for once: their shard, and the bucket of their provider's limits. */
+#include "worker/run/internal.h"
+
+#include "worker/provider/template.h"
+#include "worker/store/folder.h"
+
+struct collection_key place_key(const struct account *a, const struct place *place,
+                                const struct collection_def *def, struct bytes parent)
+{
+    return (struct collection_key){bytes_of(a->provider->name), bytes_of(a->config->id), bytes_of(def->type),
+                                   place->region ? bytes_of(place->region) : (struct bytes){0}, parent};
+}
+
+int place_shard(struct account *a, struct place *place, struct shard **out, struct error *e)
+{
+    struct run *run = a->run;
+    int code = 0;
+    if (!place->shard && a->config->splits == 1)
+        place->shard = a->whole.shard;
+    if (!place->shard) {
+        struct bytes region = place->region ? bytes_of(place->region) : (struct bytes){0};
+        uint32_t number = folder_shard_of(bytes_of(a->config->provider), bytes_of(a->config->id), region,
+                                          a->config->splits, run->set->folder->shards);
+        code = shard_open(run, number, &place->shard, e);
+    }
+    if (a->config->splits == 1)
+        a->whole.shard = place->shard;
+    *out = place->shard;
+    return code;
+}
+
+/* --- limits --- */
+
+/* Keyed by the limits' own template, or else (also if it has no value here) by provider, account and
+ * region. `*as_one`: it is the same in all places. */
+static struct bucket *bucket_of(struct account *a, const struct placeholders *values,
+                                const struct limits_def *limits, const char *type, bool *as_one)
+{
+    static const unsigned anywhere = ALLOW_ACCOUNT | ALLOW_CREDENTIALS | ALLOW_VARS;
+    struct buffer key = {0};
+    struct error e;
+    bool own = limits->key && template_expand(limits->key, values, TEMPLATE_PLAIN, &key, NULL) == 0;
+    if (!own) {
+        buffer_reset(&key);
+        buffer_printf(&key, "%s/%s/%s", a->provider->name, a->config->id,
+                      values->region ? values->region : "");
+    }
+    buffer_add_char(&key, '\n'); /* never in a name: keeps a collection's buckets apart from its provider's */
+    buffer_add_text(&key, type);
+    struct bucket *bucket = limits_bucket(a->run, buffer_bytes(&key), limits);
+    buffer_close(&key);
+    *as_one = own && template_check(limits->key, anywhere, 0, NULL, NULL, &e) == 0;
+    return bucket;
+}
+
+/* A provider's limits name no parent. */
+static struct bucket *provider_bucket(struct account *a, struct place *place)
+{
+    if (!place->bucket && a->limited_as_one)
+        place->bucket = a->whole.bucket;
+    if (!place->bucket) {
+        struct placeholders values = a->values;
+        values.region = place->region;
+        place->bucket = bucket_of(a, &values, &a->provider->limits, "", &a->limited_as_one);
+        if (a->limited_as_one)
+            a->whole.bucket = place->bucket;
+    }
+    return place->bucket;
+}
+
+void place_limits(struct task *task)
+{
+    const struct limits_def *own = &task->def->limits;
+    bool as_one;
+    task->ticket.first = provider_bucket(task->account, task->place);
+    task->ticket.second = own->set ? bucket_of(task->account, &task->values, own, task->def->type, &as_one)
+                                   : NULL;
+}
