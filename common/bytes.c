@@ -3,36 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/check.h"
-
-struct bytes bytes_of(const char *text)
-{
-    return (struct bytes){text ? text : "", text ? strlen(text) : 0};
-}
-
-bool bytes_is(struct bytes a, const char *text)
-{
-    return bytes_equal(a, bytes_of(text));
-}
-
-bool bytes_is_nocase(struct bytes a, const char *text)
-{
-    return a.len == strlen(text) && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
-}
 
 bool bytes_is_any(struct bytes a, const char *const *texts)
 {
     while (texts && *texts && !bytes_is(a, *texts))
         texts++;
     return texts && *texts;
-}
-
-bool bytes_starts(struct bytes a, const char *prefix)
-{
-    size_t len = strlen(prefix);
-    return a.len >= len && memcmp(a.data, prefix, len) == 0;
 }
 
 int bytes_compare(struct bytes a, struct bytes b)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 struct bytes {
     const char *data;
@@ -19,18 +20,38 @@ struct bytes {
 #define BYTES(literal) ((struct bytes){"" literal, sizeof(literal) - 1})
 #define BYTES_ARG(b)   (int)((b).len), (b).data
 
-struct bytes bytes_of(const char *text); /* null gives the empty span */
+/* Null gives the empty span. */
+static inline struct bytes bytes_of(const char *text)
+{
+    return (struct bytes){text ? text : "", text ? strlen(text) : 0};
+}
+
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
-bool bytes_is(struct bytes a, const char *text);
-bool bytes_is_nocase(struct bytes a, const char *text);      /* ASCII case only */
+
+/* These are where they are called, since most texts are literals, whose length is known there. */
+static inline bool bytes_is(struct bytes a, const char *text)
+{
+    return bytes_equal(a, bytes_of(text));
+}
+
+static inline bool bytes_is_nocase(struct bytes a, const char *text) /* ASCII case only */
+{
+    return a.len == strlen(text) && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
+}
+
+static inline bool bytes_starts(struct bytes a, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return a.len >= len && (len == 0 || memcmp(a.data, prefix, len) == 0);
+}
+
 bool bytes_is_any(struct bytes a, const char *const *texts); /* one of a list ended by null; null: none */
-bool bytes_starts(struct bytes a, const char *prefix);
-int bytes_compare(struct bytes a, struct bytes b);      /* as memcmp, a prefix comes first */
-struct bytes bytes_from(struct bytes a, size_t offset); /* the rest; empty when past the end */
-struct bytes bytes_trim(struct bytes a);                /* without ASCII white space at both ends */
+int bytes_compare(struct bytes a, struct bytes b);           /* as memcmp, a prefix comes first */
+struct bytes bytes_from(struct bytes a, size_t offset);      /* the rest; empty when past the end */
+struct bytes bytes_trim(struct bytes a);                     /* without ASCII white space at both ends */
 
 /* A whole number without sign, digits only. False when it isn't one or doesn't fit. */
 bool bytes_to_u64(struct bytes a, uint64_t *out);
