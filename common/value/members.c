@@ -213,6 +213,8 @@ static bool may_have_duplicates(const struct value *object, uint32_t *table, uin
 uint32_t members_dedupe(struct value *object)
 {
     uint32_t before = object->count;
+    if (before < 2)
+        return 0;
     if (before <= MEMBERS_FEW) {
         object->count = dedupe_few(object);
         return before - object->count;

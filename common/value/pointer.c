@@ -60,7 +60,7 @@ int pointer_parse(struct arena *arena, struct bytes text, struct pointer *out, s
 
 struct pointer *pointers_walk_single(struct arena *arena, const struct pointer *pointers, size_t count)
 {
-    struct pointer *copies = arena_alloc(arena, count * sizeof *copies);
+    struct pointer *copies = count ? arena_alloc(arena, count * sizeof *copies) : NULL;
     for (size_t i = 0; i < count; i++) {
         copies[i] = pointers[i];
         copies[i].walks_single = true;

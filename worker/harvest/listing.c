@@ -188,7 +188,7 @@ static int take_page(struct listing *l, const struct page *page, int64_t wall_ms
                      bool *reread, struct error *e)
 {
     uint64_t count = page->count, items = count + l->forecast.page.tier1 + l->forecast.page.tier2;
-    struct taken *taken = arena_zalloc(&l->page, count * sizeof *taken);
+    struct taken *taken = count ? arena_zalloc(&l->page, count * sizeof *taken) : NULL;
     uint64_t faults = l->faults;
     read_items(l, page->items, count, taken);
     int code = listing_collides(l, taken, count, reread, e);

@@ -13,7 +13,7 @@
 #include "worker/winnow/forecast_internal.h"
 
 /* To be raised when a new version makes other documents of the same bytes. */
-enum { FORECAST_VERSION = 1 };
+static const char forecast_version[] = "1;";
 
 /* The segments of the items pointer up to its first `*`: the list that items are cut from. */
 static uint32_t list_depth(const struct pointer *items)
@@ -101,13 +101,18 @@ static void add_values(const struct placeholders *values, struct buffer *out)
 
 static uint64_t rules_of(const struct collection_def *def, const struct placeholders *values)
 {
-    struct buffer text = {0};
-    buffer_printf(&text, "%d;", FORECAST_VERSION);
-    buffer_add(&text, def->definition.bytes, sizeof def->definition.bytes);
-    if (def->id_kind == ID_TEMPLATE)
-        add_values(values, &text);
-    uint64_t hash = hash64(buffer_bytes(&text));
-    buffer_close(&text);
+    char fixed[sizeof forecast_version - 1 + sizeof def->definition.bytes];
+    struct bytes text = {fixed, sizeof fixed};
+    struct buffer longer = {0};
+    memcpy(fixed, forecast_version, sizeof forecast_version - 1);
+    memcpy(fixed + sizeof forecast_version - 1, def->definition.bytes, sizeof def->definition.bytes);
+    if (def->id_kind == ID_TEMPLATE) {
+        buffer_add_bytes(&longer, text);
+        add_values(values, &longer);
+        text = buffer_bytes(&longer);
+    }
+    uint64_t hash = hash64(text);
+    buffer_close(&longer);
     return hash ? hash : 1;
 }
 
@@ -121,7 +126,7 @@ void forecast_open(struct forecast *f, const struct collection_def *def, const s
     f->secret = secret;
     f->store = *store;
     f->is_on = has_forecast(def, false);
-    f->is_on_xml = has_forecast(def, true);
+    f->is_on_xml = f->is_on && has_forecast(def, true); /* XML rules out more */
     f->leaves_last = needs_last(def);
     f->rows = noted->rows;
     f->is_learning = true;
