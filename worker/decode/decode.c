@@ -69,7 +69,7 @@ static bool is_any_of(struct bytes text, const char *const *names)
 
 static bool looks_like_json(struct bytes body)
 {
-    return body.len && strchr("{[\"", body.data[0]) && body.data[0];
+    return body.len && (body.data[0] == '{' || body.data[0] == '[' || body.data[0] == '"');
 }
 
 /* Not by `<body>` or `<head>`: those may be XML's. */
@@ -149,17 +149,19 @@ static const char *format_that_fits(struct bytes body)
 /* What a body is by its Content-Type; FORMAT_AUTO with the error set if it is nothing that we read. */
 static enum format_kind detect(struct bytes type, struct bytes body, struct error *e)
 {
-    char start[BEGINS_BYTES];
-    bool html = is_any_of(type, html_types);
-    const char *fits = format_that_fits(body);
+    if (is_any_of(type, json_types)) /* most are */
+        return FORMAT_JSON;
     if (is_any_of(type, jsonl_types))
         return FORMAT_JSONL;
-    if (is_any_of(type, json_types) || ends_nocase(type, "+json"))
+    if (ends_nocase(type, "+json"))
         return FORMAT_JSON;
     if (is_xml_type(type))
         return FORMAT_XML;
     if (is_any_of(type, generic_types)) /* what is neither gets the message of what it is instead */
         return bytes_starts(body, "<") && !looks_like_html(body) ? FORMAT_XML : FORMAT_JSON;
+    char start[BEGINS_BYTES];
+    bool html = is_any_of(type, html_types);
+    const char *fits = format_that_fits(body);
     if (fits)
         error_set(e, ERR_BODY,
                   "%.*s instead of JSON or XML by its Content-Type, though it begins like %s: if it is, "
@@ -172,7 +174,8 @@ static enum format_kind detect(struct bytes type, struct bytes body, struct erro
 }
 
 /* What a body that should be JSON or XML is instead, by how it begins. */
-static int check_start(enum format_kind format, struct bytes type, struct bytes body, struct error *e)
+static int check_start(const struct answer *answer, enum format_kind format, struct bytes body,
+                       struct error *e)
 {
     char start[BEGINS_BYTES];
     const char *wanted = format == FORMAT_XML ? "XML" : "JSON";
@@ -183,7 +186,8 @@ static int check_start(enum format_kind format, struct bytes type, struct bytes 
         return 0;
     if (looks_like_utf16(body))
         return error_set(e, ERR_BODY, "UTF-16 or binary data instead of %s in UTF-8", wanted);
-    if (looks_like_html(body) || (is_markup && format != FORMAT_XML && is_any_of(type, html_types)))
+    if (looks_like_html(body) ||
+        (is_markup && format != FORMAT_XML && is_any_of(media_type(answer), html_types)))
         return error_set(e, ERR_BODY, "HTML instead of %s: %s", wanted, begins(body, start));
     if (is_markup && format == FORMAT_XML)
         return 0;
@@ -238,17 +242,16 @@ bool decode_is_lines(const struct answer *answer, enum format_kind format)
 static int recognise(const struct answer *answer, enum format_kind *format, struct bytes *trimmed,
                      struct error *e)
 {
-    struct bytes type = media_type(answer);
     *trimmed = bytes_trim(without_mark(answer->body));
-    if (trimmed->len == 0 && !decode_is_lines(answer, *format))
-        return error_set(e, ERR_BODY, "empty body instead of %s",
-                         *format == FORMAT_XML || (*format == FORMAT_AUTO && is_xml_type(type)) ? "XML"
-                                                                                                : "JSON");
+    if (trimmed->len == 0 && !decode_is_lines(answer, *format)) {
+        bool is_xml = *format == FORMAT_XML || (*format == FORMAT_AUTO && is_xml_type(media_type(answer)));
+        return error_set(e, ERR_BODY, "empty body instead of %s", is_xml ? "XML" : "JSON");
+    }
     if (*format == FORMAT_AUTO)
-        *format = detect(type, *trimmed, e);
+        *format = detect(media_type(answer), *trimmed, e);
     if (*format == FORMAT_AUTO)
         return ERR_BODY;
-    return trimmed->len ? check_start(*format, type, *trimmed, e) : 0;
+    return trimmed->len ? check_start(answer, *format, *trimmed, e) : 0;
 }
 
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format,

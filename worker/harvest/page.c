@@ -58,10 +58,10 @@ static int find_items(struct page *p, struct arena *arena, const struct decoded 
     return 0;
 }
 
-static int decode(struct page *p, const struct answer *answer, struct arena *arena, struct decoded *out,
-                  struct error *e)
+static int decode(struct page *p, const struct answer *answer, enum format_kind format, struct arena *arena,
+                  struct decoded *out, struct error *e)
 {
-    int code = decode_body(arena, answer, p->def->format, &p->def->xml, out, e);
+    int code = decode_body(arena, answer, format, &p->def->xml, out, e);
     if (!code)
         p->code = find_items(p, arena, out);
     return code;
@@ -78,7 +78,7 @@ int page_decode_whole(struct page *p, const struct answer *answer, struct arena 
 {
     if (p->forecast)
         forecast_give_up(p->forecast);
-    return decode(p, answer, arena, out, e);
+    return decode(p, answer, p->def->format, arena, out, e);
 }
 
 int page_decode(void *page, const struct answer *answer, struct arena *arena, struct decoded *out,
@@ -86,15 +86,16 @@ int page_decode(void *page, const struct answer *answer, struct arena *arena, st
 {
     struct page *p = page;
     if (!p->forecast)
-        return decode(p, answer, arena, out, e);
-    forecast_read(p->forecast, decode_format(answer, p->def->format), answer->body);
+        return decode(p, answer, p->def->format, arena, out, e);
+    enum format_kind format = decode_format(answer, p->def->format);
     const struct forecast_page *read = &p->forecast->page;
+    forecast_read(p->forecast, format, answer->body);
     if (!read->mapped)
-        return decode(p, answer, arena, out, e);
+        return decode(p, answer, p->def->format, arena, out, e);
     struct answer rest = *answer;
     rest.body = read->rest;
     bool is_all = read->unknown == read->count;
-    int code = decode(p, &rest, arena, out, e);
+    int code = decode(p, &rest, format, arena, out, e);
     if (!code && is_as_left(p))
         return 0;
     if (!is_all)
