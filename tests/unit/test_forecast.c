@@ -46,19 +46,19 @@ static void last_items_are_left(void **state)
 static void one_difference_is_one_stretch(void **state)
 {
     static const char *const tales[][2] = {
-        {"500 0-159 | 160-319", "page 1: 80 together, 80 one by one, 1 new; put 2, dropped 1\n"
+        {"500 0-159 | 160-319", "page 1: 80 together, 80 one by one, 1 new; put 2, over 1\n"
                                 "page 2: 160 together\n"},
-        {"0-99 500 100-159 | 160-319", "page 1: 80 together, 80 one by one, 1 new; put 2, dropped 1\n"
+        {"0-99 500 100-159 | 160-319", "page 1: 80 together, 80 one by one, 1 new; put 2, over 1\n"
                                        "page 2: 160 together\n"},
         {"0-159 | 160-319 500", "page 1: 160 together\n"
                                 "page 2: 160 together, 1 new; put 1\n"},
-        {"0-99 100=1 101-159 | 160-319", "page 1: 80 together, 79 one by one, 1 new; put 1, dropped 1\n"
+        {"0-99 100=1 101-159 | 160-319", "page 1: 80 together, 79 one by one, 1 new; put 1, over 1\n"
                                          "page 2: 160 together\n"},
-        {"0=1 1-159 | 160-319", "page 1: 80 together, 79 one by one, 1 new; put 1, dropped 1\n"
+        {"0=1 1-159 | 160-319", "page 1: 80 together, 79 one by one, 1 new; put 1, over 1\n"
                                 "page 2: 160 together\n"},
-        {"0-99 101-159 | 160-319", "page 1: 80 together, 79 one by one; put 1, dropped 1\n"
+        {"0-99 101-159 | 160-319", "page 1: 80 together, 79 one by one; put 1, over 1\n"
                                    "page 2: 160 together\n"},
-        {"1-159 | 160-319", "page 1: 80 together, 79 one by one; put 1, dropped 1\n"
+        {"1-159 | 160-319", "page 1: 80 together, 79 one by one; put 1, over 1\n"
                             "page 2: 160 together\n"},
     };
     (void)state;
@@ -95,7 +95,7 @@ static void white_space_changes(void **state)
     struct lab *lab = lab_with(LAB_JSON, "0-159");
     lab->space = "\n  ";
     lab_lists(lab, "0-159");
-    lab_says(lab, "page 1: 160 one by one; put 2\n");
+    lab_says(lab, "page 1: 160 one by one; put 2, over 2\n");
     lab_lists(lab, "0-159");
     lab_says(lab, "page 1: 160 together\n");
     lab_close(lab);
@@ -152,6 +152,28 @@ static void growth_in_front_has_room(void **state)
     lab_close(lab);
 }
 
+/* So are listings that grow somewhere within, by items that are newer than those before them, or older. */
+static void growth_within_has_room(void **state)
+{
+    (void)state;
+    for (unsigned is_up = 0; is_up <= 1; is_up++) {
+        struct lab *lab = lab_with(LAB_JSON, "0-99 5000-5199 9000-9099");
+        uint32_t parsed = 0, stretches = 0;
+        for (unsigned step = 1; step <= 2000; step++) {
+            char pages[64];
+            unsigned first = is_up ? 5000 + step : 5000 - step;
+            snprintf(pages, sizeof pages, "0-99 %u-%u 9000-9099", first, first + 199);
+            lab_lists(lab, pages);
+            parsed += lab->parsed;
+            stretches = lab->world.count > stretches ? lab->world.count : stretches;
+            assert_true(lab->world.noted.rules != 0);
+        }
+        assert_int_equal(parsed, 2000);
+        assert_in_range(stretches, 1, 11); /* of 400 items */
+        lab_close(lab);
+    }
+}
+
 /* Where there is no more room between two stretches all are dropped, and the next listing learns anew. */
 static void no_room_is_no_forecast(void **state)
 {
@@ -161,7 +183,7 @@ static void no_room_is_no_forecast(void **state)
         lab->world.stretches[i].place = 10 + i;
     lab_lists(lab, "0-79 | 500 80-159 | 160-239");
     lab_says(lab, "page 1: 80 together\n"
-                  "page 2: 80 one by one, 1 new; put 1, dropped 4; mute\n"
+                  "page 2: 80 one by one, 1 new; put 1, over 1, dropped 3; mute\n"
                   "page 3: 80 new; mute\n");
     assert_int_equal(lab->world.noted.rules, 0);
     lab_lists(lab, "0-79 | 500 80-159 | 160-239");
@@ -183,7 +205,7 @@ static void row_is_found_elsewhere(void **state)
     lab_lists(lab, "0-9 25=1 | 10-19 | 20-24 26-29");
     lab_says(lab, "page 1: 10 together, 1 new; put 1; unsettled\n"
                   "page 2: 10 together\n"
-                  "page 3: 9 one by one; put 1, dropped 1\n"
+                  "page 3: 9 one by one; put 1, over 1\n"
                   "end; settled\n");
     lab_lists(lab, "0-9 25=1 | 10-19 | 20-24 26-29");
     lab_says(lab, "page 1: 11 together\n"
@@ -247,7 +269,7 @@ static void stretches_end_at_other_elements(void **state)
     lab_says(lab, "page 1: 159 one by one, 1 new\n");
     lab->marker_after = 160;
     lab_lists(lab, "0-159");
-    lab_says(lab, "page 1: 159 one by one, 1 new; put 1\n");
+    lab_says(lab, "page 1: 159 one by one, 1 new; put 1, over 1\n");
     lab_lists(lab, "0-159"); /* the page's last item and its stretch are always looked at */
     lab_says(lab, "page 1: 80 together, 79 one by one, 1 new\n");
     lab->marker_after = 40;
@@ -329,6 +351,7 @@ int main(void)
         cmocka_unit_test(thousands_vanish_in_front),
         cmocka_unit_test(page_without_forecast),
         cmocka_unit_test(growth_in_front_has_room),
+        cmocka_unit_test(growth_within_has_room),
         cmocka_unit_test(no_room_is_no_forecast),
         cmocka_unit_test(row_is_found_elsewhere),
         cmocka_unit_test(unsettled_learns_anew),

@@ -61,6 +61,7 @@ struct lab {
     uint32_t marker_after; /* so many items */
     /* What a page did. */
     uint32_t calls, puts, drops;
+    uint32_t over;          /* of the puts: where there was one */
     uint32_t parsed, pages; /* items and pages of this listing */
     bool each_fails, put_fails;
     bool rests;
@@ -179,6 +180,8 @@ static inline int lab_put(void *context, const struct stretch *stretch, struct e
     if (i == world->count || world->stretches[i].place != stretch->place) {
         memmove(world->stretches + i + 1, world->stretches + i, (world->count - i) * sizeof *stretch);
         world->count++;
+    } else {
+        lab->over++;
     }
     world->stretches[i] = *stretch;
     return 0;

@@ -99,6 +99,8 @@ static inline void lab_tell_writes(struct lab *lab, bool was_unsettled)
     const struct forecast *f = &lab->forecast;
     if (lab->puts)
         buffer_printf(diary, "; put %u", lab->puts);
+    if (lab->over)
+        buffer_printf(diary, ", over %u", lab->over);
     if (lab->drops)
         buffer_printf(diary, "%s dropped %u", lab->puts ? "," : ";", lab->drops);
     if (f->is_unsettled != was_unsettled)
@@ -138,7 +140,7 @@ static inline int lab_take(struct lab *lab, struct error *e)
         if (!lab_take_recognised(lab))
             forecast_give_up(f);
     }
-    lab->calls = lab->puts = lab->drops = 0;
+    lab->calls = lab->puts = lab->over = lab->drops = 0;
     lab_tell_page(lab);
     lab_take_items(lab, &known);
     int code = forecast_take(f, known.count, known.last, e);
@@ -177,7 +179,7 @@ static inline void lab_end(struct lab *lab, bool deletes)
     struct error e;
     struct lab_world *world = &lab->world;
     bool was_unsettled = lab->forecast.is_unsettled;
-    lab->calls = lab->puts = lab->drops = 0;
+    lab->calls = lab->puts = lab->over = lab->drops = 0;
     assert_int_equal(forecast_finish(&lab->forecast, &e), 0);
     if (lab->calls || was_unsettled) {
         buffer_add_text(&lab->diary, "end");

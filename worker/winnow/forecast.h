@@ -103,8 +103,9 @@ struct forecast {
     uint64_t parsed; /* known rows that were found by their ids since the last search for one */
 
     /* This listing. */
-    uint64_t place;               /* of its last stretch; 0: none yet */
-    bool has_gap;                 /* there are stretches behind that place that this listing passed over */
+    uint64_t place; /* of its last stretch; 0: none yet */
+    uint64_t spare; /* of a stretch behind that place that this listing passed over; 0: of none */
+    bool has_gap;   /* there are more of these, or may be */
     struct forecast_loose *loose; /* room for two full stretches; null: none were needed yet */
     uint32_t loose_count;
     bool is_whole; /* `loose` is the beginning of the stretch at `at`, up to there */

@@ -2,13 +2,15 @@
  *
  * A stretch whose items all came again, in their order and with nothing between them, stays as it is: so an
  * unchanged listing writes nothing, and a change writes the stretch that it is in. All else gathers as loose
- * items and is written in new stretches, where the older ones that they take the place of are dropped; at a
- * page's end at the latest, since what a page's documents were before must not outlive its transaction. But
- * the beginning of a stretch that goes on on the next page may wait.
+ * items and is written in new stretches, over the older one that they take the place of; where there are more
+ * of these, they are dropped. That is at a page's end at the latest, since what a page's documents were
+ * before must not outlive its transaction. But the beginning of a stretch that goes on on the next page may
+ * wait.
  *
  * Places are numbers with room between them. What comes behind all others takes wide steps, and so does
  * what comes before all others: listings tend to grow at their ends. When there is no more room somewhere,
- * all is dropped, and the next listing learns anew. */
+ * all is dropped, and the next listing learns anew. A place is taken again where that can be, since a record
+ * that is written over stays on its page of the store, and one with another key often comes to the next. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +34,7 @@ int weave_anew(struct forecast *f, struct error *e)
     f->is_loaded = true;
     f->at = (struct forecast_at){f->first, 0};
     f->misses = f->loose_count = 0;
-    f->place = 0;
+    f->place = f->spare = 0;
     f->has_gap = f->is_whole = f->is_unsettled = false;
     return f->store.drop(f->store.context, 1, UINT64_MAX, e);
 }
@@ -58,6 +60,41 @@ static uint64_t place_between(uint64_t low, uint64_t high)
     if (!low && room > 2 * PLACE_FRONT)
         return high - PLACE_FRONT;
     return room < 2 ? 0 : low + (room / 2 < PLACE_STEP ? room / 2 : PLACE_STEP);
+}
+
+/* The spare place goes to the first of some stretches; or to the last one, where there is more room before
+ * it than behind. */
+static uint64_t next_place(const struct forecast *f, uint64_t ahead, bool is_last)
+{
+    if (f->spare <= f->place)
+        return place_between(f->place, ahead);
+    uint64_t room = f->spare - f->place, step = f->place ? PLACE_STEP : PLACE_FRONT;
+    bool is_front = !f->place || (ahead && room > ahead - f->spare);
+    if (is_last || !is_front || room < 2)
+        return f->spare;
+    return f->spare - (room / 2 < step ? room / 2 : step);
+}
+
+/* --- what isn't kept --- */
+
+/* This stretch has been begun, or passed over. Its place is spare if it is the only one. */
+static void pass_over(struct forecast *f, const struct stretch *stretch)
+{
+    if (!stretch || stretch->place <= f->place || stretch->place == f->spare)
+        return;
+    if (f->spare)
+        f->has_gap = true;
+    else
+        f->spare = stretch->place;
+}
+
+/* Drop all that was passed over up to a stretch that stays; 0: to the end. */
+static int drop_passed(struct forecast *f, uint64_t ahead, struct error *e)
+{
+    bool is_any = f->has_gap || f->spare;
+    f->has_gap = false;
+    f->spare = 0;
+    return is_any ? f->store.drop(f->store.context, f->place + 1, ahead ? ahead - 1 : UINT64_MAX, e) : 0;
 }
 
 /* --- loose items --- */
@@ -93,12 +130,13 @@ static int write_loose(struct forecast *f, uint32_t count, struct error *e)
     uint64_t ahead;
     uint32_t parts = (count + LIMIT_STRETCH_ITEMS - 1) / LIMIT_STRETCH_ITEMS;
     int code = place_ahead(f, &ahead, e);
-    if (!code && (f->has_gap || f->at.item))
-        code = f->store.drop(f->store.context, f->place + 1, ahead ? ahead - 1 : UINT64_MAX, e);
-    f->has_gap = false;
+    if (f->at.item)
+        pass_over(f, window_stretch(f, f->at));
+    if (!code && f->has_gap)
+        code = drop_passed(f, ahead, e);
     for (uint32_t done = 0; !code && parts; parts--) {
         uint32_t size = (count - done + parts - 1) / parts;
-        uint64_t place = place_between(f->place, ahead);
+        uint64_t place = next_place(f, ahead, parts == 1);
         if (!place) {
             f->is_mute = true;
             f->rules = 0;
@@ -108,6 +146,7 @@ static int write_loose(struct forecast *f, uint32_t count, struct error *e)
         f->place = place;
         done += size;
     }
+    f->spare = 0;
     f->loose_count -= count;
     memmove(f->loose, f->loose + count, f->loose_count * sizeof *f->loose);
     f->is_whole = false;
@@ -119,9 +158,7 @@ static int write_loose(struct forecast *f, uint32_t count, struct error *e)
 static int keep_whole(struct forecast *f, const struct stretch *stretch, struct error *e)
 {
     size_t span = f->loose[f->loose_count - 1].to - f->loose[0].from; /* if they are all of this page */
-    int code = 0;
-    if (f->has_gap)
-        code = f->store.drop(f->store.context, f->place + 1, stretch->place - 1, e);
+    int code = drop_passed(f, stretch->place, e);
     if (!code && stretch->bytes != span) {
         struct stretch better = {0};
         digest_all(f, 0, f->loose_count, &better);
@@ -129,7 +166,7 @@ static int keep_whole(struct forecast *f, const struct stretch *stretch, struct 
             code = put_stretch(f, 0, f->loose_count, stretch->place, e);
     }
     f->place = stretch->place;
-    f->has_gap = f->is_whole = false;
+    f->is_whole = false;
     f->loose_count = 0;
     return code;
 }
@@ -155,8 +192,11 @@ static bool is_ahead(const struct forecast *f, struct forecast_at at)
  * what was taken for something behind that place is still to come. */
 static void go_to(struct forecast *f, struct forecast_at at)
 {
-    f->has_gap = f->has_gap || f->at.stretch != at.stretch || f->at.item != at.item;
-    f->is_unsettled = f->is_unsettled || !is_ahead(f, at);
+    bool is_back = !is_ahead(f, at);
+    if (at.stretch != f->at.stretch || at.item != f->at.item)
+        pass_over(f, window_stretch(f, f->at));
+    f->has_gap = f->has_gap || is_back || at.stretch - f->at.stretch > 1;
+    f->is_unsettled = f->is_unsettled || is_back;
     f->at = at;
 }
 
@@ -167,10 +207,8 @@ static int take_stretch(struct forecast *f, const struct forecast_slot *slot, st
     const struct stretch *stretch = window_stretch(f, slot->at);
     if (code || f->is_mute)
         return code;
-    if (f->has_gap)
-        code = f->store.drop(f->store.context, f->place + 1, stretch->place - 1, e);
+    code = drop_passed(f, stretch->place, e);
     f->place = stretch->place;
-    f->has_gap = false;
     f->at = (struct forecast_at){slot->at.stretch + 1, 0};
     return code;
 }
@@ -196,7 +234,7 @@ static int take_item(struct forecast *f, const struct forecast_slot *slot, bool 
     if (f->is_whole && f->loose_count == stretch->count)
         return keep_whole(f, stretch, e);
     if (f->at.item == 0) /* it is used up, and not kept */
-        f->has_gap = true;
+        pass_over(f, window_stretch(f, slot->at));
     return 0;
 }
 
@@ -242,7 +280,7 @@ static int take_slot(struct forecast *f, const struct forecast_slot *slot, bool 
 /* Does the store have stretches of the last listing that this one hasn't come to? */
 static bool has_more(const struct forecast *f)
 {
-    return f->has_gap || f->at.item || !f->is_loaded || f->at.stretch - f->first < f->count;
+    return f->has_gap || f->spare || f->at.item || !f->is_loaded || f->at.stretch - f->first < f->count;
 }
 
 /* What is known and has no part in stretches may be in an older one, too, wherever it was expected. */
