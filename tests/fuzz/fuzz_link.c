@@ -6,9 +6,11 @@
 
 static void follow(struct arena *arena, struct paging *paging, struct bytes origin)
 {
-    struct request_parts parts = {.arena = arena, .method = "GET", .url = origin, .origin = origin};
+    struct request_parts parts = {.arena = arena, .method = "GET"};
     struct request request;
     struct error e;
+    CHECK(url_parse(origin, &parts.url, &e) == 0);
+    parts.origin = parts.url;
     if (paging_apply(paging, &parts, &e) == 0 && request_finish(&parts, &request, &e) == 0)
         CHECK(url_same_origin(bytes_of(request.url), origin));
 }
@@ -17,15 +19,18 @@ static void page(struct arena *arena, const struct collection_def *def, const st
                  const struct value *body)
 {
     const struct bytes origin = BYTES("http://one.example");
-    struct paging *paging = paging_open(def, origin);
+    struct url url;
+    struct paging paging;
+    CHECK(url_parse(origin, &url, NULL) == 0);
+    paging_open(&paging, def, &url);
     const struct page_seen seen = {.items = 1, .last_item = body, .last_id = BYTES("1")};
     enum paging_verdict verdict = PAGING_END;
     bool sound = true;
     const char *why = NULL;
     struct error e;
-    if (paging_next(paging, answer, body, &seen, &verdict, &sound, &why, &e) == 0 && verdict == PAGING_MORE)
-        follow(arena, paging, origin);
-    paging_close(paging);
+    if (paging_next(&paging, answer, body, &seen, &verdict, &sound, &why, &e) == 0 && verdict == PAGING_MORE)
+        follow(arena, &paging, origin);
+    paging_close(&paging);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -50,7 +50,7 @@ static void use_pointer(struct arena *arena, const struct pointer *pointer, cons
     }
 }
 
-static void use_template(const char *text, const struct value *document)
+static void use_template(struct arena *arena, const char *text, const struct value *document)
 {
     const unsigned all = ALLOW_ACCOUNT | ALLOW_REGION | ALLOW_CREDENTIALS | ALLOW_VARS | ALLOW_PARENT |
                          ALLOW_ITEM;
@@ -66,10 +66,17 @@ static void use_template(const char *text, const struct value *document)
     };
     struct error e;
     struct buffer out = {0};
+    struct bytes in_arena;
+    const struct template *template;
     if (template_check(text, all, 1, NULL, NULL, &e) == 0) {
+        CHECK(template_compile(arena, text, &template, &e) == 0);
         for (int encoding = TEMPLATE_PLAIN; encoding <= TEMPLATE_URL; encoding++) {
-            int code = template_expand(text, &values, (enum template_encoding)encoding, &out, &e);
+            buffer_reset(&out);
+            int code = template_expand(template, &values, (enum template_encoding)encoding, &out, &e);
             CHECK(code == 0 || code == ERR_PLACEHOLDER);
+            CHECK(code == template_expand_in(arena, template, &values, (enum template_encoding)encoding,
+                                             &in_arena, &e));
+            CHECK(code || bytes_equal(in_arena, buffer_bytes(&out)));
         }
     } else {
         CHECK(e.code == ERR_CONFIG);
@@ -92,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         CHECK(e.code == ERR_CONFIG);
     if (!text.len || !memchr(text.data, '\0', text.len))
-        use_template(arena_strdup(&arena, text), &document);
+        use_template(&arena, arena_strdup(&arena, text), &document);
     arena_close(&arena);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* Auth: what each kind adds to a request, where it never goes, and the life of a session's token. */
 #include "common/limits.h"
 #include "test_paging_lab.h"
+#include "test_template_maker.h"
 #include "worker/provider/auth.h"
 
 struct door {
@@ -16,7 +17,8 @@ struct door {
 
 static void door_open(struct door *d, enum auth_kind kind)
 {
-    *d = (struct door){.request = {.method = "GET", .url = "https://api.test/v1"}, .def = {.kind = kind}};
+    *d = (struct door){.request = {.method = "GET"}, .def = {.kind = kind}};
+    d->request.url = template_of(&d->arena, "https://api.test/v1");
     d->credentials = value_of(&d->arena,
                               "{\"user\":\"Aladdin\",\"password\":\"open sesame\",\"token\":\"s3cr3t\","
                               "\"empty\":\"\",\"colon\":\"a:b\"}");
@@ -24,13 +26,18 @@ static void door_open(struct door *d, enum auth_kind kind)
     assert_int_equal(request_begin(&d->parts, &d->arena, &d->request, &d->values, &d->e), 0);
     d->def.session_token = lab_source(&d->arena, "body:/token");
     d->def.send_header = "Authorization";
-    d->def.format = "Bearer {token}";
+    d->def.format = template_of(&d->arena, "Bearer {token}");
 }
 
 static void door_close(struct door *d)
 {
     auth_session_close(&d->session);
     arena_close(&d->arena);
+}
+
+static void door_asks(struct door *d, const char *url)
+{
+    assert_int_equal(url_parse(bytes_of(url), &d->parts.url, NULL), 0);
 }
 
 static int door_apply(struct door *d)
@@ -63,24 +70,26 @@ static int door_renew(struct door *d, int status, const char *body, int64_t now_
 /* Each kind without a session adds its headers. */
 static void kinds_add_their_headers(void **state)
 {
-    const char *key[] = {"{credentials.token}"}, *two[] = {"a", "b"};
+    struct arena arena = {0};
+    const struct template *key[] = {template_of(&arena, "{credentials.token}")};
+    const struct template *two[] = {TEMPLATE("a"), TEMPLATE("b")};
     struct field headers[] = {{"X-Key", key, 1}, {"X-Two", two, 2}, {"X-None", NULL, 0}};
     struct door d;
     door_open(&d, AUTH_NONE);
     door_has(&d, "");
     door_close(&d);
     door_open(&d, AUTH_BASIC);
-    d.def.user = "{credentials.user}";
-    d.def.password = "{credentials.password}";
+    d.def.user = template_of(&d.arena, "{credentials.user}");
+    d.def.password = template_of(&d.arena, "{credentials.password}");
     door_has(&d, "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\n"); /* RFC 7617 */
     door_close(&d);
     door_open(&d, AUTH_BASIC);
-    d.def.user = "key";
-    d.def.password = "";
+    d.def.user = TEMPLATE("key");
+    d.def.password = TEMPLATE("");
     door_has(&d, "Authorization: Basic a2V5Og==\n");
     door_close(&d);
     door_open(&d, AUTH_BEARER);
-    d.def.token = "{credentials.token}";
+    d.def.token = template_of(&d.arena, "{credentials.token}");
     request_set_header(&d.parts, "authorization", BYTES("replaced"));
     door_has(&d, "authorization: Bearer s3cr3t\n");
     door_close(&d);
@@ -88,6 +97,7 @@ static void kinds_add_their_headers(void **state)
     d.def.headers = (struct fields){headers, 3};
     door_has(&d, "X-Key: s3cr3t\nX-Two: a, b\n");
     door_close(&d);
+    arena_close(&arena);
     (void)state;
 }
 
@@ -115,7 +125,7 @@ static void unfit_credentials_are_errors(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct door d;
         door_open(&d, cases[i].kind);
-        d.def.token = d.def.user = d.def.password = cases[i].text;
+        d.def.token = d.def.user = d.def.password = template_of(&d.arena, cases[i].text);
         assert_int_equal(door_apply(&d), cases[i].err);
         assert_string_equal(d.e.text, cases[i].error);
         assert_int_equal(d.parts.headers.count, 0);
@@ -129,17 +139,18 @@ static void secrets_stay_with_their_origin(void **state)
 {
     struct door d;
     door_open(&d, AUTH_BEARER);
-    d.def.token = "{credentials.token}";
-    d.parts.url = BYTES("https://API.test:443/other");
+    d.def.token = template_of(&d.arena, "{credentials.token}");
+    door_asks(&d, "https://API.test:443/other");
     assert_int_equal(door_apply(&d), 0);
-    d.parts.url = BYTES("https://cdn.test/2");
+    door_asks(&d, "https://cdn.test/2");
     assert_int_equal(door_apply(&d), ERR_CREDENTIALS);
     assert_string_equal(
         d.e.text,
         "credentials of https://api.test don't go to https://cdn.test: allow_origins doesn't name it");
-    d.parts.link_origin = BYTES("https://cdn.test");
+    const struct url link = d.parts.url;
+    d.parts.link_origin = &link;
     assert_int_equal(door_apply(&d), 0);
-    d.parts.url = BYTES("http://cdn.test/2");
+    door_asks(&d, "http://cdn.test/2");
     assert_int_equal(door_apply(&d), ERR_CREDENTIALS);
     d.def.kind = AUTH_NONE;
     assert_int_equal(door_apply(&d), 0);
@@ -155,23 +166,24 @@ static void link_pages_are_signed(void **state)
     struct page_part part = {0};
     struct door d;
     door_open(&d, AUTH_BEARER);
-    d.def.token = "{credentials.token}";
+    d.def.token = template_of(&d.arena, "{credentials.token}");
     part.from = lab_source(&d.arena, "body:/next");
     struct collection_def def = {.provider = &provider,
                                  .page = {.style = PAGE_LINK, .parts = &part, .part_count = 1}};
-    struct paging *paging = paging_open(&def, d.parts.origin);
+    struct paging paging;
+    paging_open(&paging, &def, &d.parts.origin);
     struct answer answer = {.status = 200, .url = "https://api.test/v1"};
     struct value body = value_of(&d.arena, "{\"next\":\"https://CDN.test/2\"}");
     struct page_seen seen = {0};
     enum paging_verdict verdict;
     bool sound;
     const char *why;
-    assert_int_equal(paging_next(paging, &answer, &body, &seen, &verdict, &sound, &why, &d.e), 0);
-    assert_int_equal(paging_apply(paging, &d.parts, &d.e), 0);
-    assert_true(bytes_is(d.parts.link_origin, "https://cdn.test"));
-    assert_true(bytes_is(d.parts.origin, "https://api.test"));
+    assert_int_equal(paging_next(&paging, &answer, &body, &seen, &verdict, &sound, &why, &d.e), 0);
+    assert_int_equal(paging_apply(&paging, &d.parts, &d.e), 0);
+    assert_true(bytes_is(url_origin_of(&d.arena, d.parts.link_origin), "https://cdn.test"));
+    assert_true(bytes_is(url_origin_of(&d.arena, &d.parts.origin), "https://api.test"));
     door_has(&d, "Authorization: Bearer s3cr3t\n");
-    paging_close(paging);
+    paging_close(&paging);
     door_close(&d);
     (void)state;
 }
@@ -321,7 +333,7 @@ static void token_comes_in_a_header(void **state)
     door_open(&d, AUTH_LOGIN);
     d.def.session_token = lab_source(&d.arena, "header:x-token");
     d.def.send_header = "X-Auth";
-    d.def.format = "{token}";
+    d.def.format = NULL;
     assert_int_equal(door_renew(&d, 200, "{}", 0), 0);
     door_has(&d, "X-Auth: from-header\n");
     door_close(&d);

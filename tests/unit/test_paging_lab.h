@@ -15,9 +15,10 @@ struct lab {
     struct arena arena; /* of the definition */
     struct arena page;  /* of the current page: reset, so that what paging keeps must be its own */
     struct provider provider;
+    struct template url;
     struct collection_def def;
     struct page_part part;
-    struct paging *paging;
+    struct paging paging;
     struct buffer seen, diary;
 };
 
@@ -88,10 +89,10 @@ static inline void lab_size(struct lab *lab, const char *to, uint64_t size, uint
 /* A GET of https://api.test/things that pages in this style. `from` and `to` may be null. */
 static inline void lab_open(struct lab *lab, enum page_style style, const char *from, const char *to)
 {
-    *lab = (struct lab){0};
+    *lab = (struct lab){.url = {.text = "https://api.test/things"}};
     lab->def.provider = &lab->provider;
     lab->def.request.method = "GET";
-    lab->def.request.url = "https://api.test/things";
+    lab->def.request.url = &lab->url;
     lab->def.page.style = style;
     lab->def.page.parts = &lab->part;
     lab->def.page.part_count = 1;
@@ -104,7 +105,7 @@ static inline void lab_open(struct lab *lab, enum page_style style, const char *
 
 static inline void lab_close(struct lab *lab)
 {
-    paging_close(lab->paging);
+    paging_close(&lab->paging);
     arena_close(&lab->page);
     arena_close(&lab->arena);
     buffer_close(&lab->seen);
@@ -117,17 +118,17 @@ static inline bool lab_ask(struct lab *lab, struct request *request, struct erro
     static const struct placeholders none;
     struct request_parts parts;
     int err = request_begin(&parts, &lab->page, &lab->def.request, &none, e);
-    if (!err && !lab->paging)
-        lab->paging = paging_open(&lab->def, parts.origin);
+    if (!err && !lab->paging.def)
+        paging_open(&lab->paging, &lab->def, &parts.origin);
     if (!err)
-        err = paging_apply(lab->paging, &parts, e);
+        err = paging_apply(&lab->paging, &parts, e);
     if (!err)
         err = request_finish(&parts, request, e);
     if (err) {
         buffer_printf(&lab->diary, "-> %s: %s\n", error_name(err), e->text);
         return false;
     }
-    buffer_printf(&lab->diary, "%" PRIu64 " %s %s", paging_page(lab->paging), request->method, request->url);
+    buffer_printf(&lab->diary, "%" PRIu64 " %s %s", paging_page(&lab->paging), request->method, request->url);
     for (uint32_t i = 0; i < request->headers.count; i++)
         if (!bytes_is(request->headers.items[i].name, "Content-Type"))
             buffer_printf(&lab->diary, " %.*s: %.*s", BYTES_ARG(request->headers.items[i].name),
@@ -178,7 +179,7 @@ static inline bool lab_answer(struct lab *lab, const char *url, const script_pag
     bool sound = true;
     const char *why = "";
     struct error e;
-    int err = paging_next(lab->paging, &answer, &body, &seen, &verdict, &sound, &why, &e);
+    int err = paging_next(&lab->paging, &answer, &body, &seen, &verdict, &sound, &why, &e);
     if (err)
         buffer_printf(&lab->diary, "-> %s: %s\n", error_name(err), e.text);
     else if (verdict == PAGING_END)

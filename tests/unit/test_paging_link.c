@@ -139,7 +139,7 @@ static void body_link_is_read(void **state)
 /* The link replaces URL and query; method, headers, body and a size outside the query stay. */
 static void link_replaces_url_and_query(void **state)
 {
-    const char *all[] = {"all"}, *json[] = {"v1"};
+    const struct template *all[] = {TEMPLATE("all")}, *json[] = {TEMPLATE("v1")};
     struct field query[] = {{.name = "filter", .values = all, .count = 1}};
     struct field headers[] = {{.name = "X-Api", .values = json, .count = 1}};
     struct lab lab;

@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "worker/provider/provider.h"
+#include "worker/provider/template.h"
 
 static struct provider *open_text(const char *text, const char *messages)
 {
@@ -124,7 +125,7 @@ static void ids_have_three_forms(void **state)
     struct provider *p = open_text(file, "");
     assert_int_equal(p->collections[0].id_pointers[0].count, 0);
     assert_int_equal(p->collections[1].id_pointer_count, 2);
-    assert_string_equal(p->collections[2].id_template, "settings");
+    assert_string_equal(p->collections[2].id_template->text, "settings");
     assert_int_equal(p->collections[2].items.count, 0);
     assert_int_equal(p->collections[3].id_kind, ID_TEMPLATE);
     assert_true(bytes_is(p->collections[4].items.text, "/*"));
@@ -201,9 +202,9 @@ static void requests_are_read(void **state)
     struct buffer json = {0};
     assert_string_equal(request->method, "POST");
     assert_int_equal(request->query.count, 3);
-    assert_string_equal(request->query.items[0].values[1], "b");
+    assert_string_equal(request->query.items[0].values[1]->text, "b");
     assert_int_equal(request->query.items[1].count, 0);
-    assert_string_equal(request->query.items[2].values[0], "true");
+    assert_string_equal(request->query.items[2].values[0]->text, "true");
     value_to_json(&request->body, &json);
     assert_string_equal(buffer_text(&json),
                         "{\"n\":1,\"s\":\"1\",\"l\":[\"{vars.v}\"],\"o\":{\"{literal}\":null}}");
@@ -244,16 +245,16 @@ static void collections_override_the_file(void **state)
     assert_true(p->limits.rate == 0.5 && p->limits.burst == 1);
     assert_int_equal(b->auth.kind, AUTH_LOGIN);
     assert_int_equal(b->auth.index, 1);
-    assert_string_equal(b->auth.format, "Bearer {token}");
+    assert_string_equal(b->auth.format->text, "Bearer {token}");
     assert_true(b->auth.has_expires_in && !b->auth.has_expires_at);
     assert_null(b->errors.throttled);
     assert_int_equal(b->limits.concurrency, 2);
     assert_int_equal(b->absent_count, 2);
     assert_string_equal(b->absent[0].code, "N");
     assert_null(b->absent[1].code);
-    assert_string_equal(c->auth.command[1], "{account.id}");
+    assert_string_equal(c->auth.command[1]->text, "{account.id}");
     assert_null(c->auth.command[2]);
-    assert_string_equal(c->auth.format, "{token}");
+    assert_null(c->auth.format); /* the token alone */
     assert_string_equal(p->credentials[1], "b");
     provider_close(p);
     (void)state;
@@ -279,13 +280,13 @@ static void aws_auths_share_an_identity(void **state)
     assert_int_equal(p->auth_count, 1);
     assert_int_equal(a->auth.index, b->auth.index);
     assert_string_equal(a->auth.service_id, "EC2");
-    assert_string_equal(a->auth.region, "{vars.home}");
+    assert_string_equal(a->auth.region->text, "{vars.home}");
     assert_string_equal(a->permissions[1], "ec2:B");
     assert_int_equal(a->errors.code_at_count, 2);
     assert_int_equal(a->errors.code_at[1].kind, SOURCE_HEADER);
     assert_string_equal(a->errors.code_after, "#");
     assert_string_equal(b->auth.service_id, "ELASTIC_LOAD_BALANCING_V2");
-    assert_string_equal(b->auth.region, "{region}");
+    assert_string_equal(b->auth.region->text, "{region}");
     assert_string_equal(b->auth.region_from, "X-R");
     provider_close(p);
     (void)state;

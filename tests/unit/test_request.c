@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/limits.h"
 #include "test_paging_lab.h"
+#include "test_template_maker.h"
 
 struct bench {
     struct arena arena;
@@ -17,7 +18,8 @@ struct bench {
 
 static void bench_open(struct bench *b, const char *method, const char *url)
 {
-    *b = (struct bench){.def = {.method = method, .url = url}};
+    *b = (struct bench){.def = {.method = method}};
+    b->def.url = template_of(&b->arena, url);
     b->account = value_of(
         &b->arena, "{\"host\":\"http://127.0.0.1:5000\",\"odd\":\"a b&c=d/ü+\",\"crlf\":\"a\\r\\nX: y\","
                    "\"nul\":\"a\\u0000b\",\"with_user\":\"http://me:s3cr3t@h\",\"bad\":\"s3cr3t\"}");
@@ -59,11 +61,20 @@ static void bench_expects(struct bench *b, const char *expected)
     arena_close(&b->arena);
 }
 
-#define FIELD(field, ...)                                                                                    \
-    {                                                                                                        \
-        .name = field, .values = (const char *const[]){__VA_ARGS__},                                         \
-        .count = sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *)                           \
-    }
+/* `texts` ends with null. */
+static struct field field_of(struct bench *b, const char *name, const char *const *texts)
+{
+    struct field field = {.name = name};
+    while (texts[field.count])
+        field.count++;
+    const struct template **values = arena_alloc(&b->arena, field.count * sizeof *values);
+    for (uint32_t i = 0; i < field.count; i++)
+        values[i] = template_of(&b->arena, texts[i]);
+    field.values = values;
+    return field;
+}
+
+#define FIELD(name, ...) field_of(&b, name, (const char *const[]){__VA_ARGS__, NULL})
 #define FIELDS(...)                                                                                          \
     (struct fields)                                                                                          \
     {                                                                                                        \
@@ -79,8 +90,8 @@ static void query_is_encoded(void **state)
     b.def.query = FIELDS(FIELD("odd", "{account.odd}"), FIELD("a[]", "1", "{account.id}"), {.name = "gone"},
                          FIELD("empty", ""));
     bench_begin(&b);
-    assert_true(bytes_is(b.parts.origin, "http://127.0.0.1:5000"));
-    assert_int_equal(b.parts.link_origin.len, 0);
+    assert_true(bytes_is(url_origin_of(&b.arena, &b.parts.origin), "http://127.0.0.1:5000"));
+    assert_null(b.parts.link_origin);
     bench_finish(&b);
     bench_expects(&b, "GET http://127.0.0.1:5000/v1/123/a%20b%26c%3Dd%2F%C3%BC%2B"
                       "?odd=a%20b%26c%3Dd%2F%C3%BC%2B&a%5B%5D=1&a%5B%5D=123&empty=\n");
@@ -98,8 +109,12 @@ static void url_keeps_its_own_query(void **state)
         {"https://h/a#b?c", "https://h/a?q=1", "https://h/a"},
         {"https://h/a?b#c", "https://h/a?b&q=1", "https://h/a?b"},
         {"https://h/a:b@c;d", "https://h/a:b@c;d?q=1", "https://h/a:b@c;d"},
+        {"https://h:/a", "https://h/a?q=1", "https://h/a"},
+        {"HTTPS://H:443/a", "HTTPS://H:443/a?q=1", "HTTPS://H:443/a"},
+        {"https://[::1]:/#", "https://[::1]/?q=1", "https://[::1]/"},
+        {"https://h/\xc3\xbc#x", "https://h/%C3%BC?q=1", "https://h/%C3%BC"},
     };
-    static const char *const value[] = {"1"};
+    static const struct template text = {.text = "1"}, *const value[] = {&text};
     static const struct field one = {.name = "q", .values = value, .count = 1};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         for (int with = 1; with <= 2; with++) {
@@ -133,8 +148,43 @@ static void endpoint_takes_the_origin(void **state)
         bench_begin(&b);
         bench_finish(&b);
         assert_string_equal(b.request.url, cases[i][2]);
-        assert_true(strncmp(cases[i][2], b.parts.origin.data, b.parts.origin.len) == 0);
+        struct bytes origin = url_origin_of(&b.arena, &b.parts.origin);
+        assert_true(strncmp(cases[i][2], origin.data, origin.len) == 0);
         arena_close(&b.arena);
+    }
+    (void)state;
+}
+
+/* A request says where its URL leads to, whether the URL was taken as it is or made. */
+static void place_is_that_of_the_url(void **state)
+{
+    static const struct {
+        const char *url, *host;
+        uint32_t port;
+        bool is_https;
+    } cases[] = {
+        {"https://h.test/a", "h.test", 443, true},
+        {"http://h.test", "h.test", 80, false},
+        {"HTTP://[::1]:8080/#x", "[::1]", 8080, false},
+        {"{account.host}/a?{account.id}", "127.0.0.1", 5000, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int with = 0; with < 2; with++) {
+            struct bench b;
+            bench_open(&b, "GET", cases[i].url);
+            bench_begin(&b);
+            if (with)
+                bench_set(&b, "query:q", "1");
+            bench_finish(&b);
+            struct request_place place = b.request.place;
+            assert_ptr_equal(place.of, b.request.url);
+            assert_true(bytes_is(place.host, cases[i].host));
+            assert_true(place.host.data > b.request.url &&
+                        place.host.data < b.request.url + strlen(b.request.url));
+            assert_int_equal(place.port, cases[i].port);
+            assert_int_equal(place.is_https, cases[i].is_https);
+            arena_close(&b.arena);
+        }
     }
     (void)state;
 }
@@ -290,6 +340,7 @@ static void headers_cannot_be_smuggled(void **state)
         {"X-Api", "a\nb", "header X-Api: its value has a line break or NUL"},
         {"X Api", "v", "\"X Api\" can't be a header's name"},
         {"X-Api:", "v", "\"X-Api:\" can't be a header's name"},
+        {"X-1.~", "a\rb", "header X-1.~: its value has a line break or NUL"},
         {"X\r\nY", "v", "\"X??Y\" can't be a header's name"},
         {"", "v", "\"\" can't be a header's name"},
         {"Ü", "v", "\"Ü\" can't be a header's name"},
@@ -326,6 +377,8 @@ static void mistakes_name_their_place(void **state)
          "header h: {region} has no value: there is no region here"},
         {"https://h/", "", "", "{\"a\":[\"{region}\"]}", ERR_PLACEHOLDER,
          "body: {region} has no value: there is no region here"},
+        {"https://h/", "", "", "[\"{regoin}\"]", ERR_CONFIG,
+         "body: unknown placeholder {regoin}: did you mean {region}?"},
         {"https://h/", "", "", "\"a\\u0000b\"", ERR_CONFIG, "body: a text with NUL can't be a template"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -389,6 +442,7 @@ int main(void)
         cmocka_unit_test(query_is_encoded),
         cmocka_unit_test(url_keeps_its_own_query),
         cmocka_unit_test(endpoint_takes_the_origin),
+        cmocka_unit_test(place_is_that_of_the_url),
         cmocka_unit_test(body_is_expanded_and_sent_as_json),
         cmocka_unit_test(form_is_encoded),
         cmocka_unit_test(own_content_type_stands),

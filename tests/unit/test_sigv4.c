@@ -437,10 +437,9 @@ static void made_requests_are_signed_as_sent(void **state)
     struct bench b;
     struct pair query[] = {{BYTES("Marker"), BYTES("a b+c/ü=%2F")}, {BYTES("Action"), BYTES("ListRoles")}};
     bench_open(&b, "GET", NULL);
-    struct request_parts parts = {.arena = &b.arena,
-                                  .method = "GET",
-                                  .url = BYTES("https://iam.test/a%2Fb/x:y?Version=2010-05-08"),
-                                  .query = {query, 2, 2}};
+    struct request_parts parts = {.arena = &b.arena, .method = "GET", .query = {query, 2, 2}};
+    struct bytes url = BYTES("https://iam.test/a%2Fb/x:y?Version=2010-05-08");
+    assert_int_equal(url_parse(url, &parts.url, &b.e), 0);
     assert_int_equal(request_finish(&parts, &b.request, &b.e), 0);
     bench_sign(&b, &suite);
     assert_string_equal(canonical_line(&b, 1), "/a%252Fb/x%3Ay");

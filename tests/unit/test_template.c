@@ -1,8 +1,7 @@
 /* Templates: what placeholders expand to, when they have no value, and what is told at start. */
 #include <stdio.h>
 
-#include "test_value_maker.h"
-#include "worker/provider/template.h"
+#include "test_template_maker.h"
 
 struct world {
     struct arena arena;
@@ -43,13 +42,20 @@ static void world_open(struct world *w)
 static void assert_expands(const struct world *w, const char *text, enum template_encoding encoding,
                            const char *expected)
 {
+    struct arena arena = {0};
     struct buffer out = {0};
+    struct bytes in_arena;
     struct error e;
+    const struct template *template = template_of(&arena, text);
     buffer_add_text(&out, ">");
-    if (template_expand(text, &w->values, encoding, &out, &e))
+    if (template_expand(template, &w->values, encoding, &out, &e) ||
+        template_expand_in(&arena, template, &w->values, encoding, &in_arena, &e))
         fail_msg("%s: %s", text, e.text);
     assert_string_equal(buffer_text(&out) + 1, expected);
+    assert_string_equal(in_arena.data, expected);
+    assert_int_equal(in_arena.len, strlen(expected));
     buffer_close(&out);
+    arena_close(&arena);
 }
 
 /* Every placeholder stands for its value; `{{` and `}}` are braces. */
@@ -136,18 +142,23 @@ static void missing_values_are_errors(void **state)
         {"https://h/{vars.dot}", "{vars.dot} is \".\", which can't be a part of a URL's path"},
         {"https://h{+account.up}", "{account.up} is \"/a/../b\", which can't be a part of a URL's path"},
         {"{parent:/nope|vars.nope}", "{parent:/nope} has no value: the document has nothing there"},
-        {"https://h/{regoin}", "unknown placeholder {regoin}: did you mean {region}?"},
     };
     struct world w;
     world_open(&w);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer out = {0};
         struct error e = {0};
+        struct bytes none;
+        const struct template *template = template_of(&w.arena, cases[i].text);
         buffer_add_text(&out, "kept");
-        assert_int_equal(template_expand(cases[i].text, &w.values, TEMPLATE_URL, &out, &e), ERR_PLACEHOLDER);
+        assert_int_equal(template_expand(template, &w.values, TEMPLATE_URL, &out, &e), ERR_PLACEHOLDER);
         assert_int_equal(e.code, ERR_PLACEHOLDER);
         assert_string_equal(e.text, cases[i].error);
         assert_string_equal(buffer_text(&out), "kept");
+        e = (struct error){0};
+        assert_int_equal(template_expand_in(&w.arena, template, &w.values, TEMPLATE_URL, &none, &e),
+                         ERR_PLACEHOLDER);
+        assert_string_equal(e.text, cases[i].error);
         buffer_close(&out);
     }
     arena_close(&w.arena);
@@ -162,14 +173,81 @@ static void nothing_known_is_an_error_each(void **state)
                                         "{item:/x}",    "{token}",     "{auth.region}", "{id|region}"};
     static const struct placeholders none;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena arena = {0};
         struct buffer out = {0};
-        assert_int_equal(template_expand(cases[i], &none, TEMPLATE_PLAIN, &out, NULL), ERR_PLACEHOLDER);
+        assert_int_equal(template_expand(template_of(&arena, cases[i]), &none, TEMPLATE_PLAIN, &out, NULL),
+                         ERR_PLACEHOLDER);
         buffer_close(&out);
+        arena_close(&arena);
     }
     (void)state;
 }
 
+/* However long the values are and however many pieces there are, all of it is there. */
+static void long_texts_are_expanded_whole(void **state)
+{
+    enum { TIMES = 300, VALUE_BYTES = 500 };
+    struct arena arena = {0};
+    struct buffer text = {0}, plain = {0}, encoded = {0}, out = {0};
+    char value[VALUE_BYTES + 1];
+    struct bytes got;
+    memset(value, '/', VALUE_BYTES);
+    value[VALUE_BYTES] = 0;
+    const struct placeholders values = {.region = value};
+    for (int i = 0; i < TIMES; i++) {
+        buffer_add_text(&text, "a{{{region}{+region}{account.x|}");
+        buffer_printf(&plain, "a{%s%s", value, value);
+        buffer_add_text(&encoded, "a{");
+        for (int c = 0; c < VALUE_BYTES; c++)
+            buffer_add_text(&encoded, "%2F");
+        buffer_add_text(&encoded, value);
+    }
+    const struct template *template = template_of(&arena, buffer_text(&text));
+    assert_int_equal(template_expand_in(&arena, template, &values, TEMPLATE_PLAIN, &got, NULL), 0);
+    assert_true(bytes_equal(got, buffer_bytes(&plain)));
+    assert_int_equal(template_expand_in(&arena, template, &values, TEMPLATE_URL, &got, NULL), 0);
+    assert_true(bytes_equal(got, buffer_bytes(&encoded)));
+    assert_int_equal(template_expand(template, &values, TEMPLATE_URL, &out, NULL), 0);
+    assert_true(bytes_equal(buffer_bytes(&out), buffer_bytes(&encoded)));
+    struct buffer *const all[] = {&text, &plain, &encoded, &out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        buffer_close(all[i]);
+    arena_close(&arena);
+    (void)state;
+}
+
+/* A text without braces stands for itself, and costs no memory. */
+static void plain_texts_stand_for_themselves(void **state)
+{
+    static const char text[] = "https://h/a?b";
+    static const struct placeholders none;
+    struct arena arena = {0}, untouched = {0};
+    struct bytes got;
+    assert_int_equal(
+        template_expand_in(&untouched, template_of(&arena, text), &none, TEMPLATE_URL, &got, NULL), 0);
+    assert_ptr_equal(got.data, text);
+    assert_int_equal(got.len, strlen(text));
+    assert_int_equal(template_expand_in(&untouched, TEMPLATE("own"), &none, TEMPLATE_URL, &got, NULL), 0);
+    assert_true(bytes_is(got, "own"));
+    assert_int_equal(untouched.total, 0);
+    arena_close(&arena);
+    (void)state;
+}
+
 enum { ALLOW_ALL = ALLOW_AUTH_REGION * 2 - 1 };
+
+/* A text that can't be compiled is told with the sentence that its check has. */
+static bool compiles(const char *text, const struct error *checked)
+{
+    struct arena arena = {0};
+    const struct template *template;
+    struct error e = {0};
+    int err = template_compile(&arena, text, &template, &e);
+    if (err && (err != ERR_CONFIG || !checked->code || strcmp(e.text, checked->text) != 0))
+        fail_msg("%s: compiling says %s, checking %s", text, e.text, checked->text);
+    arena_close(&arena);
+    return !err;
+}
 
 /* What is wrong with a template is told at start, with what was meant. */
 static void mistakes_are_told_at_start(void **state)
@@ -238,6 +316,8 @@ static void mistakes_are_told_at_start(void **state)
         assert_int_equal(err, cases[i].error ? ERR_CONFIG : 0);
         if (cases[i].error && strncmp(e.text, cases[i].error, strlen(cases[i].error)) != 0)
             fail_msg("%s: %s", cases[i].text, e.text);
+        if (cases[i].allowed == ALLOW_ALL && !strstr(e.text, "a pointer with *"))
+            assert_int_equal(compiles(cases[i].text, &e), !err);
     }
     (void)state;
 }
@@ -275,10 +355,12 @@ static void any_text_is_checked(void **state)
         struct buffer out = {0};
         struct error checked = {0}, expanded = {0};
         int check = template_check(text, ALLOW_ALL, 2, NULL, NULL, &checked);
-        int expand = template_expand(text, &w.values, TEMPLATE_PLAIN, &out, &expanded);
-        if (check && !expand)
-            fail_msg("%s expands, but %s", text, checked.text);
-        if (!check && expand && !strstr(expanded.text, "has no value"))
+        bool compiled = compiles(text, &checked);
+        if (compiled == !!check && !strstr(checked.text, "can't have a value here"))
+            fail_msg("%s: checking says %s, but compiling %s", text, checked.text, compiled ? "not" : "does");
+        if (!check &&
+            template_expand(template_of(&w.arena, text), &w.values, TEMPLATE_PLAIN, &out, &expanded) &&
+            !strstr(expanded.text, "has no value"))
             fail_msg("%s is good, but %s", text, expanded.text);
         buffer_close(&out);
     }
@@ -289,10 +371,15 @@ static void any_text_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(placeholders_expand),        cmocka_unit_test(urls_encode_all_but_the_start),
-        cmocka_unit_test(missing_values_are_errors),  cmocka_unit_test(nothing_known_is_an_error_each),
-        cmocka_unit_test(mistakes_are_told_at_start), cmocka_unit_test(named_keys_are_told),
+        cmocka_unit_test(placeholders_expand),
+        cmocka_unit_test(urls_encode_all_but_the_start),
+        cmocka_unit_test(missing_values_are_errors),
+        cmocka_unit_test(nothing_known_is_an_error_each),
+        cmocka_unit_test(mistakes_are_told_at_start),
+        cmocka_unit_test(named_keys_are_told),
         cmocka_unit_test(any_text_is_checked),
+        cmocka_unit_test(long_texts_are_expanded_whole),
+        cmocka_unit_test(plain_texts_stand_for_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

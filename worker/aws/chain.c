@@ -147,11 +147,13 @@ static enum aws_want failed_try(struct aws_chain *c, int code, int64_t retry_aft
 int aws_local_request(struct aws_chain *c, const char *method, const char *url, const char *header,
                       struct bytes value)
 {
-    struct request_parts parts = {.arena = &c->arena, .method = method, .url = bytes_of(url)};
+    struct request_parts parts = {.arena = &c->arena, .method = method};
     request_set_header(&parts, "Accept", BYTES("*/*"));
     if (header)
         request_set_header(&parts, header, value);
-    int err = request_finish(&parts, &c->result.request, &c->result.error);
+    int err = url_parse(bytes_of(url), &parts.url, &c->result.error);
+    if (!err)
+        err = request_finish(&parts, &c->result.request, &c->result.error);
     c->result.request.is_signed = true; /* its token is for this URL only, too */
     c->result.request.is_direct = true;
     c->result.request.wait_ms = LIMIT_AWS_LOCAL_MS;

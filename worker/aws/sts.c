@@ -122,8 +122,9 @@ static int build(struct aws_chain *c, const struct sts_call *call, struct error 
         bool has_slash = instead.data[instead.len - 1] == '/';
         url = arena_printf(&c->arena, "%.*s%s", BYTES_ARG(instead), has_slash ? "" : "/");
     }
-    parts.url = bytes_of(url);
-    err = fill(&parts, call, e);
+    err = url_parse(bytes_of(url), &parts.url, e);
+    if (!err)
+        err = fill(&parts, call, e);
     if (!err)
         err = request_finish(&parts, &c->result.request, e);
     if (!err && !call->token)

@@ -65,16 +65,16 @@ static bool take_region(struct exchange *x, struct bytes region)
 static int aim(struct exchange *x, struct placeholders *values, struct error *e)
 {
     const struct auth_def *auth = x->set.auth;
-    struct buffer region = {0};
+    struct bytes region;
     int code = 0;
     if (auth->kind != AUTH_AWS_SIGV4)
         return 0;
-    if (!x->moved && !(code = template_expand(auth->region, values, TEMPLATE_PLAIN, &region, e)) &&
-        !take_region(x, buffer_bytes(&region)))
-        code = error_set(e, ERR_PLACEHOLDER, "\"%.*s\" can't be a region", BYTES_ARG(buffer_bytes(&region)));
+    if (!x->moved &&
+        !(code = template_expand_in(&x->arena, auth->region, values, TEMPLATE_PLAIN, &region, e)) &&
+        !take_region(x, region))
+        code = error_set(e, ERR_PLACEHOLDER, "\"%.*s\" can't be a region", BYTES_ARG(region));
     if (code)
-        error_at(e, "auth region %s", auth->region);
-    buffer_close(&region);
+        error_at(e, "auth region %s", auth->region->text);
     values->auth_region = x->region;
     if (x->set.session)
         values->endpoint = aws_endpoint(&x->set.session->endpoints, auth->service_id);

@@ -22,15 +22,16 @@ static const struct sm_state states[STATES] = {
 static int build_page(void *context, struct request_parts *parts, struct error *e)
 {
     struct harvest *h = context;
-    if (!h->paging)
-        h->paging = paging_open(h->def, parts->origin);
-    return paging_apply(h->paging, parts, e);
+    if (!h->paging.def)
+        paging_open(&h->paging, h->def, &parts->origin);
+    return paging_apply(&h->paging, parts, e);
 }
 
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
                   struct auth_session *session, struct retry *retry, struct forecast *forecast)
 {
     memset(h, 0, offsetof(struct harvest, exchange));
+    h->paging.def = NULL;
     h->why[0] = 0;
     error_none(&h->error);
     h->def = def;
@@ -55,8 +56,7 @@ void harvest_open(struct harvest *h, const struct collection_def *def, const str
 void harvest_close(struct harvest *h)
 {
     exchange_close(&h->exchange);
-    paging_close(h->paging);
-    h->paging = NULL;
+    paging_close(&h->paging);
 }
 
 const struct request *harvest_request(struct harvest *h, int64_t wall_ms)
@@ -166,7 +166,7 @@ enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen,
     const char *why = "";
     bool sound = true;
     if (h->exchange.kind != ANSWER_ABSENT &&
-        paging_next(h->paging, h->exchange.answer, &h->exchange.body.value, seen, &verdict, &sound, &why,
+        paging_next(&h->paging, h->exchange.answer, &h->exchange.body.value, seen, &verdict, &sound, &why,
                     &h->error))
         return fail(h, &h->error);
     if (!sound)

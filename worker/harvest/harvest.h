@@ -29,7 +29,6 @@ enum harvest_want {
 struct harvest {
     const struct collection_def *def;
     struct placeholders values; /* a copy: harvest_get adds the item */
-    struct paging *paging;
     int state;
     struct answer_decoder decoder;
     struct resource_view asked; /* by harvest_get */
@@ -40,8 +39,9 @@ struct harvest {
 
     /* Large: each opens its own, and texts are only begun with a NUL. */
     struct exchange exchange;
-    struct page page; /* that is being taken; its items live until the next step */
-    char why[256];    /* when it isn't sound */
+    struct paging paging; /* opened with the first request */
+    struct page page;     /* that is being taken; its items live until the next step */
+    char why[256];        /* when it isn't sound */
     struct error error;
 };
 

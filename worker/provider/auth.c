@@ -10,10 +10,10 @@
 #include "common/check.h"
 #include "worker/provider/url.h"
 
-static int expand(const char *text, const char *what, const struct placeholders *values, struct buffer *out,
-                  struct error *e)
+static int expand(const struct template *template, const char *what, const struct placeholders *values,
+                  struct buffer *out, struct error *e)
 {
-    int err = template_expand(text, values, TEMPLATE_PLAIN, out, e);
+    int err = template_expand(template, values, TEMPLATE_PLAIN, out, e);
     if (err)
         error_at(e, "auth %s", what);
     return err;
@@ -83,9 +83,13 @@ static int apply_session(const struct auth_def *def, const struct auth_session *
     struct buffer value = {0};
     if (!session || session->token.len == 0)
         return error_set(e, ERR_CREDENTIALS, "auth: there is no session's token yet");
+    if (!def->format) {
+        request_set_header(parts, def->send_header, buffer_bytes(&session->token));
+        return 0;
+    }
     with_token.token = buffer_bytes(&session->token);
     with_token.has_token = true;
-    int err = expand(def->format ? def->format : "{token}", "format", &with_token, &value, e);
+    int err = expand(def->format, "format", &with_token, &value, e);
     if (!err)
         request_set_header(parts, def->send_header, buffer_bytes(&value));
     buffer_wipe(&value);
@@ -112,14 +116,15 @@ void auth_sign(const struct auth_def *def, const struct auth_session *session, c
 
 static int check_origin(const struct request_parts *parts, struct error *e)
 {
-    if (url_same_origin(parts->url, parts->origin))
+    if (url_same_origin_of(&parts->url, &parts->origin))
         return 0;
-    if (parts->link_origin.len && url_same_origin(parts->url, parts->link_origin))
+    if (parts->link_origin && url_same_origin_of(&parts->url, parts->link_origin))
         return 0;
-    struct bytes origin = url_origin(parts->arena, parts->url);
+    struct bytes ours = url_origin_of(parts->arena, &parts->origin);
+    struct bytes theirs = url_origin_of(parts->arena, &parts->url);
     return error_set(e, ERR_CREDENTIALS,
-                     "credentials of %.*s don't go to %.*s: allow_origins doesn't name it",
-                     BYTES_ARG(parts->origin), BYTES_ARG(origin));
+                     "credentials of %.*s don't go to %.*s: allow_origins doesn't name it", BYTES_ARG(ours),
+                     BYTES_ARG(theirs));
 }
 
 int auth_apply(const struct auth_def *def, const struct auth_session *session,

@@ -11,6 +11,11 @@ static struct value text(const char *t)
     return t ? value_string(bytes_of(t)) : value_null();
 }
 
+static struct value template_text(const struct template *t)
+{
+    return text(t ? t->text : NULL);
+}
+
 static void put(struct value *object, const char *key, struct value value)
 {
     value_put(object, bytes_of(key), value);
@@ -41,7 +46,7 @@ static struct value fields(struct arena *a, const struct fields *f)
     for (uint32_t i = 0; i < f->count; i++) {
         struct value values = value_array(a, f->items[i].count);
         for (uint32_t k = 0; k < f->items[i].count; k++)
-            values.items[k] = text(f->items[i].values[k]);
+            values.items[k] = template_text(f->items[i].values[k]);
         put(&out, f->items[i].name, values);
     }
     return out;
@@ -51,7 +56,7 @@ static struct value request(struct arena *a, const struct request_def *def)
 {
     struct value out = value_object(a, MEMBERS_MAX);
     put(&out, "method", text(def->method));
-    put(&out, "url", text(def->url));
+    put(&out, "url", template_text(def->url));
     put(&out, "query", fields(a, &def->query));
     put(&out, "headers", fields(a, &def->headers));
     put(&out, "form", fields(a, &def->form));
@@ -115,7 +120,7 @@ static struct value paging(struct arena *a, const struct page_def *page)
 static struct value id_rule(struct arena *a, const struct collection_def *def)
 {
     if (def->id_kind == ID_TEMPLATE)
-        return text(def->id_template);
+        return template_text(def->id_template);
     return pointers(a, def->id_pointers, def->id_pointer_count);
 }
 

@@ -9,7 +9,6 @@
 #include "worker/provider/paging_state.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/check.h"
@@ -25,27 +24,24 @@ static const struct paging_style *const styles[] = {
     [PAGE_MARKER] = &paging_marker,
 };
 
-struct paging *paging_open(const struct collection_def *def, struct bytes origin)
+void paging_open(struct paging *p, const struct collection_def *def, const struct url *origin)
 {
     const struct page_def *page = &def->page;
-    struct paging *p = mem_zalloc(sizeof *p);
-    p->def = def;
-    p->origin = arena_copy(&p->arena, origin);
-    p->page = 1;
+    *p = (struct paging){.def = def, .page = 1, .number = page->first};
+    if (page->style == PAGE_LINK)
+        p->origin = url_origin_of(&p->arena, origin);
     if (page->has_size)
         p->size = page->size.default_ ? page->size.default_ : page->size.max;
-    p->number = page->first;
-    return p;
 }
 
 void paging_close(struct paging *p)
 {
-    if (!p)
+    if (!p->def)
         return;
     paging_seen_close(&p->seen);
     arena_close(&p->position);
     arena_close(&p->arena);
-    free(p);
+    p->def = NULL;
 }
 
 uint64_t paging_page(const struct paging *p)

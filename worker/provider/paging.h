@@ -23,8 +23,6 @@
 
 #include "worker/provider/request.h"
 
-struct paging; /* opaque */
-
 enum paging_verdict {
     PAGING_MORE, /* ask again: paging_apply knows with what */
     PAGING_END,  /* the listing is complete */
@@ -38,8 +36,39 @@ struct page_seen {
     struct bytes last_id;
 };
 
-struct paging *paging_open(const struct collection_def *def, struct bytes origin);
-void paging_close(struct paging *paging);
+/* Hashes that were seen: open addressing, 0 marks a free slot. All zero is an empty set. */
+struct paging_seen {
+    uint64_t *slots;
+    size_t count, cap; /* cap is a power of two */
+};
+
+enum paging_total { TOTAL_MISSING, TOTAL_READ, TOTAL_UNREADABLE };
+
+/* Where a listing stands. Only for paging*.c to look into. */
+struct paging {
+    const struct collection_def *def; /* null: it isn't open */
+    struct arena arena;               /* origin, why */
+    struct arena position;            /* what tokens and link lie in; a new one for each page */
+    struct bytes origin;              /* of links */
+    uint64_t page;                    /* being asked for, from 1 */
+    uint64_t size;                    /* asked for; 0: not said */
+    uint64_t items, first_items;
+    uint64_t total;
+    enum paging_total total_state;
+    struct paging_seen seen; /* tokens, markers, links */
+    const char *why;         /* why the listing isn't sound; null while it is */
+    bool over;
+
+    /* The position: one of these, by style. */
+    struct value *tokens; /* one of each part; null is left out. A marker is the first. Null on page 1 */
+    struct bytes link;    /* empty on page 1 */
+    uint64_t number;      /* offset or page number */
+};
+
+/* `origin` is the URL that the definition led to. `def` must outlive it. Needs no memory until there is a
+ * second page, but for links. */
+void paging_open(struct paging *paging, const struct collection_def *def, const struct url *origin);
+void paging_close(struct paging *paging); /* safe twice, and on one whose `def` is null */
 
 /* Put the current position and page size into the next request's parts. For links: the URL (query is
  * not added again, method, headers and auth are) and link_origin. To be called before auth_apply.

@@ -273,13 +273,14 @@ static int link_next(struct paging *p, const struct paging_input *in, bool *foun
 
 static int link_apply(const struct paging *p, struct request_parts *parts, struct error *e)
 {
-    (void)e;
     if (!p->link.len)
         return 0;
-    parts->url = arena_copy(parts->arena, p->link);
+    int err = url_parse(arena_copy(parts->arena, p->link), &parts->url, e);
+    struct url *link = arena_alloc(parts->arena, sizeof *link);
+    *link = parts->url;
+    parts->link_origin = link;
     parts->query.count = 0;
-    parts->link_origin = url_origin(parts->arena, p->link);
-    return 0;
+    return err;
 }
 
 const struct paging_style paging_link = {.apply = link_apply, .next = link_next};

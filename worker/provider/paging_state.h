@@ -5,37 +5,9 @@
 
 #include "worker/provider/paging.h"
 
-/* Hashes that were seen: open addressing, 0 marks a free slot. All zero is an empty set. */
-struct paging_seen {
-    uint64_t *slots;
-    size_t count, cap; /* cap is a power of two */
-};
-
 /* True if the text is new. */
 bool paging_seen_add(struct paging_seen *seen, struct bytes text);
 void paging_seen_close(struct paging_seen *seen);
-
-enum paging_total { TOTAL_MISSING, TOTAL_READ, TOTAL_UNREADABLE };
-
-struct paging {
-    const struct collection_def *def;
-    struct arena arena;    /* origin, why */
-    struct arena position; /* what tokens and link lie in; a new one for each page */
-    struct bytes origin;
-    uint64_t page; /* being asked for, from 1 */
-    uint64_t size; /* asked for; 0: not said */
-    uint64_t items, first_items;
-    uint64_t total;
-    enum paging_total total_state;
-    struct paging_seen seen; /* tokens, markers, links */
-    const char *why;         /* why the listing isn't sound; null while it is */
-    bool over;
-
-    /* The position: one of these, by style. */
-    struct value *tokens; /* one of each part; null is left out. A marker is the first. Null on page 1 */
-    struct bytes link;    /* empty on page 1 */
-    uint64_t number;      /* offset or page number */
-};
 
 /* A page that came. */
 struct paging_input {

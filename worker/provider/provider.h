@@ -1,7 +1,7 @@
 /* A provider: what a provider file (docs/provider-files.md) says about how an API is asked.
  *
  * Plain structs in one arena, read and completely checked by provider_open, then only read, so any
- * thread may. Texts marked "template" may hold placeholders (template.h). Optional texts are null. */
+ * thread may. Templates (template.h) are compiled. Optional texts and templates are null. */
 #ifndef GARNER_PROVIDER_H
 #define GARNER_PROVIDER_H
 
@@ -9,10 +9,12 @@
 #include "common/value/pointer.h"
 #include "common/yaml/yaml.h"
 
+struct template;
+
 /* A pair of a name and its values. `count` 0 leaves the parameter out (a YAML null); a list repeats it. */
 struct field {
     const char *name;
-    const char *const *values; /* templates */
+    const struct template *const *values;
     uint32_t count;
 };
 
@@ -23,9 +25,9 @@ struct fields {
 
 struct request_def {
     const char *method; /* upper case; GET by default */
-    const char *url;    /* template */
+    const struct template *url;
     struct fields query, headers, form;
-    struct value body; /* strings in it (not keys) are templates */
+    struct value body; /* strings in it (not keys) are the texts of templates, compiled when they are used */
     bool has_body;
     const yaml_node *place;
 };
@@ -73,23 +75,23 @@ enum auth_kind { AUTH_NONE, AUTH_BASIC, AUTH_BEARER, AUTH_HEADER, AUTH_LOGIN, AU
 
 struct auth_def {
     enum auth_kind kind;
-    const char *user, *password; /* basic: templates */
-    const char *token;           /* bearer: template */
-    struct fields headers;       /* header */
+    const struct template *user, *password; /* basic */
+    const struct template *token;           /* bearer */
+    struct fields headers;                  /* header */
     /* login and exec: where the session's token is, and how it is sent. */
-    struct request_def request;  /* login */
-    const char *const *command;  /* exec: templates, ended by null */
-    struct source session_token; /* header or body */
+    struct request_def request;            /* login */
+    const struct template *const *command; /* exec: ended by null */
+    struct source session_token;           /* header or body */
     bool has_expires_in, has_expires_at;
     struct pointer expires_in; /* seconds from now */
     struct pointer expires_at; /* seconds since 1970, or an RFC 3339 time */
     const char *send_header;
-    const char *format; /* "{token}" is where the token goes */
+    const struct template *format; /* "{token}" is where the token goes; null: it goes alone */
     /* aws_sigv4 */
-    const char *service;     /* that is signed for: "ec2" */
-    const char *service_id;  /* as in AWS_ENDPOINT_URL_<ID>: "ELASTIC_LOAD_BALANCING_V2" */
-    const char *region;      /* template: the region that is signed for, {auth.region} */
-    const char *region_from; /* the header in which a redirect names another region; null: none does */
+    const char *service;           /* that is signed for: "ec2" */
+    const char *service_id;        /* as in AWS_ENDPOINT_URL_<ID>: "ELASTIC_LOAD_BALANCING_V2" */
+    const struct template *region; /* that is signed for, {auth.region} */
+    const char *region_from;       /* the header in which a redirect names another region; null: none does */
     uint32_t index; /* of this auth in the provider: sessions are kept per account and index. All of kind
                        aws_sigv4 have one together */
     const yaml_node *place;
@@ -97,10 +99,10 @@ struct auth_def {
 
 struct limits_def {
     bool set;
-    double rate;          /* requests a second; 0: unlimited */
-    double burst;         /* at least 1 when there is a rate */
-    uint32_t concurrency; /* 0: the default */
-    const char *key;      /* template; null: account, region, provider */
+    double rate;                /* requests a second; 0: unlimited */
+    double burst;               /* at least 1 when there is a rate */
+    uint32_t concurrency;       /* 0: the default */
+    const struct template *key; /* null: account, region, provider */
 };
 
 struct errors_def {
@@ -157,7 +159,7 @@ struct collection_def {
     enum id_kind id_kind;
     const struct pointer *id_pointers; /* ID_POINTERS: one or several */
     uint32_t id_pointer_count;
-    const char *id_template;
+    const struct template *id_template;
     struct page_def page;
     bool has_get;
     struct request_def get;

@@ -52,8 +52,11 @@ const yaml_node *read_need(struct reader *r, const yaml_node *map, const char *k
 
 /* A name that becomes part of keys and topics: letters, digits, ".", "_", "-". */
 bool read_name(struct reader *r, const yaml_node *node, const char **out);
-bool read_template(struct reader *r, const yaml_node *node, const char **out);
+bool read_template(struct reader *r, const yaml_node *node, const struct template **out);
 bool read_check_template(struct reader *r, const yaml_node *node, const char *text);
+
+/* One that is written in our own code. */
+const struct template *read_own_template(struct reader *r, const char *text);
 
 /* A text that can stand in a header: no CR, LF. A name of a header. */
 bool read_check_header_value(struct reader *r, const yaml_node *node, const char *text);

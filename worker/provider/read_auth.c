@@ -21,12 +21,13 @@ static const char *const kind_keys[][9] = {
     [AUTH_AWS_SIGV4] = {"kind", "service", "id", "region", "region_from", NULL},
 };
 
-static void need_template(struct reader *r, const yaml_node *map, const char *key, const char **out)
+static void need_template(struct reader *r, const yaml_node *map, const char *key,
+                          const struct template **out)
 {
     const yaml_node *n = read_need(r, map, key);
-    *out = "";
+    *out = read_own_template(r, "");
     if (n && read_template(r, n, out))
-        read_check_header_value(r, n, *out);
+        read_check_header_value(r, n, (*out)->text);
 }
 
 static void read_command(struct reader *r, const yaml_node *node, struct auth_def *out)
@@ -34,13 +35,13 @@ static void read_command(struct reader *r, const yaml_node *node, struct auth_de
     if (!yaml_expect(r->report, r->file, node, YAML_LIST, "a list: the program and its arguments"))
         return;
     uint32_t count = yaml_count(node);
-    const char **command = arena_zalloc(r->arena, (count + (size_t)1) * sizeof *command);
+    const struct template **command = arena_zalloc(r->arena, (count + (size_t)1) * sizeof *command);
     if (!count)
         yaml_error(r->report, r->file, node, "'command' is empty: it needs a program");
     for (uint32_t i = 0; i < count; i++)
         if (!read_template(r, yaml_item(node, i), &command[i]))
-            command[i] = "";
-    if (count && !*command[0])
+            command[i] = read_own_template(r, "");
+    if (count && !*command[0]->text)
         yaml_error(r->report, r->file, yaml_item(node, 0), "the program's name is empty");
     out->command = command;
 }
@@ -70,8 +71,8 @@ static void read_format(struct reader *r, const yaml_node *node, struct auth_def
 {
     unsigned before = r->allowed;
     r->allowed = ALLOW_TOKEN;
-    if (read_template(r, node, &out->format) && read_check_header_value(r, node, out->format) &&
-        !strstr(out->format, "{token}"))
+    if (read_template(r, node, &out->format) && read_check_header_value(r, node, out->format->text) &&
+        !strstr(out->format->text, "{token}"))
         yaml_error(r->report, r->file, node, "{token} is missing: it says where the token goes");
     r->allowed = before;
 }
@@ -125,7 +126,8 @@ static void read_aws(struct reader *r, const yaml_node *node, struct auth_def *o
     const yaml_node *n;
     struct source from;
     const char *id;
-    out->service = out->service_id = out->region = "";
+    out->service = out->service_id = "";
+    out->region = read_own_template(r, "");
     if ((n = read_need(r, node, "service")) && read_name(r, n, &out->service))
         out->service_id = endpoint_id(r, out->service);
     if ((n = yaml_get(node, "id")) && yaml_read_text(r->report, r->file, n, r->arena, &id))
@@ -133,7 +135,7 @@ static void read_aws(struct reader *r, const yaml_node *node, struct auth_def *o
     if ((n = yaml_get(node, "region")))
         read_template(r, n, &out->region);
     else if (r->allowed & ALLOW_REGION)
-        out->region = "{region}";
+        out->region = read_own_template(r, "{region}");
     else
         yaml_error(r->report, r->file, node,
                    "the key 'region' is missing: which region is signed for, where there is no {region}");
@@ -145,7 +147,7 @@ void read_auth(struct reader *r, const yaml_node *node, struct auth_def *out)
 {
     const yaml_node *n = yaml_get(node, "kind");
     int index;
-    *out = (struct auth_def){.kind = AUTH_NONE, .format = "{token}", .place = node};
+    *out = (struct auth_def){.kind = AUTH_NONE, .place = node};
     if (!yaml_expect(r->report, r->file, node, YAML_MAP, "a map with a 'kind'"))
         return;
     if (!n)

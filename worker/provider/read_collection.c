@@ -60,13 +60,13 @@ static void read_id_template(struct reader *r, const yaml_node *node, struct col
     r->allowed = (r->allowed & ~(unsigned)ALLOW_CREDENTIALS) | ALLOW_ITEM;
     out->id_kind = ID_TEMPLATE;
     if (read_template(r, node, &out->id_template)) {
-        if (uses_id(out->id_template))
+        if (uses_id(out->id_template->text))
             yaml_error(r->report, r->file, node, "{id} can't stand in 'id' itself: use {item:/POINTER}");
-        else if (!strchr(out->id_template, '{') && out->items.count)
+        else if (!strchr(out->id_template->text, '{') && out->items.count)
             yaml_error(
                 r->report, r->file, node,
                 "all items would have the id '%s': a pointer begins with '/', a template has a placeholder",
-                out->id_template);
+                out->id_template->text);
     }
     r->allowed = before;
 }

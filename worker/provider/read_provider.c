@@ -93,7 +93,7 @@ static void read_shared(struct reader *r, const yaml_node *root, const struct dr
     const yaml_node *n;
     unsigned region = all_in_region(root, drafts, count, "auth") ? ALLOW_REGION : 0;
     r->allowed = ALLOW_REQUEST | region;
-    shared->auth = (struct auth_def){.kind = AUTH_NONE, .format = "{token}", .place = root};
+    shared->auth = (struct auth_def){.kind = AUTH_NONE, .place = root};
     if ((n = yaml_get(root, "auth")))
         read_auth(r, n, &shared->auth);
     else

@@ -15,7 +15,7 @@ static bool read_field(struct reader *r, const yaml_node *node, bool header, str
 {
     bool list = yaml_kind(node) == YAML_LIST, good = true;
     uint32_t count = list ? yaml_count(node) : yaml_is_null(node) ? 0 : 1;
-    const char **values = arena_zalloc(r->arena, (count + (size_t)1) * sizeof *values);
+    const struct template **values = arena_zalloc(r->arena, (count + (size_t)1) * sizeof *values);
     for (uint32_t i = 0; i < count; i++) {
         const yaml_node *value = list ? yaml_item(node, i) : node;
         if (!is_scalar(value)) {
@@ -24,7 +24,7 @@ static bool read_field(struct reader *r, const yaml_node *node, bool header, str
             return false;
         }
         good = read_template(r, value, &values[i]) &&
-               (!header || read_check_header_value(r, value, values[i])) && good;
+               (!header || read_check_header_value(r, value, values[i]->text)) && good;
     }
     out->values = values;
     out->count = count;
@@ -79,9 +79,10 @@ static char find_bad_character(const char *url)
 
 static void read_url(struct reader *r, const yaml_node *node, struct request_def *out)
 {
-    const char *url;
-    if (!read_template(r, node, &url))
+    const struct template *template;
+    if (!read_template(r, node, &template))
         return;
+    const char *url = template->text;
     bool placed = url[0] == '{' && url[1] != '{';
     size_t scheme = strncasecmp(url, "https://", 8) == 0 ? 8 : strncasecmp(url, "http://", 7) == 0 ? 7 : 0;
     if (!placed && (!scheme || !url[scheme] || strchr("/?#", url[scheme]))) {
@@ -95,7 +96,7 @@ static void read_url(struct reader *r, const yaml_node *node, struct request_def
             "this can't stand in a url as it is: white space, non-ASCII and <>\"\\^`| are written %%XX");
         return;
     }
-    out->url = url;
+    out->url = template;
 }
 
 /* All strings in a body, but not its keys, are templates. */
@@ -115,7 +116,7 @@ void read_request(struct reader *r, const yaml_node *node, struct request_def *o
 {
     static const char *const keys[] = {"method", "url", "query", "headers", "form", "body", NULL};
     const yaml_node *n;
-    *out = (struct request_def){.method = "GET", .url = "", .place = node};
+    *out = (struct request_def){.method = "GET", .url = read_own_template(r, ""), .place = node};
     if (!yaml_check_keys(r->report, r->file, node, keys))
         return;
     if ((n = read_need(r, node, "url")))

@@ -115,12 +115,20 @@ bool read_check_template(struct reader *r, const yaml_node *node, const char *te
     return uses.good;
 }
 
-bool read_template(struct reader *r, const yaml_node *node, const char **out)
+const struct template *read_own_template(struct reader *r, const char *text)
+{
+    const struct template *template;
+    CHECK(!template_compile(r->arena, text, &template,
+                            NULL)); /* whoever wrote it, or template_check, saw to it */
+    return template;
+}
+
+bool read_template(struct reader *r, const yaml_node *node, const struct template **out)
 {
     const char *text;
     if (!yaml_read_text(r->report, r->file, node, r->arena, &text) || !read_check_template(r, node, text))
         return false;
-    *out = text;
+    *out = read_own_template(r, text);
     return true;
 }
 

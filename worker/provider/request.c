@@ -71,23 +71,6 @@ static void pairs_set(struct arena *arena, struct pairs *pairs, struct bytes nam
 
 /* --- Beginning --- */
 
-/* A text without a brace is what it says, and lives as long as its definition. */
-static int expand(struct arena *arena, const char *text, const struct placeholders *values,
-                  enum template_encoding encoding, struct bytes *out, struct error *e)
-{
-    struct buffer buffer = {0};
-    size_t len = strcspn(text, "{}");
-    if (!text[len]) {
-        *out = (struct bytes){text, len};
-        return 0;
-    }
-    int err = template_expand(text, values, encoding, &buffer, e);
-    if (!err)
-        *out = arena_copy(arena, buffer_bytes(&buffer));
-    buffer_wipe(&buffer);
-    return err;
-}
-
 static int expand_fields(struct arena *arena, const struct fields *fields, const char *where,
                          const struct placeholders *values, struct pairs *out, struct error *e)
 {
@@ -95,7 +78,7 @@ static int expand_fields(struct arena *arena, const struct fields *fields, const
         const struct field *field = &fields->items[i];
         for (uint32_t j = 0; j < field->count; j++) {
             struct bytes value;
-            int err = expand(arena, field->values[j], values, TEMPLATE_PLAIN, &value, e);
+            int err = template_expand_in(arena, field->values[j], values, TEMPLATE_PLAIN, &value, e);
             if (err) {
                 error_at(e, "%s %s", where, field->name);
                 return err;
@@ -114,8 +97,9 @@ static int expand_body(struct arena *arena, const struct value *from, const stru
     if (from->type == VALUE_STRING) {
         if (from->text.len && memchr(from->text.data, 0, from->text.len))
             return error_set(e, ERR_CONFIG, "a text with NUL can't be a template");
-        const char *text = arena_strdup(arena, from->text);
-        return expand(arena, text, values, TEMPLATE_PLAIN, &out->text, e);
+        const struct template *template;
+        err = template_compile(arena, arena_strdup(arena, from->text), &template, e);
+        return err ? err : template_expand_in(arena, template, values, TEMPLATE_PLAIN, &out->text, e);
     }
     if (from->type == VALUE_ARRAY) {
         *out = value_array(arena, from->count);
@@ -135,21 +119,20 @@ static int expand_body(struct arena *arena, const struct value *from, const stru
 }
 
 /* Another endpoint in the place of scheme, host and port; its path goes in front of the URL's own. */
-static int move_to(struct arena *arena, struct bytes endpoint, struct bytes *text, struct error *e)
+static int move_to(struct arena *arena, struct bytes endpoint, struct url *url, struct error *e)
 {
-    struct url to, from;
+    struct url to;
     int err = url_parse(endpoint, &to, e);
     if (err)
         return error_at(e, "endpoint %.*s", BYTES_ARG(endpoint));
-    CHECK(url_parse(*text, &from, NULL) == 0);
-    struct bytes path = from.path.len ? from.path : BYTES("/");
+    struct bytes path = url->path.len ? url->path : BYTES("/");
     while (to.path.len && to.path.data[to.path.len - 1] == '/')
         to.path.len--;
-    *text = bytes_of(arena_printf(arena, "%.*s://%.*s%s%.*s%.*s%.*s%s%.*s", BYTES_ARG(to.scheme),
-                                  BYTES_ARG(to.host), to.port.len ? ":" : "", BYTES_ARG(to.port),
-                                  BYTES_ARG(to.path), BYTES_ARG(path), from.has_query ? "?" : "",
-                                  BYTES_ARG(from.query)));
-    return 0;
+    const char *text = arena_printf(arena, "%.*s://%.*s%s%.*s%.*s%.*s%s%.*s", BYTES_ARG(to.scheme),
+                                    BYTES_ARG(to.host), to.port.len ? ":" : "", BYTES_ARG(to.port),
+                                    BYTES_ARG(to.path), BYTES_ARG(path), url->has_query ? "?" : "",
+                                    BYTES_ARG(url->query));
+    return url_parse(bytes_of(text), url, e);
 }
 
 int request_begin(struct request_parts *parts, struct arena *arena, const struct request_def *def,
@@ -158,20 +141,17 @@ int request_begin(struct request_parts *parts, struct arena *arena, const struct
     *parts = (struct request_parts){
         .arena = arena, .method = def->method, .has_body = def->has_body, .has_form = def->form.count > 0};
     CHECK(def->method && !(def->has_body && def->form.count > 0));
-    struct url url;
-    int err = expand(arena, def->url, values, TEMPLATE_URL, &parts->url, e);
+    struct bytes url;
+    int err = template_expand_in(arena, def->url, values, TEMPLATE_URL, &url, e);
     if (!err)
-        err = url_parse(parts->url, &url, e);
-    if (!err && values->endpoint.len && def->url[0] != '{') {
+        err = url_parse(url, &parts->url, e);
+    if (!err && values->endpoint.len && def->url->text[0] != '{')
         err = move_to(arena, values->endpoint, &parts->url, e);
-        if (!err)
-            err = url_parse(parts->url, &url, e);
-    }
     if (err) {
-        error_at(e, "url %s", def->url);
+        error_at(e, "url %s", def->url->text);
         return err;
     }
-    parts->origin = url_origin_of(arena, &url);
+    parts->origin = parts->url;
     err = expand_fields(arena, &def->query, "query", values, &parts->query, e);
     if (!err)
         err = expand_fields(arena, &def->headers, "header", values, &parts->headers, e);
@@ -265,31 +245,34 @@ static void add_ascii(struct bytes text, struct buffer *out)
 
 enum { FINISH_RESERVE_BYTES = 256 }; /* for a query of usual length */
 
-static int finish_url(const struct request_parts *parts, struct request *out, struct error *e)
+static void add_url(const struct url *url, struct buffer *out)
 {
-    struct url url;
+    buffer_add_bytes(out, url->scheme);
+    buffer_add_text(out, "://");
+    buffer_add_bytes(out, url->host);
+    if (url->port.len) {
+        buffer_add_char(out, ':');
+        buffer_add_bytes(out, url->port);
+    }
+    add_ascii(url->path.len ? url->path : BYTES("/"), out);
+    if (url->has_query) {
+        buffer_add_char(out, '?');
+        add_ascii(url->query, out);
+    }
+}
+
+static int encode_url(const struct request_parts *parts, struct request *out, struct error *e)
+{
+    const struct url *url = &parts->url;
     struct buffer text = {0};
-    int err = url_parse(parts->url, &url, e);
-    if (err)
-        return err;
-    if (url.has_userinfo)
-        return error_set(e, ERR_HTTP,
-                         "a URL with a user or password in it isn't asked: use auth of kind basic");
-    buffer_reserve(&text, parts->url.len + FINISH_RESERVE_BYTES);
-    buffer_add_bytes(&text, url.scheme);
-    buffer_add_text(&text, "://");
-    buffer_add_bytes(&text, url.host);
-    if (url.port.len) {
-        buffer_add_char(&text, ':');
-        buffer_add_bytes(&text, url.port);
-    }
-    add_ascii(url.path.len ? url.path : BYTES("/"), &text);
-    if (url.has_query) {
-        buffer_add_char(&text, '?');
-        add_ascii(url.query, &text);
-    }
-    bool first = !url.has_query;
-    bool joined = url.has_query && (url.query.len == 0 || url.query.data[url.query.len - 1] == '&');
+    int err = 0;
+    buffer_reserve(&text, url->text.len + FINISH_RESERVE_BYTES);
+    if (url->is_plain)
+        buffer_add_bytes(&text, url->text);
+    else
+        add_url(url, &text);
+    bool first = !url->has_query;
+    bool joined = url->has_query && (url->query.len == 0 || url->query.data[url->query.len - 1] == '&');
     encode_pairs(&parts->query, first ? '?' : joined ? 0 : '&', &text);
     if (text.len > LIMIT_URL_BYTES)
         err = error_set(e, ERR_LIMIT, "the URL would have %zu bytes, and at most %d are sent", text.len,
@@ -300,15 +283,41 @@ static int finish_url(const struct request_parts *parts, struct request *out, st
     return err;
 }
 
+static int finish_url(const struct request_parts *parts, struct request *out, struct error *e)
+{
+    const struct url *url = &parts->url;
+    CHECK(url->text.len);
+    if (url->has_userinfo)
+        return error_set(e, ERR_HTTP,
+                         "a URL with a user or password in it isn't asked: use auth of kind basic");
+    if (url->is_plain && !parts->query.count)
+        out->url = url->text.data; /* it has no fragment, so its NUL is behind it */
+    else if (encode_url(parts, out, e))
+        return ERR_LIMIT;
+    out->place = (struct request_place){.of = out->url,
+                                        .host = {out->url + url->scheme.len + 3, url->host.len},
+                                        .port = url->port_number,
+                                        .is_https = url->is_https};
+    return 0;
+}
+
 /* RFC 9110, 5.6.2: a token. */
 static bool is_header_name(struct bytes name)
 {
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.data[i];
+        if (c == '-' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) /* nearly always */
+            continue;
         if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c))
             return false;
     }
     return name.len > 0;
+}
+
+static bool breaks_line(struct bytes value)
+{
+    return value.len && (memchr(value.data, '\r', value.len) || memchr(value.data, '\n', value.len) ||
+                         memchr(value.data, 0, value.len));
 }
 
 static int finish_headers(const struct request_parts *parts, struct request *out, struct error *e)
@@ -318,10 +327,9 @@ static int finish_headers(const struct request_parts *parts, struct request *out
         struct pair pair = parts->headers.items[i];
         if (!is_header_name(pair.name))
             return error_set(e, ERR_HTTP, "\"%.*s\" can't be a header's name", BYTES_ARG(pair.name));
-        for (size_t j = 0; j < pair.value.len; j++)
-            if (strchr("\r\n", pair.value.data[j])) /* matches NUL too */
-                return error_set(e, ERR_HTTP, "header %.*s: its value has a line break or NUL",
-                                 BYTES_ARG(pair.name));
+        if (breaks_line(pair.value))
+            return error_set(e, ERR_HTTP, "header %.*s: its value has a line break or NUL",
+                             BYTES_ARG(pair.name));
     }
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "worker/provider/provider.h"
 #include "worker/provider/template.h"
+#include "worker/provider/url.h"
 
 struct pair {
     struct bytes name, value;
@@ -21,20 +22,29 @@ struct pairs {
 struct request_parts {
     struct arena *arena;
     const char *method;
-    struct bytes url; /* may have a query of its own, which stays in front */
+    struct url url; /* of a text with a NUL behind it; may have a query of its own, which stays in front */
     struct pairs query, headers, form;
     struct value body;
     bool has_body, has_form;
-    struct bytes origin;      /* scheme://host:port that the definition led to; set by request_begin */
-    struct bytes link_origin; /* of the next link that `url` now is, its origin having been allowed; set by
-                                 paging_apply, else empty. Secrets go to these two origins only */
+    struct url origin;             /* whose origin the definition led to; set by request_begin */
+    const struct url *link_origin; /* the next link that `url` now is, its origin having been allowed; set by
+                                      paging_apply, else null. Secrets go to these two origins only */
+};
+
+/* What a URL's origin is, so that it needn't be looked for in the URL again. */
+struct request_place {
+    const char *of; /* the `url` that it is of; another one, or null: it says nothing */
+    struct bytes host;
+    uint32_t port;
+    bool is_https;
 };
 
 /* What goes over the wire. */
 struct request {
     const char *method;
-    const char *url;      /* absolute, encoded, without fragment */
-    struct pairs headers; /* with Content-Type where there is a body; no CR, LF or NUL in any */
+    const char *url;            /* absolute, encoded, without fragment */
+    struct request_place place; /* set by request_finish */
+    struct pairs headers;       /* with Content-Type where there is a body; no CR, LF or NUL in any */
     struct bytes body;
     bool has_body;
     bool is_signed;  /* holds for this URL only: redirects aren't followed, they come back as answers */
@@ -73,7 +83,7 @@ void request_set_header(struct request_parts *parts, const char *name, struct by
 /* Encode: query into the URL (RFC 3986: everything but unreserved is %XX), form as
  * application/x-www-form-urlencoded (a space is %20), body as JSON with its Content-Type unless headers
  * name one. Returns 0; ERR_LIMIT; ERR_HTTP for a header with CR, LF or NUL or a name that is none, or a
- * URL that isn't http(s) or holds a user. */
+ * URL that holds a user. */
 int request_finish(const struct request_parts *parts, struct request *out, struct error *e);
 
 #endif

@@ -22,6 +22,8 @@ static const unsigned needs[PIECE_KINDS] = {
 
 /* --- Expanding --- */
 
+enum { ROOM_BYTES = 64 }; /* beside what is known to come: most URLs need no more */
+
 static int no_value(const struct piece *piece, struct error *e, const char *why)
 {
     return error_set(e, ERR_PLACEHOLDER, "{%.*s} has no value: %s", BYTES_ARG(piece->inner), why);
@@ -42,19 +44,12 @@ static int scalar(const struct piece *piece, const struct value *value, const ch
 static int from_pointer(const struct piece *piece, const struct resource_view *resource, struct bytes *out,
                         struct error *e)
 {
-    struct arena arena = {0};
-    struct pointer pointer;
-    int err;
     if (!resource->document)
         return no_value(piece, e, "the document isn't known");
-    err = pointer_parse(&arena, piece->name, &pointer, e);
-    if (!err && pointer.has_walk)
-        err = no_value(piece, e, "a pointer with * leads to many");
-    if (!err)
-        err = scalar(piece, pointer_get(&pointer, resource->document), "the document has nothing there", out,
-                     e);
-    arena_close(&arena);
-    return err;
+    if (piece->pointer.has_walk)
+        return no_value(piece, e, "a pointer with * leads to many");
+    return scalar(piece, pointer_get(&piece->pointer, resource->document), "the document has nothing there",
+                  out, e);
 }
 
 static int from_parent(const struct piece *piece, const struct placeholders *values, struct bytes *out,
@@ -123,19 +118,17 @@ static int find_value(const struct piece *piece, const struct placeholders *valu
     return ERR_PLACEHOLDER;
 }
 
-/* The value of the first alternative that has one; else why the first has none. */
-static int find_any(struct piece *piece, const struct placeholders *values, struct bytes *out,
+/* The value of the first alternative that has one, which `*piece` then is; else why the first has none. */
+static int find_any(const struct piece **piece, const struct placeholders *values, struct bytes *out,
                     struct error *e)
 {
-    struct error other;
-    int err = find_value(piece, values, out, e);
-    while (err && piece->has_other) {
-        int wrong = template_next_alternative(piece, e);
-        if (wrong)
-            return wrong;
-        err = find_value(piece, values, out, &other);
-    }
-    return err;
+    const struct piece *first = *piece;
+    if (!first->has_other)
+        return find_value(first, values, out, e);
+    int err = find_value(first, values, out, NULL);
+    while (err && (*piece)->has_other)
+        err = find_value(++*piece, values, out, NULL);
+    return err ? find_value(first, values, out, e) : 0;
 }
 
 /* Encoding can't keep these two from being taken for a step within the path. */
@@ -156,65 +149,109 @@ static bool has_step(struct bytes path)
     return false;
 }
 
-/* As url_encode, but a "/" stays one (RFC 6570, 3.2.3). */
-static void encode_path(struct bytes path, struct buffer *out)
+/* What is written goes on in the arena, or, without one, in a buffer of its own. */
+static void make_room(struct arena *arena, struct buffer *out, size_t more)
+{
+    if (out->cap - out->len > more)
+        return;
+    if (!arena) {
+        buffer_grow(out, more);
+        return;
+    }
+    struct buffer wider = {.len = out->len, .cap = 2 * (out->len + more) + ROOM_BYTES};
+    wider.data = arena_alloc(arena, wider.cap);
+    memcpy(wider.data, out->len ? out->data : "", out->len);
+    *out = wider;
+}
+
+/* As url_encode_to, but a "/" stays one (RFC 6570, 3.2.3). */
+static char *write_path(char *to, struct bytes path)
 {
     for (size_t from = 0, at = 0; at <= path.len; at++) {
         if (at < path.len && path.data[at] != '/')
             continue;
-        url_encode((struct bytes){path.data + from, at - from}, out);
+        to = url_encode_to(to, (struct bytes){path.data + from, at - from});
         if (at < path.len)
-            buffer_add_char(out, '/');
+            *to++ = '/';
         from = at + 1;
     }
+    return to;
 }
 
-static int add_value(const struct piece *piece, struct bytes value, enum template_encoding encoding,
-                     bool at_start, struct buffer *out, struct error *e)
+static void add_plain(struct arena *arena, struct bytes value, struct buffer *out)
 {
-    if (encoding == TEMPLATE_URL && !at_start) {
-        if (piece->keeps_slashes ? has_step(value) : is_step(value))
-            return error_set(e, ERR_PLACEHOLDER, "{%.*s} is \"%.*s\", which can't be a part of a URL's path",
-                             BYTES_ARG(piece->inner), BYTES_ARG(value));
-        if (piece->keeps_slashes)
-            encode_path(value, out);
-        else
-            url_encode(value, out);
-    } else {
-        buffer_add_bytes(out, value);
+    make_room(arena, out, value.len);
+    if (value.len)
+        memcpy(out->data + out->len, value.data, value.len);
+    out->len += value.len;
+}
+
+static int add_encoded(struct arena *arena, const struct piece *piece, struct bytes value, struct buffer *out,
+                       struct error *e)
+{
+    if (piece->keeps_slashes ? has_step(value) : is_step(value))
+        return error_set(e, ERR_PLACEHOLDER, "{%.*s} is \"%.*s\", which can't be a part of a URL's path",
+                         BYTES_ARG(piece->inner), BYTES_ARG(value));
+    make_room(arena, out, 3 * value.len);
+    char *to = out->data + out->len;
+    to = piece->keeps_slashes ? write_path(to, value) : url_encode_to(to, value);
+    out->len = (size_t)(to - out->data);
+    return 0;
+}
+
+static int expand(struct arena *arena, const struct template *template, const struct placeholders *values,
+                  enum template_encoding encoding, struct buffer *out, struct error *e)
+{
+    const struct piece *end = template->pieces + template->count;
+    for (const struct piece *piece = template->pieces; piece < end; piece++) {
+        struct bytes value = piece->inner;
+        int err = 0;
+        bool is_encoded = encoding == TEMPLATE_URL && piece > template->pieces;
+        if (piece->kind == PIECE_LITERAL) {
+            add_plain(arena, value, out);
+            continue;
+        }
+        err = find_any(&piece, values, &value, e);
+        if (!err && is_encoded)
+            err = add_encoded(arena, piece, value, out, e);
+        else if (!err)
+            add_plain(arena, value, out);
+        if (err)
+            return err;
+        while (piece->has_other)
+            piece++;
+    }
+    out->data[out->len] = 0;
+    return 0;
+}
+
+int template_expand(const struct template *template, const struct placeholders *values,
+                    enum template_encoding encoding, struct buffer *out, struct error *e)
+{
+    size_t before = out->len;
+    if (!template->count)
+        buffer_add_text(out, template->text);
+    else if (expand(NULL, template, values, encoding, out, e)) {
+        out->len = before; /* nothing half-made stays */
+        if (out->data)
+            out->data[before] = 0;
+        return ERR_PLACEHOLDER;
     }
     return 0;
 }
 
-int template_expand(const char *text, const struct placeholders *values, enum template_encoding encoding,
-                    struct buffer *out, struct error *e)
+int template_expand_in(struct arena *arena, const struct template *template,
+                       const struct placeholders *values, enum template_encoding encoding, struct bytes *out,
+                       struct error *e)
 {
-    struct bytes rest = bytes_of(text);
-    size_t before = out->len;
-    int err = 0;
-    for (bool at_start = true; !err && rest.len; at_start = false) {
-        struct piece piece;
-        struct bytes value;
-        err = template_next_piece(&rest, &piece, e);
-        if (err)
-            break;
-        if (piece.kind == PIECE_LITERAL) {
-            buffer_add_bytes(out, piece.inner);
-            continue;
-        }
-        err = find_any(&piece, values, &value, e);
-        if (!err)
-            err = add_value(&piece, value, encoding, at_start, out, e);
-    }
-    if (!err)
-        return 0;
-    if (out->data) { /* nothing half-made stays */
-        out->len = before;
-        out->data[before] = 0;
-    }
-    if (e)
-        e->code = ERR_PLACEHOLDER;
-    return ERR_PLACEHOLDER;
+    struct buffer text = {0};
+    if (!template->count)
+        *out = bytes_of(template->text);
+    else if (expand(arena, template, values, encoding, &text, e))
+        return ERR_PLACEHOLDER;
+    else
+        *out = buffer_bytes(&text);
+    return 0;
 }
 
 /* --- Checking --- */

@@ -7,6 +7,20 @@
 
 #include "common/value/pointer.h"
 
+struct piece;
+
+/* A template as it is kept: read once, expanded often. Without pieces it is a text without braces, which
+ * stands for itself. */
+struct template
+{
+    const char *text; /* as written */
+    const struct piece *pieces;
+    uint32_t count;
+};
+
+/* One of a literal without braces, that lives as long as the literal's block. */
+#define TEMPLATE(literal) (&(const struct template){.text = "" literal})
+
 /* One resource whose parts placeholders may name: a parent, its parent, …, or an item. */
 struct resource_view {
     struct bytes id;
@@ -47,10 +61,19 @@ enum template_encoding {
     TEMPLATE_URL, /* one at the very start goes in as it is, others percent-encoded as one path segment */
 };
 
-/* Expand a template onto `out`. Returns 0 or ERR_PLACEHOLDER: which one has no value, and why. Values of
- * pointers are a scalar's text; null, arrays and objects are no value. */
-int template_expand(const char *text, const struct placeholders *values, enum template_encoding encoding,
-                    struct buffer *out, struct error *e);
+/* Make a template of a text, which must outlive it; all else is in the arena. Returns 0 or ERR_CONFIG, with
+ * the sentences of template_check, which also knows what may stand where. */
+int template_compile(struct arena *arena, const char *text, const struct template **out, struct error *e);
+
+/* Expand a template onto `out`. Returns 0 or ERR_PLACEHOLDER, with `out` as it was: which one has no value,
+ * and why. Values of pointers are a scalar's text; null, arrays and objects are no value. */
+int template_expand(const struct template *template, const struct placeholders *values,
+                    enum template_encoding encoding, struct buffer *out, struct error *e);
+
+/* Likewise into an arena, with a NUL behind it; a text without braces is given back itself. */
+int template_expand_in(struct arena *arena, const struct template *template,
+                       const struct placeholders *values, enum template_encoding encoding, struct bytes *out,
+                       struct error *e);
 
 /* Check a template: its syntax, and that it names only known and allowed placeholders. `parents` is how
  * many parents there are. Calls `use(context, kind, name)` (may be null) for each {account.KEY}

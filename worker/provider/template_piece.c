@@ -1,11 +1,11 @@
 /* How it works: a template is cut into pieces, one at a time: literal text, or a placeholder as a kind, a
- * name or pointer, and how many generations up. Expanding and checking walk the same pieces, so what was
- * checked at start is what is expanded later. Nothing is compiled ahead: templates are short, and a
- * request costs a thousand times what cutting its templates does. */
+ * name or pointer, and how many generations up. Checking and compiling walk the same pieces, so what was
+ * checked at start is what is expanded later. */
 #include "worker/provider/template_piece.h"
 
 #include <string.h>
 
+#include "common/check.h"
 #include "common/nearest.h"
 
 const struct template_usage template_usages[] = {
@@ -149,4 +149,59 @@ int template_next_piece(struct bytes *rest, struct piece *piece, struct error *e
     struct bytes inside = {rest->data + 1, (size_t)(end - rest->data) - 1};
     *rest = bytes_from(*rest, inside.len + 2);
     return open_placeholder(inside, piece, e);
+}
+
+static int read_pointer(struct arena *arena, struct piece *piece, struct error *e)
+{
+    int err = pointer_parse(arena, piece->name, &piece->pointer, e);
+    if (err)
+        error_at(e, "{%.*s}", BYTES_ARG(piece->inner));
+    return err;
+}
+
+/* Cut the whole text. `pieces` is null when they are only counted; else literals are written to `plain`, one
+ * behind the other, so that those which only a doubled brace parts become one. */
+static int cut_all(struct arena *arena, struct bytes rest, char *plain, struct piece *pieces, uint32_t *count,
+                   struct error *e)
+{
+    struct piece piece = {.kind = PIECE_NOTHING};
+    *count = 0;
+    while (rest.len || piece.has_other) {
+        bool joins = piece.kind == PIECE_LITERAL;
+        int err = piece.has_other ? template_next_alternative(&piece, e)
+                                  : template_next_piece(&rest, &piece, e);
+        if (!err && (piece.kind == PIECE_PARENT_POINTER || piece.kind == PIECE_ITEM_POINTER))
+            err = read_pointer(arena, &piece, e);
+        if (err)
+            return err;
+        joins = joins && piece.kind == PIECE_LITERAL;
+        if (pieces && piece.kind == PIECE_LITERAL) {
+            memcpy(plain, piece.inner.data, piece.inner.len);
+            piece.inner.data = plain;
+            plain += piece.inner.len;
+        }
+        if (pieces && joins)
+            pieces[*count - 1].inner.len += piece.inner.len;
+        else if (pieces)
+            pieces[*count] = piece;
+        *count += !joins;
+    }
+    return 0;
+}
+
+int template_compile(struct arena *arena, const char *text, const struct template **out, struct error *e)
+{
+    struct template *template = arena_alloc(arena, sizeof *template);
+    struct bytes all = bytes_of(text);
+    *template = (struct template){.text = text};
+    *out = template;
+    if (!text[strcspn(text, "{}")])
+        return 0;
+    int err = cut_all(arena, all, NULL, NULL, &template->count, e);
+    if (err)
+        return err;
+    struct piece *pieces = arena_alloc(arena, template->count * sizeof *pieces);
+    CHECK(!cut_all(arena, all, arena_alloc(arena, all.len), pieces, &template->count, NULL));
+    template->pieces = pieces;
+    return 0;
 }

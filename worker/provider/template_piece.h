@@ -23,12 +23,13 @@ enum piece_kind {
 
 struct piece {
     enum piece_kind kind;
-    struct bytes inner;   /* a literal, or what stands between the braces: one of the alternatives */
-    struct bytes name;    /* a key, or a pointer */
-    uint32_t generations; /* parents up; 1 is the parent */
-    bool has_other;       /* alternatives behind it */
-    struct bytes others;
-    bool keeps_slashes; /* {+…} */
+    struct bytes inner;     /* a literal, or what stands between the braces: one of the alternatives */
+    struct bytes name;      /* a key, or a pointer */
+    struct pointer pointer; /* the name's, where that is one; read by template_compile */
+    uint32_t generations;   /* parents up; 1 is the parent */
+    bool has_other;         /* alternatives behind it; in a compiled template they are the next pieces */
+    struct bytes others;    /* while it is cut */
+    bool keeps_slashes;     /* {+…} */
 };
 
 /* How placeholders are written, and where each can have a value. */

@@ -4,75 +4,98 @@
  * escapes and odd characters in the authority): such a URL could pass as one origin and go to another. */
 #include "worker/provider/url.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "common/limits.h"
 
 struct parts {
-    struct bytes scheme, authority, path, query;
-    bool has_scheme, has_authority, has_query;
+    struct bytes text, scheme, authority, path, query;
+    bool has_scheme, has_authority, has_query, has_fragment;
 };
 
-/* The span up to the first of `stops`; `*rest` begins with that stop then. */
-static struct bytes cut(struct bytes *rest, const char *stops)
+/* Characters by name, not by isalnum: locales must not change what a host is. */
+enum { ALPHA = 1 << 0, DIGIT = 1 << 1, MARK = 1 << 2, SCHEME = 1 << 3, IPV6 = 1 << 4 };
+enum { UNRESERVED = ALPHA | DIGIT | MARK };
+
+static const unsigned char kinds[256] = {
+    ['a' ... 'z'] = ALPHA | SCHEME | IPV6,
+    ['A' ... 'Z'] = ALPHA | SCHEME | IPV6,
+    ['0' ... '9'] = DIGIT | SCHEME | IPV6,
+    ['-'] = MARK | SCHEME,
+    ['.'] = MARK | SCHEME | IPV6,
+    ['_'] = MARK,
+    ['~'] = MARK,
+    ['+'] = SCHEME,
+    [':'] = IPV6,
+};
+
+/* How many characters of these kinds the text begins with. */
+static size_t run_of(struct bytes text, unsigned kind)
 {
-    size_t len = rest->len;
-    for (const char *stop = stops; *stop && len; stop++) {
-        const char *at = memchr(rest->data, *stop, len);
-        len = at ? (size_t)(at - rest->data) : len;
-    }
+    size_t len = 0;
+    while (len < text.len && (kinds[(unsigned char)text.data[len]] & kind))
+        len++;
+    return len;
+}
+
+/* The first `len` bytes, which are cut off `*rest`. */
+static inline struct bytes cut(struct bytes *rest, size_t len)
+{
     struct bytes head = {rest->data, len};
-    *rest = bytes_from(*rest, len);
+    *rest = (struct bytes){rest->data + len, rest->len - len};
     return head;
 }
 
-static bool is_scheme(struct bytes text)
+/* Where a character stands; the length if nowhere. */
+static inline size_t find(struct bytes text, char c)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (!isalpha(c) && (i == 0 || (!isdigit(c) && c != '+' && c != '-' && c != '.')))
-            return false;
-    }
-    return text.len > 0;
+    const char *at = text.len ? memchr(text.data, c, text.len) : NULL;
+    return at ? (size_t)(at - text.data) : text.len;
 }
 
 static struct parts split(struct bytes text)
 {
     struct parts parts = {0};
-    struct bytes rest = cut(&text, "#");
-    struct bytes ahead = rest;
-    struct bytes scheme = cut(&ahead, ":/?");
-    if (bytes_starts(ahead, ":") && is_scheme(scheme)) {
-        parts.scheme = scheme;
+    struct bytes rest = cut(&text, find(text, '#'));
+    parts.text = rest;
+    parts.has_fragment = text.len > 0;
+    size_t len = run_of(rest, SCHEME);
+    if (len && len < rest.len && rest.data[len] == ':' && (kinds[(unsigned char)rest.data[0]] & ALPHA)) {
+        parts.scheme = cut(&rest, len);
         parts.has_scheme = true;
-        rest = bytes_from(ahead, 1);
+        cut(&rest, 1);
     }
-    if (bytes_starts(rest, "//")) {
-        rest = bytes_from(rest, 2);
-        parts.authority = cut(&rest, "/?");
+    if (rest.len >= 2 && rest.data[0] == '/' && rest.data[1] == '/') {
+        cut(&rest, 2);
+        for (len = 0; len < rest.len && rest.data[len] != '/' && rest.data[len] != '?';)
+            len++;
+        parts.authority = cut(&rest, len);
         parts.has_authority = true;
     }
-    parts.path = cut(&rest, "?");
+    parts.path = cut(&rest, find(rest, '?'));
     parts.has_query = rest.len > 0;
     parts.query = bytes_from(rest, 1);
     return parts;
 }
 
-/* Characters by name, not by isalnum: locales must not change what a host is. */
-static bool is_alnum(unsigned char c)
+static int parse_host(struct bytes *rest, struct url *out, struct error *e)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool all_of(struct bytes text, const char *extra)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (!is_alnum(c) && (c == 0 || !strchr(extra, c)))
-            return false;
+    if (rest->len && rest->data[0] == '[') {
+        out->host = cut(rest, find(*rest, ']'));
+        if (!rest->len || out->host.len < 3 || run_of(bytes_from(out->host, 1), IPV6) != out->host.len - 1)
+            return error_set(e, ERR_HTTP, "the URL's IPv6 address can't be read");
+        out->host.len++;
+        cut(rest, 1);
+    } else {
+        out->host = cut(rest, find(*rest, ':'));
     }
-    return true;
+    if (out->host.len == 0)
+        return error_set(e, ERR_HTTP, "the URL has no host");
+    if (out->host.data[0] != '[' && run_of(out->host, UNRESERVED) != out->host.len)
+        return error_set(e, ERR_HTTP, "the URL's host has a character that no host may have");
+    if (rest->len && rest->data[0] != ':')
+        return error_set(e, ERR_HTTP, "the URL's host can't be read");
+    return 0;
 }
 
 static int parse_authority(struct bytes authority, struct url *out, struct error *e)
@@ -81,31 +104,55 @@ static int parse_authority(struct bytes authority, struct url *out, struct error
     const char *at = authority.len ? memrchr(authority.data, '@', authority.len) : NULL;
     if (at) {
         out->has_userinfo = true;
-        out->userinfo = (struct bytes){authority.data, (size_t)(at - authority.data)};
-        rest = bytes_from(authority, out->userinfo.len + 1);
+        out->userinfo = cut(&rest, (size_t)(at - authority.data));
+        cut(&rest, 1);
     }
-    if (memchr(authority.len ? authority.data : "", '\\', authority.len))
+    if (find(authority, '\\') < authority.len)
         return error_set(e, ERR_HTTP, "the URL has a backslash in its host");
-    if (bytes_starts(rest, "[")) {
-        out->host = cut(&rest, "]");
-        if (!rest.len || out->host.len < 3 || !all_of(bytes_from(out->host, 1), ":."))
-            return error_set(e, ERR_HTTP, "the URL's IPv6 address can't be read");
-        out->host.len++;
-        rest = bytes_from(rest, 1);
-    } else {
-        out->host = cut(&rest, ":");
-    }
-    if (out->host.len == 0)
-        return error_set(e, ERR_HTTP, "the URL has no host");
-    if (out->host.data[0] != '[' && !all_of(out->host, "-._~"))
-        return error_set(e, ERR_HTTP, "the URL's host has a character that no host may have");
-    if (rest.len && rest.data[0] != ':')
-        return error_set(e, ERR_HTTP, "the URL's host can't be read");
-    uint64_t port = 0;
+    int err = parse_host(&rest, out, e);
+    if (err)
+        return err;
+    uint64_t port = out->is_https ? 443 : 80;
     out->port = bytes_from(rest, 1);
     if (out->port.len && (!bytes_to_u64(out->port, &port) || port == 0 || port > 65535))
         return error_set(e, ERR_HTTP, "the URL's port is no number from 1 to 65535");
+    out->port_number = (uint32_t)port;
+    out->is_plain = !at && rest.len != 1; /* not with a ":" and nothing behind it */
     return 0;
+}
+
+/* Where the first control character or space stands; the length if there is none. Eight bytes at a time: of
+ * bytes below 0x80 `printed` has its top bit where one is above a space, and `kept` where it isn't DEL. */
+static size_t find_control(struct bytes text, bool *is_ascii)
+{
+    const uint64_t ones = UINT64_MAX / 255, tops = ones << 7, rests = ~tops;
+    uint64_t eight, seen = 0;
+    size_t i = 0;
+    for (; i + sizeof eight <= text.len; i += sizeof eight) {
+        memcpy(&eight, text.data + i, sizeof eight);
+        uint64_t printed = (eight & rests) + ones * (0x7f - ' ');
+        uint64_t kept = ((eight & rests) ^ rests) + rests;
+        if (~(printed & kept) & ~eight & tops)
+            break;
+        seen |= eight;
+    }
+    for (; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c <= ' ' || c == 0x7f)
+            break;
+        seen |= c;
+    }
+    *is_ascii = !(seen & tops);
+    return i;
+}
+
+/* `word` is in lower case, and made of letters. */
+static bool is_nocase(struct bytes text, struct bytes word)
+{
+    size_t i = 0;
+    while (i < word.len && i < text.len && (text.data[i] | 0x20) == word.data[i])
+        i++;
+    return i == word.len && i == text.len;
 }
 
 int url_parse(struct bytes text, struct url *out, struct error *e)
@@ -113,21 +160,26 @@ int url_parse(struct bytes text, struct url *out, struct error *e)
     *out = (struct url){0};
     if (text.len > LIMIT_URL_BYTES)
         return error_set(e, ERR_HTTP, "the URL is longer than %d bytes", LIMIT_URL_BYTES);
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] <= ' ' || text.data[i] == 0x7f)
-            return error_set(e, ERR_HTTP, "the URL has a space or control character at byte %zu", i + 1);
+    bool is_ascii;
+    size_t control = find_control(text, &is_ascii);
+    if (control < text.len)
+        return error_set(e, ERR_HTTP, "the URL has a space or control character at byte %zu", control + 1);
     struct parts parts = split(text);
     if (!parts.has_scheme)
         return error_set(e, ERR_HTTP, "the URL is not absolute: it should begin with https:// or http://");
-    if (!bytes_is_nocase(parts.scheme, "http") && !bytes_is_nocase(parts.scheme, "https"))
+    out->is_https = is_nocase(parts.scheme, BYTES("https"));
+    if (!out->is_https && !is_nocase(parts.scheme, BYTES("http")))
         return error_set(e, ERR_HTTP, "the URL's scheme is neither https nor http");
     if (!parts.has_authority)
         return error_set(e, ERR_HTTP, "the URL has no host");
+    out->text = parts.text;
     out->scheme = parts.scheme;
     out->path = parts.path;
     out->query = parts.query;
     out->has_query = parts.has_query;
-    return parse_authority(parts.authority, out, e);
+    int err = parse_authority(parts.authority, out, e);
+    out->is_plain = !err && out->is_plain && is_ascii && out->path.len && !parts.has_fragment;
+    return err;
 }
 
 static bool same_nocase(struct bytes a, struct bytes b)
@@ -140,19 +192,15 @@ static bool is_upper(char c)
     return c >= 'A' && c <= 'Z';
 }
 
-static uint64_t port_of(const struct url *url)
+bool url_same_origin_of(const struct url *a, const struct url *b)
 {
-    uint64_t port = bytes_is_nocase(url->scheme, "https") ? 443 : 80;
-    if (url->port.len)
-        bytes_to_u64(url->port, &port);
-    return port;
+    return a->is_https == b->is_https && a->port_number == b->port_number && same_nocase(a->host, b->host);
 }
 
 bool url_same_origin(struct bytes a, struct bytes b)
 {
     struct url x, y;
-    return !url_parse(a, &x, NULL) && !url_parse(b, &y, NULL) && same_nocase(x.scheme, y.scheme) &&
-           same_nocase(x.host, y.host) && port_of(&x) == port_of(&y);
+    return !url_parse(a, &x, NULL) && !url_parse(b, &y, NULL) && url_same_origin_of(&x, &y);
 }
 
 struct bytes url_origin(struct arena *arena, struct bytes text)
@@ -165,10 +213,9 @@ struct bytes url_origin(struct arena *arena, struct bytes text)
 
 struct bytes url_origin_of(struct arena *arena, const struct url *url)
 {
-    uint64_t port = port_of(url);
-    bool is_default = port == (bytes_is_nocase(url->scheme, "https") ? 443 : 80);
+    bool is_default = url->port_number == (url->is_https ? 443 : 80);
     char number[6], *first = number + sizeof number;
-    for (uint64_t rest = is_default ? 0 : port; rest; rest /= 10)
+    for (uint32_t rest = is_default ? 0 : url->port_number; rest; rest /= 10)
         *--first = (char)('0' + rest % 10);
     if (!is_default)
         *--first = ':';
@@ -269,19 +316,27 @@ int url_resolve(struct arena *arena, struct bytes base, struct bytes reference, 
     return err;
 }
 
-void url_encode(struct bytes text, struct buffer *out)
+char *url_encode_to(char *to, struct bytes text)
 {
     static const char hex[] = "0123456789ABCDEF";
-    buffer_reserve(out, text.len);
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        if (is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~') {
-            buffer_add_char(out, (char)c);
-        } else {
-            char escape[3] = {'%', hex[c >> 4], hex[c & 15]};
-            buffer_add(out, escape, sizeof escape);
+        if (kinds[c] & UNRESERVED) {
+            *to++ = (char)c;
+            continue;
         }
+        *to++ = '%';
+        *to++ = hex[c >> 4];
+        *to++ = hex[c & 15];
     }
+    return to;
+}
+
+void url_encode(struct bytes text, struct buffer *out)
+{
+    buffer_reserve(out, text.len * 3);
+    out->len = (size_t)(url_encode_to(out->data + out->len, text) - out->data);
+    out->data[out->len] = 0;
 }
 
 void url_encode_part(struct bytes part, struct buffer *out)

@@ -50,7 +50,7 @@ static struct bucket *bucket_of(struct account *a, const struct placeholders *va
     buffer_add_text(&key, type);
     struct bucket *bucket = limits_bucket(a->run, buffer_bytes(&key), limits);
     buffer_close(&key);
-    *as_one = own && template_check(limits->key, anywhere, 0, NULL, NULL, &e) == 0;
+    *as_one = own && template_check(limits->key->text, anywhere, 0, NULL, NULL, &e) == 0;
     return bucket;
 }
 

@@ -150,7 +150,7 @@ static void on_output(void *context, const struct fetch_result *result)
     int code = result->code ? result->code
                             : decode_body(&arena, &result->answer, FORMAT_JSON, NULL, &body, &e);
     if (code) {
-        error_set(&e, ERR_LOGIN, "running '%s' for a token: %s", s->def->command[0], e.text);
+        error_set(&e, ERR_LOGIN, "running '%s' for a token: %s", s->def->command[0]->text, e.text);
         session_failed(s, &e);
     } else {
         ended(s, &result->answer, &body.value);

@@ -103,7 +103,7 @@ static int id_of(struct winnow *w, const struct value *item, struct buffer *id, 
         values.item = &view;
         if (template_expand(def->id_template, &values, TEMPLATE_PLAIN, id, e))
             return error_set(e, ERR_ID, "an item has no id: %s", e ? e->text : "");
-        return id->len ? 0 : error_set(e, ERR_ID, "an item's id '%s' is empty", def->id_template);
+        return id->len ? 0 : error_set(e, ERR_ID, "an item's id '%s' is empty", def->id_template->text);
     }
     for (uint32_t i = 0; i < def->id_pointer_count; i++) {
         struct bytes part;
