@@ -1,115 +1,90 @@
 /* A field is a varint of its number and kind, and what the kind says. Groups are none of ours. */
 #include "proto/field.h"
 
-enum { VARINT_BYTES_MAX = 10, KIND_BITS = 3 };
+/* Each of these takes something off at `at`, and returns where it ends: null where there is no such thing. */
 
-static void add_varint(struct buffer *out, uint64_t value)
+static const char *take_long_varint(const char *at, const char *end, uint64_t *out)
 {
-    for (; value >= 0x80; value >>= 7)
-        buffer_add_char(out, (char)(value | 0x80));
-    buffer_add_char(out, (char)value);
-}
-
-static void add_head(struct buffer *out, unsigned number, enum field_kind kind)
-{
-    add_varint(out, (uint64_t)number << KIND_BITS | kind);
-}
-
-void field_add_u64(struct buffer *out, unsigned number, uint64_t value)
-{
-    add_head(out, number, FIELD_VARINT);
-    add_varint(out, value);
-}
-
-void field_add_s64(struct buffer *out, unsigned number, int64_t value)
-{
-    field_add_u64(out, number, (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0));
-}
-
-void field_add_fixed64(struct buffer *out, unsigned number, uint64_t value)
-{
-    add_head(out, number, FIELD_FIXED64);
-    for (int i = 0; i < 8; i++, value >>= 8)
-        buffer_add_char(out, (char)value);
-}
-
-void field_add_bytes(struct buffer *out, unsigned number, struct bytes span)
-{
-    add_head(out, number, FIELD_BYTES);
-    add_varint(out, span.len);
-    buffer_add_bytes(out, span);
-}
-
-static void pass(struct bytes *rest, size_t len)
-{
-    rest->data += len;
-    rest->len -= len;
-}
-
-static bool take_varint(struct bytes *rest, uint64_t *out)
-{
-    size_t most = rest->len < VARINT_BYTES_MAX ? rest->len : VARINT_BYTES_MAX;
-    *out = 0;
-    for (size_t i = 0; i < most; i++) {
-        uint64_t byte = (unsigned char)rest->data[i];
-        *out |= (byte & 0x7f) << 7 * i;
+    uint64_t value = 0;
+    for (unsigned shift = 0; at < end && shift < 7 * FIELD_VARINT_BYTES_MAX; shift += 7) {
+        uint64_t byte = (unsigned char)*at++;
+        value |= (byte & 0x7f) << shift;
         if (byte < 0x80) {
-            pass(rest, i + 1);
-            return true;
+            *out = value;
+            return at;
         }
     }
-    return false;
+    return NULL;
 }
 
-static bool take_fixed(struct bytes *rest, size_t len, uint64_t *out)
+/* Most are of one byte. */
+static inline const char *take_varint(const char *at, const char *end, uint64_t *out)
 {
-    *out = 0;
-    if (rest->len < len)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        *out |= (uint64_t)(unsigned char)rest->data[i] << 8 * i;
-    pass(rest, len);
-    return true;
+    if (at == end || (unsigned char)*at >= 0x80)
+        return take_long_varint(at, end, out);
+    *out = (unsigned char)*at;
+    return at + 1;
 }
 
-static bool take_span(struct bytes *rest, struct bytes *out)
+static const char *take_fixed64(const char *at, const char *end, uint64_t *out)
+{
+    uint64_t value;
+    if (end - at < (ptrdiff_t)sizeof value)
+        return NULL;
+    memcpy(&value, at, sizeof value);
+    *out = le64toh(value);
+    return at + sizeof value;
+}
+
+static const char *take_fixed32(const char *at, const char *end, uint64_t *out)
+{
+    uint32_t value;
+    if (end - at < (ptrdiff_t)sizeof value)
+        return NULL;
+    memcpy(&value, at, sizeof value);
+    *out = le32toh(value);
+    return at + sizeof value;
+}
+
+static inline const char *take_span(const char *at, const char *end, struct bytes *out)
 {
     uint64_t len;
-    if (!take_varint(rest, &len) || len > rest->len)
-        return false;
-    *out = (struct bytes){rest->data, (size_t)len};
-    pass(rest, (size_t)len);
-    return true;
+    at = take_varint(at, end, &len);
+    if (!at || len > (uint64_t)(end - at))
+        return NULL;
+    *out = (struct bytes){at, (size_t)len};
+    return at + len;
 }
 
 bool field_next(struct bytes *rest, struct field *out)
 {
-    struct bytes at = *rest;
-    uint64_t head;
-    bool is = take_varint(&at, &head) && head >> KIND_BITS > 0 && head <= UINT32_MAX;
-    if (!is)
+    if (!rest->len)
         return false;
-    out->number = (unsigned)(head >> KIND_BITS);
-    out->kind = (enum field_kind)(head & ((1 << KIND_BITS) - 1));
+    uint64_t head;
+    const char *end = rest->data + rest->len, *at = take_varint(rest->data, end, &head);
+    if (!at || head >> FIELD_KIND_BITS == 0 || head > UINT32_MAX)
+        return false;
+    out->number = (unsigned)(head >> FIELD_KIND_BITS);
+    out->kind = (enum field_kind)(head & ((1 << FIELD_KIND_BITS) - 1));
     switch (out->kind) {
     case FIELD_VARINT:
-        is = take_varint(&at, &out->value);
+        at = take_varint(at, end, &out->value);
         break;
     case FIELD_FIXED64:
-        is = take_fixed(&at, 8, &out->value);
+        at = take_fixed64(at, end, &out->value);
         break;
     case FIELD_BYTES:
-        is = take_span(&at, &out->span);
+        at = take_span(at, end, &out->span);
         break;
     case FIELD_FIXED32:
-        is = take_fixed(&at, 4, &out->value);
+        at = take_fixed32(at, end, &out->value);
         break;
     default:
-        is = false;
+        at = NULL;
     }
-    if (is)
-        *rest = at;
-    return is;
+    if (at)
+        *rest = (struct bytes){at, (size_t)(end - at)};
+    return at != NULL;
 }
 
 int64_t field_s64(const struct field *field)

@@ -4,14 +4,63 @@
 #ifndef GARNER_PROTO_FIELD_H
 #define GARNER_PROTO_FIELD_H
 
+#include <endian.h>
+
 #include "common/bytes.h"
 
 enum field_kind { FIELD_VARINT = 0, FIELD_FIXED64 = 1, FIELD_BYTES = 2, FIELD_FIXED32 = 5 };
+enum { FIELD_KIND_BITS = 3, FIELD_VARINT_BYTES_MAX = 10 };
 
-void field_add_u64(struct buffer *out, unsigned number, uint64_t value);
-void field_add_s64(struct buffer *out, unsigned number, int64_t value); /* as sint64 */
-void field_add_fixed64(struct buffer *out, unsigned number, uint64_t value);
-void field_add_bytes(struct buffer *out, unsigned number, struct bytes span);
+/* --- writing: here, so that what begins a field of a known number is known to the compiler --- */
+
+static inline char *field_put_varint(char *to, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *to++ = (char)(value | 0x80);
+    *to++ = (char)value;
+    return to;
+}
+
+/* Room for a field that takes so many bytes beside two varints is made once; then it is written in place. */
+static inline char *field_begin(struct buffer *out, unsigned number, enum field_kind kind, size_t more)
+{
+    buffer_reserve(out, 2 * FIELD_VARINT_BYTES_MAX + more);
+    return field_put_varint(out->data + out->len, (uint64_t)number << FIELD_KIND_BITS | kind);
+}
+
+static inline void field_end(struct buffer *out, char *to)
+{
+    *to = 0;
+    out->len = (size_t)(to - out->data);
+}
+
+static inline void field_add_u64(struct buffer *out, unsigned number, uint64_t value)
+{
+    field_end(out, field_put_varint(field_begin(out, number, FIELD_VARINT, 0), value));
+}
+
+static inline void field_add_s64(struct buffer *out, unsigned number, int64_t value) /* as sint64 */
+{
+    field_add_u64(out, number, (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0));
+}
+
+static inline void field_add_fixed64(struct buffer *out, unsigned number, uint64_t value)
+{
+    char *to = field_begin(out, number, FIELD_FIXED64, sizeof value);
+    value = htole64(value);
+    memcpy(to, &value, sizeof value);
+    field_end(out, to + sizeof value);
+}
+
+static inline void field_add_bytes(struct buffer *out, unsigned number, struct bytes span)
+{
+    char *to = field_put_varint(field_begin(out, number, FIELD_BYTES, span.len), span.len);
+    if (span.len)
+        memcpy(to, span.data, span.len);
+    field_end(out, to + span.len);
+}
+
+/* --- reading --- */
 
 struct field {
     unsigned number;

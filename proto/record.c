@@ -172,6 +172,26 @@ int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out
     return 0;
 }
 
+bool receipt_unpack_id(struct bytes packed, struct receipt_id *out)
+{
+    Garner__ReceiptId id;
+    struct field field;
+    garner__receipt_id__init(&id);
+    if (!field_next(&packed, &field) || field.number != 1 || field.kind != FIELD_BYTES)
+        return false;
+    for (struct bytes rest = field.span; field_next(&rest, &field);) {
+        if (field.kind != FIELD_VARINT)
+            return false;
+        else if (field.number == 1)
+            id.shard = (uint32_t)field.value;
+        else if (field.number == 2)
+            id.collection = (uint32_t)field.value;
+        else if (field.number == 3)
+            id.harvest = field.value;
+    }
+    return receipt_id_from_wire(&id, out);
+}
+
 void missing_pack(const struct missing *missing, struct buffer *out)
 {
     CHECK(missing->count > 0 && missing->count <= LIMIT_GUARD_LISTINGS);

@@ -36,6 +36,8 @@ struct receipt {
 
 void receipt_pack(const struct receipt *receipt, struct buffer *out);
 int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out, struct error *e);
+/* Its id alone, which every receipt begins with. False: it is none. */
+bool receipt_unpack_id(struct bytes packed, struct receipt_id *out);
 
 /* As JSON: {"id":"12-5-43","started":time,"ended":time,"complete":true,"sound":true,"unsound":null,
  * "error":null,"cause":null,"pages":1,…,"rests_on":[]}. */

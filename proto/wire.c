@@ -88,9 +88,28 @@ bool wire_is_text(const char *text)
     return !text || bytes_is_utf8(bytes_of(text), NULL);
 }
 
+/* ASCII, as most texts are, needs no look at its single bytes. The last eight may overlap those before. */
+static bool is_ascii(struct bytes span)
+{
+    uint64_t all = 0, eight;
+    size_t i = 0;
+    for (; i + sizeof eight <= span.len; i += sizeof eight) {
+        memcpy(&eight, span.data + i, sizeof eight);
+        all |= eight;
+    }
+    if (i && i < span.len) {
+        memcpy(&eight, span.data + span.len - sizeof eight, sizeof eight);
+        all |= eight;
+    } else {
+        for (; i < span.len; i++)
+            all |= (unsigned char)span.data[i];
+    }
+    return !(all & UINT64_C(0x8080808080808080));
+}
+
 bool wire_is_utf8(struct bytes span)
 {
-    return bytes_is_utf8(span, NULL);
+    return is_ascii(span) || bytes_is_utf8(span, NULL);
 }
 
 bool wire_is_time(int64_t time_ms)

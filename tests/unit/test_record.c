@@ -115,6 +115,11 @@ static void a_receipt_comes_back(void **state)
     assert_string_equal(receipt.unsound, "page size changed");
     assert_true(receipt.bytes == UINT64_MAX && receipt.rests_on_count == 2 &&
                 receipt.rests_on[1].harvest == 42);
+    struct receipt_id id;
+    assert_true(receipt_unpack_id(buffer_bytes(&packed), &id));
+    assert_true(id.shard == 12 && id.collection == 5 && id.harvest == 43);
+    for (size_t len = 0; len < 8; len++) /* where its id ends */
+        assert_false(receipt_unpack_id((struct bytes){packed.data, len}, &id));
     receipt_pack(&receipt, &again);
     assert_true(bytes_equal(buffer_bytes(&packed), buffer_bytes(&again)));
     buffer_close(&packed);

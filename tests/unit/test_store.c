@@ -115,6 +115,17 @@ static int count_record(void *context, const struct collection_record *record)
     return 0;
 }
 
+static int find_by_key(void *context, uint32_t id, const struct collection_key *key)
+{
+    struct lab *lab = context;
+    struct collection_record found;
+    LAB_OK(lab, store_collection_find(lab->store, key, &lab->arena, &found, &lab->e));
+    assert_int_equal(found.id, id);
+    assert_int_equal(found.key.region.data == NULL, key->region.data == NULL);
+    lab->now_ms++;
+    return id == UINT32_MAX;
+}
+
 static struct digest one_digest(struct bytes span, const struct hash_secret *secret)
 {
     (void)span, (void)secret;
@@ -167,8 +178,34 @@ static void collections_are_told_apart(void **state)
     uint32_t count = 0;
     LAB_OK(lab, store_collections_each(lab->store, count_record, &count, &lab->e));
     assert_int_equal(count, 8);
+    int64_t before = lab->now_ms;
+    LAB_OK(lab, store_collection_keys_each(lab->store, find_by_key, lab, &lab->e));
+    assert_int_equal(lab->now_ms - before, 8);
     store_done(lab->store);
     assert_string_equal(lab_verify(lab), "");
+}
+
+/* A key that was cut is told, wherever it was cut. */
+static void a_cut_key_is_told(void **state)
+{
+    struct lab *lab = *state;
+    lab_collection(lab, "aws.ec2.snapshot");
+    lab_commit(lab);
+    struct key whole = {.bytes = {COLLECTION_BY_KEY, TAG_SHORT}, .len = 2};
+    struct buffer parts = {0};
+    collection_key_bytes(&lab->record.key, &parts);
+    memcpy(whole.bytes + 2, parts.data, parts.len);
+    for (size_t len = 2; len < parts.len + 2; len++) {
+        struct key cut = whole;
+        cut.len = len;
+        LAB_OK(lab, store_write(lab->store, &lab->e));
+        LAB_OK(lab, table_put(lab->store, TABLE_COLLECTIONS, key_bytes(&cut), (struct bytes){"\0\0\0\1", 4},
+                              0, &lab->e));
+        assert_int_equal(store_collection_keys_each(lab->store, find_by_key, lab, &lab->e), ERR_CORRUPT);
+        assert_string_equal(lab->e.text, "shard 12: the key of collection 1 can't be read");
+        store_abort(lab->store);
+    }
+    buffer_close(&parts);
 }
 
 /* A dropped collection leaves its changes and receipts, and its neighbours, alone. */
@@ -419,6 +456,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_abort_leaves_nothing, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_refusal_spoils_nothing, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(collections_are_told_apart, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(a_cut_key_is_told, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_drop_takes_all_but_changes_and_receipts, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_collection_starts_anew, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(long_ids_are_told_apart, lab_setup, lab_teardown),

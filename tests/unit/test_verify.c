@@ -231,6 +231,32 @@ static void lose_receipt(struct lab *lab)
     delete (lab, TABLE_RECEIPTS, key_recent(1, 2));
 }
 
+/* The receipt of harvest 2, pinned or not, where `key` says. */
+static void put_receipt(struct lab *lab, struct key key, char flags)
+{
+    struct buffer value = {0};
+    struct receipt receipt = {.id = {12, 1, 2}, .complete = true};
+    buffer_add_char(&value, flags);
+    receipt_pack(&receipt, &value);
+    verify_put(lab, TABLE_RECEIPTS, key, value.data, value.len);
+    buffer_close(&value);
+}
+
+static void receipt_in_wrong_slot(struct lab *lab)
+{
+    put_receipt(lab, key_recent(1, 3), 0);
+}
+
+static void receipt_of_another(struct lab *lab)
+{
+    put_receipt(lab, key_recent(2, 2), 0);
+}
+
+static void pin_in_ring(struct lab *lab)
+{
+    put_receipt(lab, key_recent(1, 2), RECEIPT_PINNED);
+}
+
 static void set_id(struct change *change)
 {
     change->id = BYTES("f");
@@ -340,6 +366,10 @@ static const struct {
     {wrong_seq, "change 3 says that it is 4 of shard 12"},
     {no_receipt, "change 7 deletes, and rests on no sound listing"},
     {lose_receipt, "change 7 rests on receipt 12-1-2, which is not there"},
+    {receipt_in_wrong_slot, "receipt 12-1-2 stands under another id than its own"},
+    {receipt_of_another, "receipt 12-1-2 stands under another id than its own"},
+    {pin_in_ring, "receipt 12-1-2 is to be kept, and stands where the next ones take its place"},
+    {strange_tables, "a receipt has a key of 1 and a value of 0 bytes"},
     {create_another, "\"e\" is stored, and the changes don't leave it"},
     {create_another, "\"f\" is left by change 5, and is not stored"},
     {another_collection,

@@ -2,29 +2,28 @@
  * more are unwatched, never deleted. */
 #include "worker/run/internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/check.h"
 #include "common/clock.h"
 
-typedef int visit_record(void *context, const struct collection_record *record);
-
-/* Call `visit` for every collection of a shard, if there is such a shard. */
-static int each_collection(struct folder *folder, uint32_t number, visit_record *visit, void *context,
-                           struct error *e)
+/* A shard's store to read, if there is such a shard; else null. */
+static int read_shard(struct folder *folder, uint32_t number, struct store **store, struct error *e)
 {
-    struct store *store;
+    *store = NULL;
     if (!folder_has(folder, number))
         return 0;
-    int code = folder_store(folder, number, &store, e);
-    if (!code)
-        code = store_read(store, e);
-    if (code)
-        return code;
-    code = store_collections_each(store, visit, context, e);
-    store_done(store);
-    return code;
+    int code = folder_store(folder, number, store, e);
+    return code ? code : store_read(*store, e);
+}
+
+/* Collections are visited by their keys, so those of an account stand together: it is mostly the last one. */
+static const struct config_account *
+find_account(const struct roster *roster, const struct config_account *last, const struct collection_key *key)
+{
+    if (last && bytes_is(key->account, last->id) && bytes_is(key->provider, last->provider))
+        return last;
+    return roster_find(roster, key->provider, key->account);
 }
 
 /* --- splits --- */
@@ -32,16 +31,20 @@ static int each_collection(struct folder *folder, uint32_t number, visit_record 
 struct check {
     const struct roster *roster;
     uint32_t shard;
+    const struct config_account *last;
     struct error *e;
 };
 
-static int check_shard(void *context, const struct collection_record *record)
+static int check_key(void *context, uint32_t id, const struct collection_key *key)
 {
-    const struct check *check = context;
-    const struct collection_key *key = &record->key;
-    const struct config_account *account = roster_find(check->roster, key->provider, key->account);
-    if (!account || folder_shard_of(key->provider, key->account, key->region, account->splits,
-                                    check->roster->shards) == check->shard)
+    struct check *check = context;
+    const struct config_account *account = find_account(check->roster, check->last, key);
+    bool is_checked = account == check->last && account && account->splits == 1; /* all are in one shard */
+    (void)id;
+    check->last = account;
+    if (!account || is_checked ||
+        folder_shard_of(key->provider, key->account, key->region, account->splits, check->roster->shards) ==
+            check->shard)
         return 0;
     return error_set(
         check->e, ERR_CONFIG,
@@ -50,12 +53,23 @@ static int check_shard(void *context, const struct collection_record *record)
         BYTES_ARG(key->provider), BYTES_ARG(key->account));
 }
 
+static int check_shard(struct crew *crew, uint32_t number, struct error *e)
+{
+    struct check check = {.roster = &crew->roster, .shard = number, .e = e};
+    struct store *store;
+    int code = read_shard(crew->set->folder, number, &store, e);
+    if (code || !store)
+        return code;
+    code = store_collection_keys_each(store, check_key, &check, e);
+    store_done(store);
+    return code;
+}
+
 int watch_check(struct crew *crew, struct error *e)
 {
-    struct check check = {.roster = &crew->roster, .e = e};
     int code = 0;
-    for (; !code && check.shard < crew->roster.shards; check.shard++)
-        code = each_collection(crew->set->folder, check.shard, check_shard, &check, e);
+    for (uint32_t i = 0; !code && i < crew->roster.shards; i++)
+        code = check_shard(crew, i, e);
     return code;
 }
 
@@ -91,6 +105,17 @@ static int add_region(void *context, const struct collection_record *record)
     return 0;
 }
 
+static int add_regions(struct known *known, uint32_t shard, struct error *e)
+{
+    struct store *store;
+    int code = read_shard(known->account->run->set->folder, shard, &store, e);
+    if (code || !store)
+        return code;
+    code = store_collections_each(store, add_region, known, e);
+    store_done(store);
+    return code;
+}
+
 /* All of a region's collections are in one of the account's shards, so those of other threads don't
  * matter here. */
 const char *const *watch_regions(struct account *a)
@@ -106,7 +131,7 @@ const char *const *watch_regions(struct account *a)
         uint32_t shard = folder_shard_of_split(bytes_of(config->provider), bytes_of(config->id), split,
                                                roster->shards);
         if (roster->owner[shard] == a->run->thread)
-            code = each_collection(a->run->set->folder, shard, add_region, &known, &e);
+            code = add_regions(&known, shard, &e);
     }
     if (code)
         report_account(a, &e, "reading its last known regions", "those not read were not harvested");
@@ -118,25 +143,24 @@ const char *const *watch_regions(struct account *a)
 struct marks {
     struct crew *crew;
     struct shard *shard;
+    struct error *e;
     roaring_bitmap_t *found; /* collections that are not watched any more */
-    const struct account *last;
+    struct arena arena;      /* of one collection */
+    const struct config_account *last;
     uint32_t region; /* of that account, the last one found */
 };
 
-/* Collections mostly stand in the order in which they were started, region after region of an account: so the
- * search begins behind where the last one ended. */
+/* Regions stand together, and mostly in order: so the search begins where the last one ended. */
 static bool has_region(struct marks *marks, const struct account *a, struct bytes region)
 {
     if (!a->regions_certain)
         return true;
-    uint32_t from = marks->last == a ? marks->region : 0;
-    for (uint32_t i = from; a->regions[i]; i++)
+    for (uint32_t i = marks->region; a->regions[i]; i++)
         if (bytes_is(region, a->regions[i])) {
-            marks->last = a;
             marks->region = i;
             return true;
         }
-    for (uint32_t i = 0; i < from; i++)
+    for (uint32_t i = 0; i < marks->region; i++)
         if (bytes_is(region, a->regions[i])) {
             marks->region = i;
             return true;
@@ -147,14 +171,15 @@ static bool has_region(struct marks *marks, const struct account *a, struct byte
 static bool is_watched(struct marks *marks, const struct collection_key *key)
 {
     const struct crew *crew = marks->crew;
-    const struct config_account *account = roster_find(&crew->roster, key->provider, key->account);
+    const struct config_account *account = find_account(&crew->roster, marks->last, key);
+    if (account != marks->last)
+        marks->region = 0;
+    marks->last = account;
     if (!account)
         return false;
     const struct account *a = crew->homes[account - crew->set->config->accounts];
-    char *type = mem_zalloc(key->type.len + 1);
-    memcpy(type, key->type.data, key->type.len);
-    const struct collection_def *def = provider_find(a->provider, type);
-    free(type);
+    arena_reset(&marks->arena);
+    const struct collection_def *def = provider_find(a->provider, arena_strdup(&marks->arena, key->type));
     while (def && def->scope == SCOPE_PARENT)
         def = def->parent;
     if (!def || (def->scope == SCOPE_REGION) != (key->region.data != NULL))
@@ -162,12 +187,17 @@ static bool is_watched(struct marks *marks, const struct collection_key *key)
     return def->scope == SCOPE_ACCOUNT || has_region(marks, a, key->region);
 }
 
-static int mark(void *context, const struct collection_record *record)
+static int mark(void *context, uint32_t id, const struct collection_key *key)
 {
     struct marks *marks = context;
-    if (!record->unwatched_since_ms && !is_watched(marks, &record->key))
-        roaring_bitmap_add(marks->found, record->id);
-    return 0;
+    struct collection_record record;
+    if (is_watched(marks, key))
+        return 0;
+    arena_reset(&marks->arena);
+    int code = store_collection_by_id(marks->shard->store, id, &marks->arena, &record, marks->e);
+    if (!code && !record.unwatched_since_ms)
+        roaring_bitmap_add(marks->found, id);
+    return code;
 }
 
 static int write_mark(struct store *store, uint32_t id, struct error *e)
@@ -205,18 +235,19 @@ static int write_marks(struct shard *shard, const roaring_bitmap_t *found, struc
 
 static int mark_shard(struct crew *crew, uint32_t number, struct error *e)
 {
-    struct marks marks = {.crew = crew, .found = roaring_bitmap_create()};
+    struct marks marks = {.crew = crew, .e = e, .found = roaring_bitmap_create()};
     CHECK(marks.found);
     int code = shard_open(crew->runs[crew->roster.owner[number]], number, &marks.shard, e);
     if (!code)
         code = store_read(marks.shard->store, e);
     if (!code) {
-        code = store_collections_each(marks.shard->store, mark, &marks, e);
+        code = store_collection_keys_each(marks.shard->store, mark, &marks, e);
         store_done(marks.shard->store);
     }
     if (!code)
         code = write_marks(marks.shard, marks.found, e);
     roaring_bitmap_free(marks.found);
+    arena_close(&marks.arena);
     if (code)
         return code;
     shard_commit(marks.shard);

@@ -7,30 +7,67 @@
 
 enum { KEY_BYTES_SHORT = LIMIT_KEY_BYTES - 2 };
 
-static void add_part(struct bytes part, struct buffer *out)
+static char *put_part(char *to, struct bytes part)
 {
-    char len[4];
-    be32_put(len, part.data ? (uint32_t)part.len : UINT32_MAX);
-    buffer_add(out, len, sizeof len);
-    if (part.data)
-        buffer_add_bytes(out, part);
+    be32_put(to, part.data ? (uint32_t)part.len : UINT32_MAX);
+    if (part.len)
+        memcpy(to + 4, part.data, part.len);
+    return to + 4 + part.len;
+}
+
+static size_t key_len(const struct collection_key *key)
+{
+    return 5 * 4 + key->provider.len + key->account.len + key->region.len + key->parent.len + key->type.len;
 }
 
 /* Lengths before texts, so that no two keys are the same bytes; account first, so that an account's
  * collections stand together. */
+static void put_key(char *to, const struct collection_key *key)
+{
+    to = put_part(to, key->provider);
+    to = put_part(to, key->account);
+    to = put_part(to, key->region);
+    to = put_part(to, key->parent);
+    put_part(to, key->type);
+}
+
 void collection_key_bytes(const struct collection_key *key, struct buffer *out)
 {
-    add_part(key->provider, out);
-    add_part(key->account, out);
-    add_part(key->region, out);
-    add_part(key->parent, out);
-    add_part(key->type, out);
+    size_t len = key_len(key);
+    buffer_reserve(out, len);
+    put_key(out->data + out->len, key);
+    out->len += len;
+    out->data[out->len] = 0;
+}
+
+/* The other way round, in place. */
+static bool take_part(struct bytes *rest, struct bytes *out)
+{
+    if (rest->len < 4)
+        return false;
+    uint32_t len = be32_get(rest->data);
+    bool is_there = len != UINT32_MAX;
+    size_t taken = 4 + (is_there ? (size_t)len : 0);
+    if (taken > rest->len)
+        return false;
+    *out = is_there ? (struct bytes){rest->data + 4, len} : (struct bytes){0};
+    *rest = (struct bytes){rest->data + taken, rest->len - taken};
+    return true;
+}
+
+static bool key_of_bytes(struct bytes packed, struct collection_key *out)
+{
+    return take_part(&packed, &out->provider) && take_part(&packed, &out->account) &&
+           take_part(&packed, &out->region) && take_part(&packed, &out->parent) &&
+           take_part(&packed, &out->type) && packed.len == 0;
 }
 
 static struct key id_key(uint32_t id)
 {
-    struct key key = {.bytes = {COLLECTION_BY_ID}, .len = 5};
+    struct key key;
+    key.bytes[0] = COLLECTION_BY_ID;
     be32_put(key.bytes + 1, id);
+    key.len = 5;
     return key;
 }
 
@@ -63,25 +100,34 @@ static int is_collections_id(struct store *store, void *context, struct bytes va
 }
 
 /* The lookup's key; for a collection that isn't there, the one to write it under. */
+static int find_long(struct store *store, const struct collection_key *key, struct key *lookup,
+                     struct bytes *value, struct error *e)
+{
+    struct buffer name = {0};
+    collection_key_bytes(key, &name);
+    struct bytes wanted = buffer_bytes(&name);
+    lookup->bytes[1] = TAG_LONG;
+    int r = table_find_long(store, TABLE_COLLECTIONS, lookup, wanted, is_collections_id, &wanted, value, e);
+    buffer_close(&name);
+    return r;
+}
+
 static int find(struct store *store, const struct collection_key *key, struct key *lookup, uint32_t *id,
                 struct error *e)
 {
-    struct buffer name = {0};
     struct bytes value;
+    size_t len = key_len(key);
     int r;
-    collection_key_bytes(key, &name);
-    struct bytes wanted = buffer_bytes(&name);
-    *lookup = (struct key){.bytes = {COLLECTION_BY_KEY}, .len = 2};
-    if (wanted.len <= KEY_BYTES_SHORT) {
+    lookup->bytes[0] = COLLECTION_BY_KEY;
+    lookup->len = 2;
+    if (len <= KEY_BYTES_SHORT) {
         lookup->bytes[1] = TAG_SHORT;
-        memcpy(lookup->bytes + 2, wanted.data, wanted.len);
-        lookup->len += wanted.len;
+        put_key((char *)lookup->bytes + 2, key);
+        lookup->len += len;
         r = table_get(store, TABLE_COLLECTIONS, key_bytes(lookup), &value, e);
     } else {
-        lookup->bytes[1] = TAG_LONG;
-        r = table_find_long(store, TABLE_COLLECTIONS, lookup, wanted, is_collections_id, &wanted, &value, e);
+        r = find_long(store, key, lookup, &value, e);
     }
-    buffer_close(&name);
     return r ? r : id_of(value, id, e);
 }
 
@@ -122,17 +168,16 @@ int store_collection_by_id(struct store *store, uint32_t id, struct arena *arena
 static int put_record(struct store *store, const struct collection_record *record, struct error *e)
 {
     struct key key = id_key(record->id);
-    struct buffer packed = {0};
-    collection_pack(record, &packed);
-    int r = packed.len <= LIMIT_COLLECTION_BYTES
-                ? table_put(store, TABLE_COLLECTIONS, key_bytes(&key), buffer_bytes(&packed), 0, e)
-                : error_set(
-                      e, ERR_LIMIT,
-                      "a collection's record of %zu bytes: %d are allowed; its provider file was edited too "
-                      "often since it was last listed completely",
-                      packed.len, LIMIT_COLLECTION_BYTES);
-    buffer_close(&packed);
-    return r;
+    struct buffer *packed = &store->packed;
+    buffer_reset(packed);
+    collection_pack(record, packed);
+    if (packed->len > LIMIT_COLLECTION_BYTES)
+        return error_set(
+            e, ERR_LIMIT,
+            "a collection's record of %zu bytes: %d are allowed; its provider file was edited too "
+            "often since it was last listed completely",
+            packed->len, LIMIT_COLLECTION_BYTES);
+    return table_put(store, TABLE_COLLECTIONS, key_bytes(&key), buffer_bytes(packed), 0, e);
 }
 
 int store_collection_put(struct store *store, struct collection_record *record, struct error *e)
@@ -225,6 +270,54 @@ int store_collections_each(struct store *store,
     static const char prefix[] = {COLLECTION_BY_ID};
     struct each each = {.store = store, .visit = visit, .context = context, .e = e};
     int r = table_each(store, TABLE_COLLECTIONS, (struct bytes){prefix, 1}, (struct bytes){0}, visit_record,
+                       &each, e);
+    arena_close(&each.arena);
+    return r;
+}
+
+struct each_key {
+    struct store *store;
+    int (*visit)(void *context, uint32_t id, const struct collection_key *key);
+    void *context;
+    struct arena arena;
+    struct error *e;
+};
+
+static int visit_long_key(struct each_key *each, uint32_t id)
+{
+    struct collection_record record;
+    arena_reset(&each->arena);
+    int r = store_collection_by_id(each->store, id, &each->arena, &record, each->e);
+    if (r == ERR_NOT_FOUND)
+        return error_set(each->e, ERR_CORRUPT, "a key leads to collection %" PRIu32 ", which is not there",
+                         id);
+    return r ? r : each->visit(each->context, id, &record.key);
+}
+
+static int visit_key(void *context, struct bytes key, struct bytes value)
+{
+    struct each_key *each = context;
+    struct collection_key parts;
+    uint32_t id = 0;
+    int r = id_of(value, &id, each->e);
+    if (r)
+        return r;
+    if (key.len > 1 && key.data[1] == TAG_LONG)
+        return visit_long_key(each, id);
+    if (key.len > 1 && key_of_bytes(bytes_from(key, 2), &parts))
+        return each->visit(each->context, id, &parts);
+    return error_set(each->e, ERR_CORRUPT,
+                     "shard %" PRIu32 ": the key of collection %" PRIu32 " can't be read", each->store->shard,
+                     id);
+}
+
+int store_collection_keys_each(struct store *store,
+                               int (*visit)(void *context, uint32_t id, const struct collection_key *key),
+                               void *context, struct error *e)
+{
+    static const char prefix[] = {COLLECTION_BY_KEY};
+    struct each_key each = {.store = store, .visit = visit, .context = context, .e = e};
+    int r = table_each(store, TABLE_COLLECTIONS, (struct bytes){prefix, 1}, (struct bytes){0}, visit_key,
                        &each, e);
     arena_close(&each.arena);
     return r;

@@ -1,25 +1,82 @@
-/* Receipts: a byte of flags, then the protobuf. Those of the last LIMIT_RECEIPTS harvests stand by harvest,
- * those that are pinned by collection.
+/* Receipts: a byte of flags, then the protobuf. Those of the last harvests stand in a ring of LIMIT_RECEIPTS
+ * slots, a harvest's in slot harvest modulo LIMIT_RECEIPTS: so one that is written takes the place of the one
+ * that leaves, and nothing need be looked up or deleted for it. Those that are pinned stand by collection.
  *
  * Collections that are listed together have about as many harvests behind them. So the receipts that a run
- * writes stand side by side, as do those that it drops, and it writes to few pages. All of them by
- * collection, nearly every receipt would have a page of its own to be written: 2 kB for 100 bytes.
+ * writes stand side by side in a slot, and it writes to few pages. All of them by collection, nearly every
+ * receipt would have a page of its own to be written: 2 kB for 100 bytes.
  *
- * Receipts come in order of harvest, so the one that has left the last ones stands LIMIT_RECEIPTS before. A
- * harvest that was killed leaves none; then the one that it would have dropped goes now. */
+ * A harvest that was killed leaves none, and one whose receipt is pinned an empty slot: so what a slot holds
+ * tells by itself of which harvest it is. Versions before the ring wrote a key for each harvest. Their
+ * receipts are moved into it when such a store is opened for writing; a reader looks at both. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "worker/store/tables.h"
 
-bool receipt_of_key(const struct store *store, struct bytes key, struct receipt_id *out)
+enum {
+    RING_KEY_BYTES = 4 + 1 + 4,
+    KEPT_KEY_BYTES = 4 + 8,
+    OLD_KEY_BYTES = 4 + 8 + 4,
+    REACH = 2 * LIMIT_RECEIPTS /* one before a gap stays so long */
+};
+_Static_assert(LIMIT_RECEIPTS < UINT8_MAX, "a slot's number fits a byte");
+
+static uint8_t slot_of(uint64_t harvest)
 {
-    bool is_recent = key.len == 16 && be32_get(key.data) == 0;
-    if (is_recent)
+    return (uint8_t)(1 + harvest % LIMIT_RECEIPTS);
+}
+
+/* Slots count from 1: in an older version's keys the harvest's high byte stands there, so they come before.
+ */
+struct key key_recent(uint32_t collection, uint64_t harvest)
+{
+    struct key key;
+    be32_put(key.bytes, 0);
+    key.bytes[4] = slot_of(harvest);
+    be32_put(key.bytes + 5, collection);
+    key.len = RING_KEY_BYTES;
+    return key;
+}
+
+struct key key_old_recent(uint32_t collection, uint64_t harvest)
+{
+    struct key key;
+    be32_put(key.bytes, 0);
+    be64_put(key.bytes + 4, harvest);
+    be32_put(key.bytes + 12, collection);
+    key.len = OLD_KEY_BYTES;
+    return key;
+}
+
+struct key key_kept(uint32_t collection, uint64_t harvest)
+{
+    struct key key;
+    be32_put(key.bytes, collection);
+    be64_put(key.bytes + 4, harvest);
+    key.len = KEPT_KEY_BYTES;
+    return key;
+}
+
+enum receipt_place receipt_place(const struct store *store, struct bytes key, struct bytes value,
+                                 struct receipt_id *out)
+{
+    struct receipt_id own;
+    bool of_none = key.len >= 4 && be32_get(key.data) == 0;
+    if (key.len == RING_KEY_BYTES && of_none) {
+        bool is = receipt_unpack_id(bytes_from(value, 1), &own) && key.data[4] == (char)slot_of(own.harvest);
+        *out = (struct receipt_id){store->shard, be32_get(key.data + 5), is ? own.harvest : 0};
+        return RECEIPT_RECENT;
+    }
+    if (key.len == OLD_KEY_BYTES && of_none) {
         *out = (struct receipt_id){store->shard, be32_get(key.data + 12), be64_get(key.data + 4)};
-    else if (key.len == 12)
+        return RECEIPT_OLD_RECENT;
+    }
+    if (key.len == KEPT_KEY_BYTES) {
         *out = (struct receipt_id){store->shard, be32_get(key.data), be64_get(key.data + 4)};
-    return is_recent || key.len == 12;
+        return RECEIPT_KEPT;
+    }
+    return RECEIPT_NOWHERE;
 }
 
 static int unpack(const struct store *store, struct bytes key, struct bytes value, struct arena *arena,
@@ -27,7 +84,7 @@ static int unpack(const struct store *store, struct bytes key, struct bytes valu
 {
     char text[RECEIPT_ID_TEXT_BYTES];
     struct receipt_id id;
-    if (!receipt_of_key(store, key, &id) || value.len < 1)
+    if (!receipt_place(store, key, value, &id) || value.len < 1)
         return error_set(e, ERR_CORRUPT, "a receipt has a key of %zu and a value of %zu bytes", key.len,
                          value.len);
     int r = receipt_unpack(arena, bytes_from(value, 1), out, e);
@@ -44,60 +101,53 @@ static bool is_pinned(struct bytes value)
     return value.len && (value.data[0] & RECEIPT_PINNED);
 }
 
+static int find_recent(struct store *store, struct receipt_id id, struct key *key, struct bytes *value,
+                       struct error *e)
+{
+    char text[RECEIPT_ID_TEXT_BYTES];
+    struct receipt_id there;
+    *key = key_recent(id.collection, id.harvest);
+    int r = table_get(store, TABLE_RECEIPTS, key_bytes(key), value, e);
+    if (!r && !receipt_unpack_id(bytes_from(*value, 1), &there))
+        return error_set(e, ERR_CORRUPT, "what stands where receipt %s should is none",
+                         receipt_id_text(id, text));
+    if (!r && there.harvest != id.harvest)
+        r = ERR_NOT_FOUND;
+    if (r != ERR_NOT_FOUND || !store->read_only)
+        return r;
+    *key = key_old_recent(id.collection, id.harvest);
+    return table_get(store, TABLE_RECEIPTS, key_bytes(key), value, e);
+}
+
 /* Where a receipt stands. */
 static int find(struct store *store, struct receipt_id id, struct key *key, struct bytes *value,
                 struct error *e)
 {
-    *key = key_recent(id.collection, id.harvest);
-    int r = table_get(store, TABLE_RECEIPTS, key_bytes(key), value, e);
+    int r = find_recent(store, id, key, value, e);
     if (r != ERR_NOT_FOUND)
         return r;
     *key = key_kept(id.collection, id.harvest);
     return table_get(store, TABLE_RECEIPTS, key_bytes(key), value, e);
 }
 
-/* Drop the one that isn't among the last ones any more with the receipt of `id`, unless it is pinned. */
-static int drop_leaver(struct store *store, struct receipt_id id, struct error *e)
-{
-    int r = ERR_NOT_FOUND;
-    for (int gap = 0; r == ERR_NOT_FOUND && gap < LIMIT_RECEIPTS && id.harvest > LIMIT_RECEIPTS; gap++) {
-        struct key key;
-        struct bytes value;
-        id.harvest -= LIMIT_RECEIPTS;
-        r = find(store, id, &key, &value, e);
-        if (!r && !is_pinned(value))
-            r = table_delete(store, TABLE_RECEIPTS, key_bytes(&key), e);
-    }
-    return r == ERR_NOT_FOUND ? 0 : r;
-}
-
-static int put(struct store *store, const struct receipt *receipt, bool pinned, struct error *e)
-{
-    struct key kept = key_kept(receipt->id.collection, receipt->id.harvest);
-    struct key recent = key_recent(receipt->id.collection, receipt->id.harvest);
-    struct bytes old;
-    struct buffer value = {0};
-    int r = table_get(store, TABLE_RECEIPTS, key_bytes(&kept), &old, e);
-    if (r && r != ERR_NOT_FOUND)
-        return r;
-    pinned = pinned || !r;
-    buffer_add_char(&value, pinned ? RECEIPT_PINNED : 0);
-    receipt_pack(receipt, &value);
-    r = table_put(store, TABLE_RECEIPTS, key_bytes(pinned ? &kept : &recent), buffer_bytes(&value), 0, e);
-    buffer_close(&value);
-    return r || !pinned ? r : table_delete(store, TABLE_RECEIPTS, key_bytes(&recent), e);
-}
-
+/* One that is pinned leaves its slot empty: the one in it has left the last ones, or is the same, written
+ * before. The other way round nothing is looked for: a receipt that was pinned stays where it is. */
 int store_receipt_put(struct store *store, const struct receipt *receipt, bool pinned, struct error *e)
 {
+    struct receipt_id id = receipt->id;
+    struct key ring = key_recent(id.collection, id.harvest), kept = key_kept(id.collection, id.harvest);
+    struct buffer *value = &store->packed;
     int r = store_gathering(store, e);
     if (r)
         return r;
-    CHECK(receipt->id.shard == store->shard && receipt->id.collection && receipt->id.harvest);
-    r = put(store, receipt, pinned, e);
-    if (!r)
-        r = drop_leaver(store, receipt->id, e);
-    return store_poison(store, r, e);
+    CHECK(id.shard == store->shard && id.collection && id.harvest);
+    buffer_reset(value);
+    buffer_add_char(value, pinned ? RECEIPT_PINNED : 0);
+    receipt_pack(receipt, value);
+    r = table_put(store, TABLE_RECEIPTS, key_bytes(pinned ? &kept : &ring), buffer_bytes(value), 0, e);
+    if (!r && pinned)
+        r = table_delete(store, TABLE_RECEIPTS, key_bytes(&ring), e);
+    return r;
 }
 
 int store_receipt_pin(struct store *store, struct receipt_id id, struct error *e)
@@ -112,16 +162,14 @@ int store_receipt_pin(struct store *store, struct receipt_id id, struct error *e
         return error_set(e, r, "receipt %s is not there to be kept", receipt_id_text(id, text));
     if (r || is_pinned(value))
         return r;
-    struct buffer copy = {0};
-    buffer_add_bytes(&copy, value);
-    if (copy.len)
-        copy.data[0] |= RECEIPT_PINNED;
+    struct buffer *copy = &store->packed;
+    buffer_reset(copy);
+    buffer_add_bytes(copy, value);
+    if (copy->len)
+        copy->data[0] |= RECEIPT_PINNED;
     if (key.len != kept.len)
         r = table_delete(store, TABLE_RECEIPTS, key_bytes(&key), e);
-    if (!r)
-        r = table_put(store, TABLE_RECEIPTS, key_bytes(&kept), buffer_bytes(&copy), 0, e);
-    buffer_close(&copy);
-    return r;
+    return r ? r : table_put(store, TABLE_RECEIPTS, key_bytes(&kept), buffer_bytes(copy), 0, e);
 }
 
 int store_receipt_get(struct store *store, struct receipt_id id, struct arena *arena, struct receipt *out,
@@ -160,9 +208,10 @@ static int visit_recent_before(struct each *each, uint64_t harvest)
 {
     int r = 0;
     for (; !r && each->recent < harvest && each->recent < each->next; each->recent++) {
-        struct key key = key_recent(each->collection, each->recent);
+        struct receipt_id id = {each->store->shard, each->collection, each->recent};
+        struct key key;
         struct bytes value;
-        r = table_get(each->store, TABLE_RECEIPTS, key_bytes(&key), &value, each->e);
+        r = find_recent(each->store, id, &key, &value, each->e);
         r = r == ERR_NOT_FOUND ? 0 : r ? r : visit_receipt(each, key_bytes(&key), value);
     }
     return r;
@@ -171,8 +220,10 @@ static int visit_recent_before(struct each *each, uint64_t harvest)
 static int visit_kept(void *context, struct bytes key, struct bytes value)
 {
     struct each *each = context;
-    struct receipt_id id;
-    int r = receipt_of_key(each->store, key, &id) ? visit_recent_before(each, id.harvest) : 0;
+    struct receipt_id id = {0};
+    int r = receipt_place(each->store, key, value, &id) ? visit_recent_before(each, id.harvest) : 0;
+    if (each->recent <= id.harvest)
+        each->recent = id.harvest + 1; /* it may stand among the last ones too */
     return r ? r : visit_receipt(each, key, value);
 }
 
@@ -180,7 +231,6 @@ int store_receipts_each(struct store *store, uint32_t collection, uint64_t next_
                         int (*visit)(void *context, const struct receipt *receipt), void *context,
                         struct error *e)
 {
-    enum { REACH = 2 * LIMIT_RECEIPTS }; /* one before a gap stays so long */
     struct each each = {
         .store = store,
         .visit = visit,
@@ -195,5 +245,59 @@ int store_receipts_each(struct store *store, uint32_t collection, uint64_t next_
     if (!r)
         r = visit_recent_before(&each, next_harvest);
     arena_close(&each.arena);
+    return r;
+}
+
+/* --- older versions' --- */
+
+enum { LOOKED = -1 };
+
+struct first {
+    bool is_old;
+    struct key key;
+    struct receipt_id id;
+    struct buffer *value;
+};
+
+static int look_at_first(void *context, struct bytes key, struct bytes value)
+{
+    struct first *first = context;
+    first->is_old = key.len == OLD_KEY_BYTES && be32_get(key.data) == 0;
+    if (first->is_old) {
+        first->id = (struct receipt_id){.collection = be32_get(key.data + 12),
+                                        .harvest = be64_get(key.data + 4)};
+        buffer_reset(first->value);
+        buffer_add_bytes(first->value, value);
+    }
+    return LOOKED;
+}
+
+/* They stand before all others, by harvest: so of two that fall to one slot the later one stays. */
+static int move_first(struct store *store, bool *any, struct error *e)
+{
+    struct first first = {.value = &store->packed};
+    int r = table_each(store, TABLE_RECEIPTS, (struct bytes){0}, (struct bytes){0}, look_at_first, &first, e);
+    *any = first.is_old;
+    if (r == LOOKED)
+        r = 0;
+    if (r || !first.is_old)
+        return r;
+    struct key old = key_old_recent(first.id.collection, first.id.harvest);
+    struct key key = key_recent(first.id.collection, first.id.harvest);
+    r = table_put(store, TABLE_RECEIPTS, key_bytes(&key), buffer_bytes(first.value), 0, e);
+    return r ? r : table_delete(store, TABLE_RECEIPTS, key_bytes(&old), e);
+}
+
+int receipts_move_old(struct store *store, struct error *e)
+{
+    bool any = true;
+    int r = 0;
+    while (any && !r) {
+        r = store_write(store, e);
+        for (uint32_t i = 0; any && !r && i < LIMIT_COMMIT_ITEMS; i++)
+            r = move_first(store, &any, e);
+        if (!r)
+            r = store_commit(store, e);
+    }
     return r;
 }

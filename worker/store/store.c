@@ -242,6 +242,8 @@ int store_open(const struct store_options *options, struct store **out, struct e
         r = open_environment(store, e);
     if (!r)
         r = open_tables(store, e);
+    if (!r && !store->read_only)
+        r = receipts_move_old(store, e);
     if (r)
         store_close(store);
     else

@@ -72,6 +72,11 @@ int store_collection_drop(struct store *store, uint32_t id, bool keep_record, st
 int store_collections_each(struct store *store,
                            int (*visit)(void *context, const struct collection_record *record), void *context,
                            struct error *e);
+/* The same with their keys alone, for a tenth of the time: accounts stand together, and their regions.
+ * `visit` may look up records. */
+int store_collection_keys_each(struct store *store,
+                               int (*visit)(void *context, uint32_t id, const struct collection_key *key),
+                               void *context, struct error *e);
 
 /* --- resources --- */
 

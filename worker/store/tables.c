@@ -3,7 +3,8 @@
  *
  * A write transaction keeps a cursor for each table. What is looked up and then written, or written key
  * after key, is mostly found on the page where the cursor stands; mdb_get and mdb_put begin at the root each
- * time. Before something is deleted the table's cursor is closed, so that none stands where nothing is. */
+ * time. Collections have two, since each harvest looks up a key and then an id. Before something is deleted
+ * the table's cursors are closed, so that none stands where nothing is. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -35,28 +36,13 @@ struct key key_row(uint32_t collection, uint32_t row)
     return key;
 }
 
-struct key key_recent(uint32_t collection, uint64_t harvest)
-{
-    struct key key;
-    be32_put(key.bytes, 0);
-    be64_put(key.bytes + 4, harvest);
-    be32_put(key.bytes + 12, collection);
-    key.len = 16;
-    return key;
-}
-
-struct key key_kept(uint32_t collection, uint64_t harvest)
+struct key key_place(uint32_t collection, uint64_t place)
 {
     struct key key;
     be32_put(key.bytes, collection);
-    be64_put(key.bytes + 4, harvest);
+    be64_put(key.bytes + 4, place);
     key.len = 12;
     return key;
-}
-
-struct key key_place(uint32_t collection, uint64_t place)
-{
-    return key_kept(collection, place);
 }
 
 struct bytes key_bytes(const struct key *key)
@@ -95,20 +81,38 @@ int store_poison(struct store *store, int r, struct error *e)
     return r;
 }
 
-static int cursor_of(struct store *store, enum table table, MDB_cursor **cursor)
+static unsigned cursor_number(enum table table, const MDB_val *key, bool to_write)
 {
+    if (table != TABLE_COLLECTIONS || !key->mv_size)
+        return table;
+    return *(const char *)key->mv_data == COLLECTION_BY_KEY ? CURSOR_KEYS
+           : to_write                                       ? CURSOR_RECORDS
+                                                            : TABLE_COLLECTIONS;
+}
+
+static int cursor_of(struct store *store, enum table table, const MDB_val *key, bool to_write,
+                     MDB_cursor **out)
+{
+    MDB_cursor **cursor = &store->cursors[cursor_number(table, key, to_write)];
     int lmdb = 0;
-    if (!store->cursors[table])
-        lmdb = mdb_cursor_open(store->txn, store->tables[table], &store->cursors[table]);
-    *cursor = store->cursors[table];
+    if (!*cursor)
+        lmdb = mdb_cursor_open(store->txn, store->tables[table], cursor);
+    *out = *cursor;
     return lmdb;
 }
 
-static void close_cursor(struct store *store, enum table table)
+static void close_cursor(struct store *store, unsigned number)
 {
-    if (store->cursors[table])
-        mdb_cursor_close(store->cursors[table]);
-    store->cursors[table] = NULL;
+    if (store->cursors[number])
+        mdb_cursor_close(store->cursors[number]);
+    store->cursors[number] = NULL;
+}
+
+static void close_cursors(struct store *store, enum table table)
+{
+    close_cursor(store, table);
+    for (unsigned i = CURSOR_KEYS; table == TABLE_COLLECTIONS && i < CURSOR_COUNT; i++)
+        close_cursor(store, i);
 }
 
 static int get(struct store *store, enum table table, MDB_val *key, MDB_val *value)
@@ -116,7 +120,7 @@ static int get(struct store *store, enum table table, MDB_val *key, MDB_val *val
     MDB_cursor *cursor;
     if (!store->writing)
         return mdb_get(store->txn, store->tables[table], key, value);
-    int lmdb = cursor_of(store, table, &cursor);
+    int lmdb = cursor_of(store, table, key, false, &cursor);
     return lmdb ? lmdb : mdb_cursor_get(cursor, key, value, MDB_SET);
 }
 
@@ -139,7 +143,7 @@ static int put(struct store *store, enum table table, struct bytes key, struct b
 {
     MDB_cursor *cursor;
     MDB_val k = val_of(key), v = val_of(value);
-    int lmdb = cursor_of(store, table, &cursor);
+    int lmdb = cursor_of(store, table, &k, true, &cursor);
     return lmdb ? lmdb : mdb_cursor_put(cursor, &k, &v, flags);
 }
 
@@ -186,7 +190,7 @@ int table_delete(struct store *store, enum table table, struct bytes key, struct
     if (r)
         return r;
     MDB_val k = val_of(key);
-    close_cursor(store, table);
+    close_cursors(store, table);
     r = mdb_del(store->txn, store->tables[table], &k, NULL);
     if (r == MDB_NOTFOUND)
         return 0;
@@ -204,7 +208,7 @@ int table_drop_range(struct store *store, enum table table, struct bytes first, 
     int r = store_gathering(store, e);
     if (r)
         return r;
-    close_cursor(store, table);
+    close_cursors(store, table);
     int lmdb = mdb_cursor_open(store->txn, store->tables[table], &cursor);
     if (lmdb)
         return store_poison(store, store_fault(store, lmdb, "deleting", e), e);

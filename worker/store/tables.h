@@ -27,6 +27,10 @@ enum table {
     TABLE_COUNT
 };
 
+/* Of a write transaction: one for each table, and more for collections: to look up keys, and to write records
+ * behind those that are being read. */
+enum { CURSOR_KEYS = TABLE_COUNT, CURSOR_RECORDS, CURSOR_COUNT };
+
 enum {
     STORE_FORMAT = 1,
     STORE_MAGIC = 0x6761726e,
@@ -63,9 +67,9 @@ struct store {
     uint64_t map_size;
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
-    MDB_txn *txn;                     /* null: no transaction is open */
-    MDB_cursor *cursors[TABLE_COUNT]; /* of a write transaction, which closes them; null: not open */
-    uint32_t inner[TABLE_COUNT];      /* of it: a collection that isn't the table's last; 0: none is known */
+    MDB_txn *txn;                      /* null: no transaction is open */
+    MDB_cursor *cursors[CURSOR_COUNT]; /* of a write transaction, which closes them; null: not open */
+    uint32_t inner[TABLE_COUNT];       /* of it: a collection that isn't the table's last; 0: none is known */
     struct hash_secret secret;
     uint64_t epoch;
     struct store_state state, committed;
@@ -85,12 +89,10 @@ struct key {
     size_t len;
 };
 
-struct key key_u64(uint64_t number);                          /* changes, epochs */
-struct key key_collection(uint32_t collection);               /* what all keys of a collection begin with */
-struct key key_row(uint32_t collection, uint32_t row);        /* documents, missing */
-struct key key_recent(uint32_t collection, uint64_t harvest); /* receipts of the last harvests */
-struct key key_kept(uint32_t collection, uint64_t harvest);   /* receipts that are pinned */
-struct key key_place(uint32_t collection, uint64_t place);    /* spans */
+struct key key_u64(uint64_t number);                       /* changes, epochs */
+struct key key_collection(uint32_t collection);            /* what all keys of a collection begin with */
+struct key key_row(uint32_t collection, uint32_t row);     /* documents, missing */
+struct key key_place(uint32_t collection, uint64_t place); /* spans */
 struct bytes key_bytes(const struct key *key);
 
 /* --- reading and writing (tables.c) --- */
@@ -163,8 +165,20 @@ int document_write(struct store *store, uint32_t collection, const struct docume
 int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
 int stretch_read_head(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
 
-/* receipts.c: which receipt stands under a key. False: none can. */
-bool receipt_of_key(const struct store *store, struct bytes key, struct receipt_id *out);
+/* receipts.c: keys of those of the last harvests, as they are and as older versions wrote them, and of those
+ * that are pinned. */
+struct key key_recent(uint32_t collection, uint64_t harvest);
+struct key key_old_recent(uint32_t collection, uint64_t harvest);
+struct key key_kept(uint32_t collection, uint64_t harvest);
+
+/* Which of them a key is, and which receipt stands under it; harvest 0: one that doesn't belong there. */
+enum receipt_place { RECEIPT_NOWHERE, RECEIPT_RECENT, RECEIPT_OLD_RECENT, RECEIPT_KEPT };
+enum receipt_place receipt_place(const struct store *store, struct bytes key, struct bytes value,
+                                 struct receipt_id *out);
+
+/* Move the receipts of an older version to where they stand now, in transactions of its own. Where there are
+ * none it costs a look at one key. */
+int receipts_move_old(struct store *store, struct error *e);
 
 /* changes.c: append the change that `change` is now, as seq head + 1. */
 int change_append(struct store *store, const struct change *change, struct error *e);

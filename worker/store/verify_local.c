@@ -5,6 +5,20 @@
 
 /* --- receipts --- */
 
+/* Its place says which one it is, and of the last ones which slot it stands in. */
+static void check_place(struct verify *v, enum receipt_place place, struct receipt_id id, bool pinned,
+                        const struct receipt *receipt)
+{
+    char text[RECEIPT_ID_TEXT_BYTES];
+    if (receipt->id.shard != id.shard || receipt->id.collection != id.collection ||
+        receipt->id.harvest != id.harvest)
+        verify_fault(v, "receipt %s stands under another id than its own",
+                     receipt_id_text(receipt->id, text));
+    else if (pinned && place != RECEIPT_KEPT)
+        verify_fault(v, "receipt %s is to be kept, and stands where the next ones take its place",
+                     receipt_id_text(id, text));
+}
+
 static int visit_receipt(void *context, struct bytes key, struct bytes value)
 {
     struct verify *v = context;
@@ -12,7 +26,8 @@ static int visit_receipt(void *context, struct bytes key, struct bytes value)
     struct error why;
     arena_reset(&v->brief);
     struct receipt_id id;
-    if (!receipt_of_key(v->store, key, &id) || value.len < 1) {
+    enum receipt_place place = receipt_place(v->store, key, value, &id);
+    if (!place || value.len < 1) {
         verify_fault(v, "a receipt has a key of %zu and a value of %zu bytes", key.len, value.len);
         return 0;
     }
@@ -22,9 +37,7 @@ static int visit_receipt(void *context, struct bytes key, struct bytes value)
         verify_fault(v, "receipt %s: %s", text, why.text);
         return 0;
     }
-    if (receipt.id.shard != id.shard || receipt.id.collection != id.collection ||
-        receipt.id.harvest != id.harvest)
-        verify_fault(v, "receipt %s stands under another id than its own", text);
+    check_place(v, place, id, value.data[0] & RECEIPT_PINNED, &receipt);
     const struct known *known = verify_known(v, id.collection);
     if (known ? id.harvest >= known->next_harvest : id.collection >= v->store->state.next_collection)
         verify_fault(v, "receipt %s is of a harvest that was not begun yet", text);
