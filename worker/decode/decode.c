@@ -173,17 +173,15 @@ static enum format_kind detect(struct bytes type, struct bytes body, struct erro
     return FORMAT_AUTO;
 }
 
-/* What a body that should be JSON or XML is instead, by how it begins. */
+/* What a body that should be JSON or XML, and doesn't begin like JSON that is wanted, is instead. */
 static int check_start(const struct answer *answer, enum format_kind format, struct bytes body,
                        struct error *e)
 {
     char start[BEGINS_BYTES];
     const char *wanted = format == FORMAT_XML ? "XML" : "JSON";
-    bool is_json = looks_like_json(body), is_markup = bytes_starts(body, "<");
-    if (is_json && format == FORMAT_XML)
+    bool is_markup = bytes_starts(body, "<");
+    if (looks_like_json(body))
         return error_set(e, ERR_BODY, "JSON instead of XML");
-    if (is_json)
-        return 0;
     if (looks_like_utf16(body))
         return error_set(e, ERR_BODY, "UTF-16 or binary data instead of %s in UTF-8", wanted);
     if (looks_like_html(body) ||
@@ -251,7 +249,9 @@ static int recognise(const struct answer *answer, enum format_kind *format, stru
         *format = detect(media_type(answer), *trimmed, e);
     if (*format == FORMAT_AUTO)
         return ERR_BODY;
-    return trimmed->len ? check_start(answer, *format, *trimmed, e) : 0;
+    if (!trimmed->len || (*format != FORMAT_XML && looks_like_json(*trimmed)))
+        return 0;
+    return check_start(answer, *format, *trimmed, e);
 }
 
 int decode_body(struct arena *arena, const struct answer *answer, enum format_kind format,
