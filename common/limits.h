@@ -39,6 +39,7 @@ enum {
     LIMIT_TASKS_PER_ACCOUNT = 256,   /* of one account on one thread */
     LIMIT_TASKS_LIMITED = 64,        /* of these, that wait for their limits: more aren't made */
     LIMIT_CONNECTIONS_PER_HOST = 64, /* of one thread */
+    LIMIT_ORIGINS = 1024,            /* that one thread knows, beside those that something is under way to */
     LIMIT_RECEIVE_BYTES = 1 << 20,   /* of an answer, in its socket: room for so much, until we come to it */
     LIMIT_CONNECT_MS = 10000,
     LIMIT_SILENCE_MS = 30000,   /* no byte for so long ends a transfer */

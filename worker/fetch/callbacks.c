@@ -1,6 +1,6 @@
-/* What libcurl calls as an answer comes in: its headers line by line, and its body in decompressed pieces.
- * Both are counted here, so that neither a server without end nor a small body that unpacks into a huge one
- * gets beyond its limit. */
+/* What libcurl calls as a request goes out and an answer comes in: its headers line by line, and its body in
+ * decompressed pieces. Both are counted here, so that neither a server without end nor a small body that
+ * unpacks into a huge one gets beyond its limit. */
 #include <string.h>
 
 #include "common/check.h"
@@ -10,6 +10,20 @@ enum {
     STATUS_ERRORS = 300, /* bodies from here on are only read for what they say about the error */
     BODY_BYTES_BELIEVED = 4 << 20
 };
+
+static struct transfer *transfer_of(const struct lane *lane)
+{
+    CHECK_MAGIC(lane->transfer, TRANSFER_MAGIC);
+    return lane->transfer;
+}
+
+/* There is a connection, and the request is about to go out. */
+static int on_send(void *context, char *to_ip, char *from_ip, int to_port, int from_port)
+{
+    (void)to_ip, (void)from_ip, (void)to_port, (void)from_port;
+    transfer_sent(transfer_of(context));
+    return CURL_PREREQFUNC_OK;
+}
 
 static void add_pair(struct transfer *t, struct pair pair)
 {
@@ -28,7 +42,8 @@ static void add_pair(struct transfer *t, struct pair pair)
 /* "HTTP/1.1 200 OK" -> 200; 0 if it is no status line. */
 static int status_of(struct bytes line)
 {
-    const char *space = bytes_starts(line, "HTTP/") ? memchr(line.data, ' ', line.len) : NULL;
+    const char *space = line.len > 5 && memcmp(line.data, "HTTP/", 5) == 0 ? memchr(line.data, ' ', line.len)
+                                                                           : NULL;
     uint64_t status;
     if (!space)
         return 0;
@@ -66,17 +81,16 @@ static void take_line(struct transfer *t, struct bytes line)
     const char *colon = memchr(line.data, ':', line.len);
     if (!colon)
         return;
-    struct bytes name = {line.data, (size_t)(colon - line.data)};
-    struct bytes value = bytes_from(line, name.len + 1);
-    add_pair(
-        t, (struct pair){arena_copy(&t->arena, bytes_trim(name)), arena_copy(&t->arena, bytes_trim(value))});
+    const char *copy = arena_strdup(&t->arena, line);
+    struct bytes name = {copy, (size_t)(colon - line.data)};
+    struct bytes value = {copy + name.len + 1, line.len - name.len - 1};
+    add_pair(t, (struct pair){bytes_trim(name), bytes_trim(value)});
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
-    struct transfer *t = context;
+    struct transfer *t = transfer_of(context);
     struct bytes line = {data, size * count};
-    CHECK_MAGIC(t, TRANSFER_MAGIC);
     t->heard_ms = t->fetch->loop.now_ms;
     t->header_bytes += line.len;
     if (t->header_bytes > LIMIT_HEADER_BYTES) {
@@ -97,16 +111,15 @@ static void begin_body(struct transfer *t)
     curl_off_t length = 0;
     if (!t->body.data)
         fetch_take_body(t->fetch, &t->body);
-    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    curl_easy_getinfo(t->lane->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length > 0 && length <= BODY_BYTES_BELIEVED)
         buffer_reserve(&t->body, (size_t)length);
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
-    struct transfer *t = context;
+    struct transfer *t = transfer_of(context);
     size_t len = size * count;
-    CHECK_MAGIC(t, TRANSFER_MAGIC);
     t->heard_ms = t->fetch->loop.now_ms;
     if (t->status >= STATUS_ERRORS && t->body.len + len > LIMIT_ERROR_BODY_BYTES) {
         buffer_add(&t->body, data, LIMIT_ERROR_BODY_BYTES - t->body.len);
@@ -125,8 +138,15 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     return len;
 }
 
-void callbacks_set(CURL *easy)
+void callbacks_set(struct lane *lane)
 {
+    CURL *easy = lane->easy;
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, lane);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, lane);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, lane);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, lane->detail);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, lane);
 }

@@ -1,21 +1,27 @@
-/* libcurl's handles, and what they are told of a request.
+/* Lanes: libcurl's handles, and what they are told of a request.
  *
  * Most options are the same for all requests, and setting them takes longer than sending one: a handle keeps
  * them while nothing but plain GETs go over it, and is set back only behind anything else.
+ *
+ * A handle is given its origin parsed (CURLOPT_CURLU), and keeps it; what is asked of it goes out as it is
+ * (CURLOPT_REQUEST_TARGET). Given a URL, libcurl takes it apart, puts it together again letter by letter, and
+ * takes that apart: for each request. A proxy is told whole URLs, so there it has to be.
+ *
+ * Addresses that we resolved stay with libcurl until others are found, or the origin is forgotten. Its cache
+ * would else be searched for what is out of date after each transfer.
  *
  * User-Agent and Accept-Encoding are given as ready lines. libcurl would put its own together anew for each
  * request, letter by letter and twice. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/check.h"
 #include "worker/fetch/internal.h"
 
-static const char agent_line[] = "User-Agent: garner/" GARNER_VERSION;
+static char agent_line[] = "User-Agent: garner/" GARNER_VERSION;
 
-/* What this libcurl can decompress. */
-static const char *encodings_line(struct fetch *fetch)
+/* The headers that all requests have; in the second, what this libcurl can decompress. */
+static struct curl_slist *common_lines(struct fetch *fetch)
 {
     static const struct {
         int feature;
@@ -24,7 +30,7 @@ static const char *encodings_line(struct fetch *fetch)
         {CURL_VERSION_LIBZ, "deflate, gzip"}, {CURL_VERSION_BROTLI, "br"}, {CURL_VERSION_ZSTD, "zstd"}};
     struct buffer *line = &fetch->encodings;
     if (line->len)
-        return line->data;
+        return fetch->lines;
     const curl_version_info_data *libcurl = curl_version_info(CURLVERSION_NOW);
     buffer_add_text(line, "Accept-Encoding: ");
     size_t before = line->len;
@@ -33,46 +39,45 @@ static const char *encodings_line(struct fetch *fetch)
             buffer_printf(line, "%s%s", line->len > before ? ", " : "", known[i].names);
     if (line->len == before)
         buffer_add_text(line, "identity");
-    return line->data;
+    fetch->lines[0] = (struct curl_slist){.data = agent_line, .next = &fetch->lines[1]};
+    fetch->lines[1] = (struct curl_slist){.data = line->data};
+    return fetch->lines;
 }
 
-/* Room for a whole page, so that a provider need not wait with it until we have seen to another one. A
- * socket's buffer grows by itself as more comes in a round trip than fits, which takes its time, and over
- * short ways, as within a machine, never happens. SO_RCVBUF would fix the size for good, below what it may
- * grow to; SO_RCVLOWAT only raises it (since Linux 4.18), and is set back at once. */
-static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
+static bool knows_proxies(const struct fetch *fetch)
 {
-    int page = LIMIT_RECEIVE_BYTES, any = 1;
-    (void)context, (void)purpose;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &page, sizeof page) == 0)
-        CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &any, sizeof any) == 0);
-    return CURL_SOCKOPT_OK;
+    return fetch->proxy_http || fetch->proxy_https;
 }
 
 /* What holds for all that goes over a handle. */
-static void set_constants(const struct fetch *fetch, CURL *easy)
+static void set_constants(struct fetch *fetch, struct lane *lane)
 {
+    CURL *easy = lane->easy;
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* decompress; what is said is encodings_line */
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* decompress; what is said is in common_lines */
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, common_lines(fetch));
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, sockets_opened);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, fetch);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, sockets_closed);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L << 10);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)fetch->options.connect_ms);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, transfer_on_send);
     if (fetch->ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, fetch->ca_file);
     curl_easy_setopt(easy, CURLOPT_CAPATH,
                      fetch->ca_path); /* null: libcurl keeps what it read of the CA file */
-    /* What we resolved stays in libcurl's own cache longer than any request may wait for a connection. */
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)(2 * LIMIT_TRANSFER_MS / 1000));
-    if (!fetch->proxy_http && !fetch->proxy_https)
+    /* With proxies it's libcurl who finds addresses. */
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT,
+                     knows_proxies(fetch) ? (long)(2 * LIMIT_TRANSFER_MS / 1000) : -1L);
+    if (!knows_proxies(fetch))
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* or libcurl looks for them with each request */
-    callbacks_set(easy);
+    callbacks_set(lane);
 }
 
 /* --- Header lines --- */
@@ -109,22 +114,98 @@ static bool has_header(const struct request *request, const char *name)
     return false;
 }
 
+/* The request's own, and those of the common ones that it has not. */
 static void set_headers(struct transfer *t, bool posts)
 {
     const struct request *request = &t->request;
     struct curl_slist *lines = NULL, **end = &lines;
+    if (!posts && request->headers.count == 0)
+        return;
     for (uint32_t i = 0; i < request->headers.count; i++)
         end = add_line(t, end, line_of(t, request->headers.items[i]));
-    if (!has_header(request, "User-Agent"))
-        end = add_line(t, end, agent_line);
-    if (!has_header(request, "Accept-Encoding"))
-        end = add_line(t, end, encodings_line(t->fetch));
     if (posts) {
         end = add_line(t, end, "Expect:"); /* no waiting for "100 Continue" */
         if (!has_header(request, "Content-Type"))
-            add_line(t, end, "Content-Type:"); /* or libcurl would call any body a form */
+            end = add_line(t, end, "Content-Type:"); /* or libcurl would call any body a form */
     }
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, lines);
+    if (!has_header(request, "User-Agent"))
+        end = add_line(t, end, t->fetch->lines[0].data);
+    if (!has_header(request, "Accept-Encoding"))
+        add_line(t, end, t->fetch->lines[1].data);
+    curl_easy_setopt(t->lane->easy, CURLOPT_HTTPHEADER, lines);
+    t->lane->has_lines = true;
+}
+
+/* --- Where to --- */
+
+/* What of a URL is asked of its origin: path and query. */
+static const char *target_of(struct transfer *t)
+{
+    const char *target = t->request.url + t->origin->text_len;
+    return *target == '/' ? target : arena_printf(&t->arena, "/%s", target);
+}
+
+static void leave_origin(struct lane *lane)
+{
+    curl_easy_setopt(lane->easy, CURLOPT_CURLU, NULL);
+    curl_easy_setopt(lane->easy, CURLOPT_REQUEST_TARGET, NULL);
+    lane->origin = NULL;
+}
+
+static void set_url(struct transfer *t)
+{
+    struct lane *lane = t->lane;
+    if (transfer_is_proxied(t)) {
+        if (lane->origin)
+            leave_origin(lane);
+        curl_easy_setopt(lane->easy, CURLOPT_URL, t->request.url);
+        return;
+    }
+    if (lane->origin != t->origin) {
+        const char *root = t->origin->text;
+        curl_easy_setopt(lane->easy, CURLOPT_URL, root); /* for when it tries again */
+        curl_easy_setopt(lane->easy, CURLOPT_CURLU, t->origin->url);
+        lane->origin = t->origin;
+    }
+    curl_easy_setopt(lane->easy, CURLOPT_REQUEST_TARGET, target_of(t));
+}
+
+static void add_address(struct curl_slist **list, const char *line)
+{
+    *list = curl_slist_append(*list, line);
+    CHECK(*list);
+}
+
+/* libcurl is told of addresses when they are others than it knows, if it forgets none by itself. */
+static void set_addresses(struct transfer *t, const char *addresses)
+{
+    struct fetch *fetch = t->fetch;
+    struct origin *origin = t->origin;
+    struct lane *lane = t->lane;
+    lane->addresses = fetch->forgotten;
+    fetch->forgotten = NULL;
+    if (addresses && (knows_proxies(fetch) || !origin->told || strcmp(origin->told, addresses) != 0)) {
+        add_address(&lane->addresses,
+                    arena_printf(&t->arena, "+%s:%u:%s", origin->host, origin->port, addresses));
+        free(origin->told);
+        origin->told = mem_strdup(addresses);
+    }
+    if (lane->addresses)
+        curl_easy_setopt(lane->easy, CURLOPT_RESOLVE, lane->addresses);
+}
+
+void easy_forget(void *context, const struct origin *origin)
+{
+    struct fetch *fetch = context;
+    for (unsigned i = 0; i < fetch->spare_count; i++)
+        if (fetch->spare[i]->origin == origin)
+            leave_origin(fetch->spare[i]);
+    if (!origin->told)
+        return;
+    struct buffer line = {0};
+    buffer_printf(&line, "-%s:%u", origin->host, origin->port);
+    add_address(&fetch->forgotten, line.data);
+    buffer_close(&line);
 }
 
 /* --- A request --- */
@@ -132,7 +213,7 @@ static void set_headers(struct transfer *t, bool posts)
 /* Anything that isn't a plain GET, and what else a handle must not keep. */
 static void set_special(struct transfer *t, bool posts)
 {
-    CURL *easy = t->easy;
+    CURL *easy = t->lane->easy;
     const struct request *request = &t->request;
     if (strcmp(request->method, "HEAD") == 0)
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
@@ -148,32 +229,29 @@ static void set_special(struct transfer *t, bool posts)
                      (long)transfer_patience(t, t->fetch->options.connect_ms));
 }
 
-static CURL *easy_new(const struct fetch *fetch)
+static struct lane *lane_new(struct fetch *fetch)
 {
-    CURL *easy = curl_easy_init();
-    CHECK(easy);
-    set_constants(fetch, easy);
-    return easy;
+    struct lane *lane = mem_zalloc(sizeof *lane);
+    lane->easy = curl_easy_init();
+    CHECK(lane->easy);
+    set_constants(fetch, lane);
+    return lane;
 }
 
 void easy_take(struct transfer *t, const char *addresses)
 {
     struct fetch *fetch = t->fetch;
     const struct request *request = &t->request;
-    bool posts = request->has_body || strcmp(request->method, "POST") == 0 ||
-                 strcmp(request->method, "PUT") == 0 || strcmp(request->method, "PATCH") == 0;
-    struct curl_slist *places = NULL;
-    CURL *easy = t->easy = fetch->spare_count ? fetch->spare[--fetch->spare_count] : easy_new(fetch);
-    t->special = posts || request->is_direct || request->wait_ms || strcmp(request->method, "GET") != 0;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    if (addresses)
-        add_line(t, &places, arena_printf(&t->arena, "+%s:%u:%s", t->host, t->port, addresses));
-    curl_easy_setopt(easy, CURLOPT_RESOLVE, places);
+    bool gets = strcmp(request->method, "GET") == 0;
+    bool posts = request->has_body ||
+                 (!gets && (strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0 ||
+                            strcmp(request->method, "PATCH") == 0));
+    t->lane = fetch->spare_count ? fetch->spare[--fetch->spare_count] : lane_new(fetch);
+    t->lane->transfer = t;
+    t->lane->detail[0] = 0;
+    t->special = !gets || posts || request->is_direct || request->wait_ms;
+    set_url(t);
+    set_addresses(t, addresses);
     set_headers(t, posts);
     if (t->special)
         set_special(t, posts);
@@ -182,16 +260,30 @@ void easy_take(struct transfer *t, const char *addresses)
 void easy_give(struct transfer *t)
 {
     struct fetch *fetch = t->fetch;
-    CURL *easy = t->easy;
-    t->easy = NULL;
-    if (fetch->spare_count == LIMIT_TRANSFERS) {
-        curl_easy_cleanup(easy);
-        return;
-    }
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL); /* libcurl may write there also when it closes */
+    struct lane *lane = t->lane;
+    t->lane = NULL;
+    lane->transfer = NULL;
     if (t->special) {
-        curl_easy_reset(easy);
-        set_constants(fetch, easy);
+        curl_easy_reset(lane->easy);
+        set_constants(fetch, lane);
+        lane->origin = NULL;
+    } else {
+        if (lane->addresses)
+            curl_easy_setopt(lane->easy, CURLOPT_RESOLVE, NULL);
+        if (lane->has_lines)
+            curl_easy_setopt(lane->easy, CURLOPT_HTTPHEADER, fetch->lines);
     }
-    fetch->spare[fetch->spare_count++] = easy;
+    lane->has_lines = false;
+    curl_slist_free_all(lane->addresses);
+    lane->addresses = NULL;
+    if (fetch->spare_count == LIMIT_TRANSFERS)
+        easy_close(lane);
+    else
+        fetch->spare[fetch->spare_count++] = lane;
+}
+
+void easy_close(struct lane *lane)
+{
+    curl_easy_cleanup(lane->easy);
+    free(lane);
 }

@@ -1,5 +1,5 @@
 /* How it works: loop.c waits for descriptors and timers. libcurl tells which sockets it wants watched
- * (on_socket) and when it wants to be called (on_timer). curl_multi_poll was not taken: with 5,000 idle
+ * (sockets.c) and when it wants to be called (on_timer). curl_multi_poll was not taken: with 5,000 idle
  * transfers it was ten times slower than curl_multi_socket_action on epoll.
  *
  * HTTP/2 is spoken, but one request at a time on a connection: in libcurl 7.88.1, of 3,000 answers of 100 kB
@@ -50,41 +50,6 @@ void transfers_remove(struct transfers *list, struct transfer *t)
     else
         list->head = t->next;
     t->next = t->previous = NULL;
-}
-
-/* --- libcurl's wishes --- */
-
-static void on_ready(struct watch *watch, uint32_t events)
-{
-    struct fetch *fetch = watch->context;
-    int running, flags = 0;
-    if (events & EPOLLIN)
-        flags |= CURL_CSELECT_IN;
-    if (events & EPOLLOUT)
-        flags |= CURL_CSELECT_OUT;
-    if (events & (EPOLLERR | EPOLLHUP))
-        flags |= CURL_CSELECT_ERR | CURL_CSELECT_IN;
-    curl_multi_socket_action(fetch->multi, watch->fd, flags, &running);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned)
-{
-    (void)easy;
-    struct fetch *fetch = context;
-    struct watch *watch = assigned;
-    if (what == CURL_POLL_REMOVE) {
-        loop_unwatch(&fetch->loop, watch);
-        curl_multi_assign(fetch->multi, fd, NULL);
-        return 0;
-    }
-    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
-    if (watch) {
-        loop_watch_events(&fetch->loop, watch, events);
-        return 0;
-    }
-    watch = loop_watch(&fetch->loop, fd, events, fetch, on_ready);
-    curl_multi_assign(fetch->multi, fd, watch);
-    return 0; /* an error would kill all transfers; without a watch, this one times out */
 }
 
 static int on_timer(CURLM *multi, long wait_ms, void *context)
@@ -139,7 +104,7 @@ static void set_options(struct fetch *fetch, const struct fetch_options *options
 static bool set_multi(struct fetch *fetch)
 {
     CURLM *multi = fetch->multi = curl_multi_init();
-    return multi && curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+    return multi && curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, sockets_wish) == CURLM_OK &&
            curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, fetch) == CURLM_OK &&
            curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
            curl_multi_setopt(multi, CURLMOPT_TIMERDATA, fetch) == CURLM_OK &&
@@ -156,7 +121,8 @@ int fetch_open(const struct fetch_options *options, struct fetch **out, struct e
     CHECK(pthread_once(&once, start_curl) == 0);
     struct fetch *fetch = mem_zalloc(sizeof *fetch);
     fetch->magic = FETCH_MAGIC;
-    fetch->curl_at_ms = INT64_MAX;
+    fetch->curl_at_ms = fetch->look_at_ms = INT64_MAX;
+    fetch->origins = (struct origins){.context = fetch, .forget = easy_forget};
     fetch->queued_commands_end = &fetch->queued_commands;
     set_options(fetch, options);
     int code = loop_open(&fetch->loop, e);
@@ -189,15 +155,21 @@ void fetch_close(struct fetch *fetch)
     free_transfers(&fetch->queued);
     free_transfers(&fetch->running);
     free_transfers(&fetch->done);
+    for (size_t i = 0; i < ORIGIN_SLOTS; i++)
+        for (struct origin *origin = fetch->origins.slots[i]; origin; origin = origin->same_slot)
+            free_transfers(&origin->held);
     for (struct transfer *t; (t = fetch->spare_transfers.head);) {
         transfers_remove(&fetch->spare_transfers, t);
+        arena_close(&t->arena);
         free(t);
     }
     command_close_all(fetch);
     while (fetch->spare_count)
-        curl_easy_cleanup(fetch->spare[--fetch->spare_count]);
+        easy_close(fetch->spare[--fetch->spare_count]);
     if (fetch->multi)
-        curl_multi_cleanup(fetch->multi); /* closes its sockets, through on_socket */
+        curl_multi_cleanup(fetch->multi); /* closes its connections, through sockets_closed */
+    curl_slist_free_all(fetch->forgotten);
+    origins_close(&fetch->origins);
     resolver_close(fetch->resolver);
     while (fetch->user_watches) {
         struct user_watch *next = fetch->user_watches->next;
@@ -205,6 +177,7 @@ void fetch_close(struct fetch *fetch)
         fetch->user_watches = next;
     }
     loop_close(&fetch->loop);
+    free(fetch->sockets);
     while (fetch->body_count)
         buffer_close(&fetch->bodies[--fetch->body_count]);
     buffer_close(&fetch->encodings);
@@ -251,19 +224,57 @@ static void start_queued(struct fetch *fetch)
     }
 }
 
+void fetch_queue(struct fetch *fetch, struct transfer *t)
+{
+    if (t->origin && t->origin->admitted == LIMIT_CONNECTIONS_PER_HOST) {
+        transfers_add(&t->origin->held, t);
+        return;
+    }
+    if (t->origin)
+        t->origin->admitted++;
+    transfers_add(&fetch->queued, t);
+}
+
+/* One that was admitted leaves its origin; whoever was held longest takes its place. */
+static void leave_origin(struct transfer *t)
+{
+    struct origin *origin = t->origin;
+    struct transfer *next = origin ? origin->held.head : NULL;
+    t->origin = NULL;
+    if (next) {
+        transfers_remove(&origin->held, next);
+        transfers_add(&t->fetch->queued, next);
+    } else if (origin) {
+        origin->admitted--;
+    }
+}
+
+static void stop_running(struct transfer *t)
+{
+    transfers_remove(&t->fetch->running, t);
+    t->fetch->running_count--;
+    leave_origin(t);
+}
+
 void fetch_send(struct fetch *fetch, const struct request *request, const char *const *allow_origins,
                 void *context, fetch_done *done)
 {
     CHECK_MAGIC(fetch, FETCH_MAGIC);
     struct transfer *t = transfer_new(fetch, request, allow_origins, context, done);
-    transfers_add(&fetch->queued, t);
+    fetch_queue(fetch, t);
     start_queued(fetch);
+}
+
+void fetch_requeue(struct transfer *t, struct origin *origin)
+{
+    stop_running(t);
+    t->origin = origin;
+    fetch_queue(t->fetch, t);
 }
 
 void fetch_transfer_done(struct transfer *t)
 {
-    transfers_remove(&t->fetch->running, t);
-    t->fetch->running_count--;
+    stop_running(t);
     transfers_add(&t->fetch->done, t);
 }
 
@@ -303,13 +314,29 @@ static void take_in_ended(struct fetch *fetch)
 {
     int left;
     for (CURLMsg *message; (message = curl_multi_info_read(fetch->multi, &left));) {
-        struct transfer *t = NULL;
+        struct lane *lane = NULL;
         CURLcode result = message->data.result; /* the message dies with the handle */
         CHECK(message->msg == CURLMSG_DONE);
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        CHECK_MAGIC(t, TRANSFER_MAGIC);
-        transfer_ended(t, result);
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&lane);
+        CHECK_MAGIC(lane->transfer, TRANSFER_MAGIC);
+        transfer_ended(lane->transfer, result);
     }
+}
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* End those that are out of time. */
+static void look_after(struct fetch *fetch)
+{
+    int64_t at_ms = INT64_MAX;
+    for (struct transfer *t = fetch->running.head, *next; t; t = next) {
+        next = t->next;
+        at_ms = earlier(at_ms, transfer_look(t, fetch->loop.now_ms));
+    }
+    fetch->look_at_ms = at_ms;
 }
 
 static void deliver(struct fetch *fetch)
@@ -348,7 +375,9 @@ bool fetch_step(struct fetch *fetch, int64_t wait_ms)
     int64_t until_ms = wait_ms < 0 ? INT64_MAX : clock_steady_ms() + wait_ms;
     if (fetch->done.head || !is_under_way(fetch))
         until_ms = 0;
-    loop_wait(&fetch->loop, until_ms < fetch->curl_at_ms ? until_ms : fetch->curl_at_ms);
+    loop_wait(&fetch->loop, earlier(until_ms, earlier(fetch->curl_at_ms, fetch->look_at_ms)));
+    if (fetch->look_at_ms <= fetch->loop.now_ms)
+        look_after(fetch);
     if (fetch->curl_at_ms <= clock_steady_ms()) {
         fetch->curl_at_ms = INT64_MAX;
         curl_multi_socket_action(fetch->multi, CURL_SOCKET_TIMEOUT, 0, &running);

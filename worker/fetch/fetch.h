@@ -46,8 +46,8 @@ struct fetch_result {
 typedef void fetch_done(void *context, const struct fetch_result *result);
 
 /* Start a transfer. The request is copied. `allow_origins` (null-ended, may be null; must outlive the call)
- * are those that redirects may lead to beside its own. At most LIMIT_TRANSFERS run at once; more wait in
- * order. */
+ * are those that redirects may lead to beside its own. At most LIMIT_TRANSFERS run at once, and
+ * LIMIT_CONNECTIONS_PER_HOST to one origin; more wait in order, and no time-out counts that. */
 void fetch_send(struct fetch *fetch, const struct request *request, const char *const *allow_origins,
                 void *context, fetch_done *done);
 

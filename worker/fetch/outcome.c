@@ -13,12 +13,12 @@ static double seconds(int64_t ms)
 static curl_off_t info_of(const struct transfer *t, CURLINFO what)
 {
     curl_off_t number = -1;
-    return curl_easy_getinfo(t->easy, what, &number) == CURLE_OK ? number : -1;
+    return curl_easy_getinfo(t->lane->easy, what, &number) == CURLE_OK ? number : -1;
 }
 
 static const char *detail_of(const struct transfer *t, CURLcode result)
 {
-    return t->detail[0] ? t->detail : curl_easy_strerror(result);
+    return t->lane->detail[0] ? t->lane->detail : curl_easy_strerror(result);
 }
 
 static bool header_ends(const struct transfer *t, const char *name, const char *end)
@@ -37,7 +37,7 @@ static bool header_ends(const struct transfer *t, const char *name, const char *
 static bool is_delimited(const struct transfer *t)
 {
     long version = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+    curl_easy_getinfo(t->lane->easy, CURLINFO_HTTP_VERSION, &version);
     if (t->cut)
         return false;
     return version >= CURL_HTTP_VERSION_2_0 || t->status == 204 || t->status == 304 ||
@@ -63,7 +63,7 @@ static bool lengths_differ(const struct transfer *t)
 static int timed_out(struct transfer *t)
 {
     long port = 0; /* our end's: there is one once TCP is connected, if this libcurl tells (8.14 doesn't) */
-    curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
+    curl_easy_getinfo(t->lane->easy, CURLINFO_LOCAL_PORT, &port);
     double limit_s = seconds(transfer_patience(t, t->fetch->options.connect_ms));
     if (port > 0)
         return error_set(&t->error, ERR_CONNECT,
@@ -78,7 +78,7 @@ static int timed_out(struct transfer *t)
 static int not_connected(struct transfer *t, CURLcode result)
 {
     long number = 0;
-    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &number);
+    curl_easy_getinfo(t->lane->easy, CURLINFO_OS_ERRNO, &number);
     const char *cause = number ? strerrordesc_np((int)number) : NULL;
     return error_set(&t->error, ERR_CONNECT, "%s: %s: is the server running, and are host and port right?",
                      transfer_place(t), cause ? cause : detail_of(t, result));

@@ -18,7 +18,7 @@
 static const struct sm_state states[] = {
     [TRANSFER_QUEUED] = {"queued", SM_TO(TRANSFER_RESOLVING)},
     [TRANSFER_RESOLVING] = {"resolving", SM_TO(TRANSFER_ASKING) | SM_TO(TRANSFER_DONE)},
-    [TRANSFER_ASKING] = {"asking", SM_TO(TRANSFER_RESOLVING) | SM_TO(TRANSFER_DONE)},
+    [TRANSFER_ASKING] = {"asking", SM_TO(TRANSFER_QUEUED) | SM_TO(TRANSFER_RESOLVING) | SM_TO(TRANSFER_DONE)},
     [TRANSFER_DONE] = {"done", 0},
 };
 
@@ -44,12 +44,39 @@ static const char **copy_texts(struct arena *arena, const char *const *from)
     return copy;
 }
 
+/* Can a URL go out as it is? If not, url_parse says why. */
+static bool is_clean(const char *url)
+{
+    unsigned bad = 0;
+    size_t len = 0;
+    for (; url[len]; len++) {
+        unsigned char c = (unsigned char)url[len];
+        bad |= (unsigned)(c <= ' ') | (unsigned)(c == 0x7f) | (unsigned)(c == '#');
+    }
+    return !bad && len <= LIMIT_URL_BYTES;
+}
+
+static struct origin *origin_of(struct transfer *t)
+{
+    struct url url;
+    if (!is_clean(t->request.url)) {
+        if (url_parse(bytes_of(t->request.url), &url, &t->error))
+            return NULL;
+        size_t len = strcspn(t->request.url, "#");
+        t->request.url = arena_strdup(&t->arena, (struct bytes){t->request.url, len});
+    }
+    return origin_find(&t->fetch->origins, bytes_of(t->request.url), &t->error);
+}
+
 /* They are too large for what malloc keeps at hand, and one follows the other. */
 static struct transfer *take_spare(struct fetch *fetch)
 {
     struct transfer *t = fetch->spare_transfers.head;
-    if (!t)
-        return mem_alloc(sizeof *t);
+    if (!t) {
+        t = mem_alloc(sizeof *t);
+        t->arena = (struct arena){0};
+        return t;
+    }
     transfers_remove(&fetch->spare_transfers, t);
     fetch->spare_transfer_count--;
     return t;
@@ -59,8 +86,8 @@ struct transfer *transfer_new(struct fetch *fetch, const struct request *request
                               const char *const *allow_origins, void *context, fetch_done *done)
 {
     struct transfer *t = take_spare(fetch);
-    memset(t, 0, offsetof(struct transfer, detail));
-    t->detail[0] = t->error.text[0] = 0;
+    memset(t, 0, offsetof(struct transfer, error));
+    t->error.text[0] = 0;
     t->error.code = ERR_OK;
     t->magic = TRANSFER_MAGIC;
     t->fetch = fetch;
@@ -72,6 +99,7 @@ struct transfer *transfer_new(struct fetch *fetch, const struct request *request
     t->request.headers = copy_pairs(&t->arena, &request->headers);
     t->request.body = arena_copy(&t->arena, request->body);
     t->allow_origins = copy_texts(&t->arena, allow_origins);
+    t->origin = origin_of(t);
     return t;
 }
 
@@ -79,10 +107,8 @@ struct transfer *transfer_new(struct fetch *fetch, const struct request *request
 static void end_hop(struct transfer *t)
 {
     resolver_cancel(&t->ticket);
-    loop_timer_cancel(&t->fetch->loop, t->timer);
-    t->timer = NULL;
-    if (t->easy) {
-        curl_multi_remove_handle(t->fetch->multi, t->easy);
+    if (t->lane) {
+        curl_multi_remove_handle(t->fetch->multi, t->lane->easy);
         easy_give(t);
     }
 }
@@ -92,12 +118,16 @@ void transfer_free(struct transfer *t)
     CHECK_MAGIC(t, TRANSFER_MAGIC);
     end_hop(t);
     fetch_give_body(t->fetch, &t->body);
-    arena_close(&t->arena);
     t->magic = 0;
     if (t->fetch->spare_transfer_count == SPARE_TRANSFERS) {
+        arena_close(&t->arena);
         free(t);
         return;
     }
+    if (t->arena.total <= SPARE_ARENA_BYTES)
+        arena_reset(&t->arena);
+    else
+        arena_close(&t->arena);
     transfers_add(&t->fetch->spare_transfers, t);
     t->fetch->spare_transfer_count++;
 }
@@ -113,59 +143,62 @@ static void finish(struct transfer *t, int code)
     fetch_transfer_done(t);
 }
 
-/* --- Time-outs of our own --- */
+/* --- Time-outs of our own ---
+ *
+ * There is one timer for all transfers, which looks when the first of them may be out of time. */
 
 int64_t transfer_patience(const struct transfer *t, int64_t limit_ms)
 {
     return t->request.wait_ms && t->request.wait_ms < limit_ms ? t->request.wait_ms : limit_ms;
 }
 
-static void on_timer(void *context)
+static void look_at(struct transfer *t, int64_t at_ms)
 {
-    struct transfer *t = context;
-    int64_t now_ms = clock_steady_ms(), connect_ms = transfer_patience(t, t->fetch->options.connect_ms);
+    if (at_ms < t->fetch->look_at_ms)
+        t->fetch->look_at_ms = at_ms;
+}
+
+static int64_t look_for_name(struct transfer *t, int64_t now_ms)
+{
+    int64_t connect_ms = transfer_patience(t, t->fetch->options.connect_ms);
+    if (now_ms < t->resolve_ms + connect_ms)
+        return t->resolve_ms + connect_ms;
+    if (resolver_began(t->fetch->resolver, &t->ticket)) {
+        finish(t, error_set(&t->error, ERR_RESOLVE,
+                            "%s: the name was not resolved in %g s: is the DNS server up?", transfer_place(t),
+                            (double)connect_ms / 1000));
+        return INT64_MAX;
+    } /* else other names are looked for: what those may take is bounded too */
+    t->resolve_ms = now_ms;
+    return now_ms + connect_ms;
+}
+
+int64_t transfer_look(struct transfer *t, int64_t now_ms)
+{
     int64_t silence_ms = transfer_patience(t, t->fetch->options.silence_ms);
     int64_t transfer_ms = transfer_patience(t, t->fetch->options.transfer_ms);
     CHECK_MAGIC(t, TRANSFER_MAGIC);
-    t->timer = NULL;
-    if (t->state == TRANSFER_RESOLVING) {
-        if (resolver_began(t->fetch->resolver, &t->ticket)) {
-            finish(t, error_set(&t->error, ERR_RESOLVE,
-                                "%s: the name was not resolved in %g s: is the DNS server up?",
-                                transfer_place(t), (double)connect_ms / 1000));
-            return;
-        } /* else other names are looked for: what those may take is bounded too */
-        t->timer = loop_timer(&t->fetch->loop, now_ms + connect_ms, t, on_timer);
-        return;
-    }
+    if (t->state == TRANSFER_RESOLVING)
+        return look_for_name(t, now_ms);
+    if (!t->sent)
+        return INT64_MAX;
     if (outcome_moved(t) != t->moved) { /* what was sent, or is still in the decompressor */
         t->moved = outcome_moved(t);
         t->heard_ms = now_ms;
     }
-    if (now_ms - t->sent_ms >= transfer_ms) {
-        finish(t, outcome_too_slow(t, transfer_ms));
-        return;
-    }
-    if (now_ms - t->heard_ms >= silence_ms) {
-        finish(t, outcome_silent(t, silence_ms));
-        return;
-    }
     int64_t silent_ms = t->heard_ms + silence_ms, late_ms = t->sent_ms + transfer_ms;
-    t->timer = loop_timer(&t->fetch->loop, silent_ms < late_ms ? silent_ms : late_ms, t, on_timer);
+    if (now_ms < silent_ms && now_ms < late_ms)
+        return silent_ms < late_ms ? silent_ms : late_ms;
+    finish(t, now_ms >= late_ms ? outcome_too_slow(t, transfer_ms) : outcome_silent(t, silence_ms));
+    return INT64_MAX;
 }
 
-/* libcurl calls this when there is a connection, right before the request goes out. */
-int transfer_on_send(void *context, char *to_ip, char *from_ip, int to_port, int from_port)
+void transfer_sent(struct transfer *t)
 {
-    (void)to_ip, (void)from_ip, (void)to_port, (void)from_port;
-    struct transfer *t = context;
     t->requests += !t->sent;
     t->sent = true;
     t->sent_ms = t->heard_ms = t->fetch->loop.now_ms;
-    loop_timer_cancel(&t->fetch->loop, t->timer);
-    t->timer = loop_timer(&t->fetch->loop, t->sent_ms + transfer_patience(t, t->fetch->options.silence_ms), t,
-                          on_timer);
-    return CURL_PREREQFUNC_OK;
+    look_at(t, t->sent_ms + transfer_patience(t, t->fetch->options.silence_ms));
 }
 
 /* --- From hop to hop --- */
@@ -173,17 +206,14 @@ int transfer_on_send(void *context, char *to_ip, char *from_ip, int to_port, int
 static void ask(struct transfer *t, const char *addresses)
 {
     sm_move(states, &t->state, TRANSFER_ASKING);
-    loop_timer_cancel(&t->fetch->loop, t->timer);
-    t->timer = NULL;
     t->sent = t->headers_done = t->cut = false;
     t->status = 0;
     t->moved = 0;
     t->header_bytes = 0;
     t->answer_headers.count = 0;
-    t->detail[0] = 0;
     buffer_reset(&t->body);
     easy_take(t, addresses);
-    CHECK(curl_multi_add_handle(t->fetch->multi, t->easy) == CURLM_OK);
+    CHECK(curl_multi_add_handle(t->fetch->multi, t->lane->easy) == CURLM_OK);
 }
 
 static void on_found(void *context, const char *addresses, const char *cause)
@@ -198,52 +228,30 @@ static void on_found(void *context, const char *addresses, const char *cause)
                       transfer_place(t), cause));
 }
 
-static bool ends_with(const char *text, const char *end)
+bool transfer_is_proxied(const struct transfer *t)
 {
-    size_t len = strlen(text), end_len = strlen(end);
-    return len >= end_len && strcasecmp(text + len - end_len, end) == 0;
-}
-
-/* Names that need no DNS: addresses, and localhost, which libcurl answers by itself. */
-static bool is_plain_host(const char *host)
-{
-    return host[0] == '[' || host[strspn(host, "0123456789.")] == 0 || strcasecmp(host, "localhost") == 0 ||
-           ends_with(host, ".localhost");
+    return !t->request.is_direct && (t->origin->is_https ? t->fetch->proxy_https : t->fetch->proxy_http);
 }
 
 const char *transfer_place(struct transfer *t)
 {
-    return arena_printf(&t->arena, "%s:%u", t->host, t->port);
-}
-
-static int read_place(struct transfer *t, bool *proxied)
-{
-    struct url url;
-    uint64_t port;
-    if (url_parse(bytes_of(t->request.url), &url, &t->error))
-        return ERR_HTTP;
-    bool tls = bytes_is_nocase(url.scheme, "https");
-    *proxied = !t->request.is_direct && (tls ? t->fetch->proxy_https : t->fetch->proxy_http);
-    t->host = arena_strdup(&t->arena, url.host);
-    t->port = bytes_to_u64(url.port, &port) ? (unsigned)port : tls ? 443 : 80;
-    return 0;
+    return arena_printf(&t->arena, "%s:%u", t->origin->host, t->origin->port);
 }
 
 static void start_hop(struct transfer *t)
 {
-    bool proxied;
     sm_move(states, &t->state, TRANSFER_RESOLVING);
-    if (read_place(t, &proxied)) {
+    if (!t->origin) {
         finish(t, ERR_HTTP);
         return;
     }
-    if (proxied || is_plain_host(t->host)) {
+    if (t->origin->is_plain || transfer_is_proxied(t)) {
         ask(t, NULL);
         return;
     }
-    t->timer = loop_timer(
-        &t->fetch->loop, clock_steady_ms() + transfer_patience(t, t->fetch->options.connect_ms), t, on_timer);
-    resolver_ask(t->fetch->resolver, bytes_of(t->host), &t->ticket, t, on_found);
+    t->resolve_ms = clock_steady_ms();
+    look_at(t, t->resolve_ms + transfer_patience(t, t->fetch->options.connect_ms));
+    resolver_ask(t->fetch->resolver, bytes_of(t->origin->host), &t->ticket, t, on_found);
 }
 
 void transfer_start(struct transfer *t)
@@ -280,5 +288,13 @@ void transfer_ended(struct transfer *t, CURLcode result)
     }
     t->hops++;
     t->request = next;
-    start_hop(t);
+    struct origin *origin = origin_of(t);
+    if (origin == t->origin) {
+        start_hop(t);
+    } else if (origin) {
+        sm_move(states, &t->state, TRANSFER_QUEUED);
+        fetch_requeue(t, origin);
+    } else {
+        finish(t, ERR_HTTP);
+    }
 }
