@@ -204,14 +204,13 @@ static int expand(struct arena *arena, const struct template *template, const st
 {
     const struct piece *end = template->pieces + template->count;
     for (const struct piece *piece = template->pieces; piece < end; piece++) {
-        struct bytes value = piece->inner;
-        int err = 0;
-        bool is_encoded = encoding == TEMPLATE_URL && piece > template->pieces;
+        struct bytes value;
+        bool is_encoded = encoding == TEMPLATE_URL && piece > template->pieces; /* not at its start */
         if (piece->kind == PIECE_LITERAL) {
-            add_plain(arena, value, out);
+            add_plain(arena, piece->inner, out);
             continue;
         }
-        err = find_any(&piece, values, &value, e);
+        int err = find_any(&piece, values, &value, e);
         if (!err && is_encoded)
             err = add_encoded(arena, piece, value, out, e);
         else if (!err)
@@ -229,15 +228,16 @@ int template_expand(const struct template *template, const struct placeholders *
                     enum template_encoding encoding, struct buffer *out, struct error *e)
 {
     size_t before = out->len;
-    if (!template->count)
+    if (!template->count) {
         buffer_add_text(out, template->text);
-    else if (expand(NULL, template, values, encoding, out, e)) {
-        out->len = before; /* nothing half-made stays */
-        if (out->data)
-            out->data[before] = 0;
-        return ERR_PLACEHOLDER;
+        return 0;
     }
-    return 0;
+    if (!expand(NULL, template, values, encoding, out, e))
+        return 0;
+    out->len = before; /* nothing half-made stays */
+    if (out->data)
+        out->data[before] = 0;
+    return ERR_PLACEHOLDER;
 }
 
 int template_expand_in(struct arena *arena, const struct template *template,
@@ -245,12 +245,13 @@ int template_expand_in(struct arena *arena, const struct template *template,
                        struct error *e)
 {
     struct buffer text = {0};
-    if (!template->count)
+    if (!template->count) {
         *out = bytes_of(template->text);
-    else if (expand(arena, template, values, encoding, &text, e))
+        return 0;
+    }
+    if (expand(arena, template, values, encoding, &text, e))
         return ERR_PLACEHOLDER;
-    else
-        *out = buffer_bytes(&text);
+    *out = buffer_bytes(&text);
     return 0;
 }
 
