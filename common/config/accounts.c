@@ -214,9 +214,8 @@ static void read_regions(struct config_reader *c, const yaml_node *node, struct 
     uint32_t count;
     if (!yaml_read_texts(c->report, c->config->file, node, &c->config->arena, &out->regions, &count))
         return;
-    const char *name;
     for (uint32_t i = 0; i < count; i++)
-        config_read_name(c, yaml_item(node, i), &name);
+        config_check_name(c, yaml_item(node, i), out->regions[i]);
     if (!count)
         yaml_error(c->report, c->config->file, node,
                    "'regions' is empty: leave the key out for the provider's own regions");

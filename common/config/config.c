@@ -30,11 +30,8 @@ static const char *folder_of(struct config *config, const char *path)
     return arena_strdup(&config->arena, (struct bytes){path, len});
 }
 
-bool config_read_name(struct config_reader *c, const yaml_node *node, const char **out)
+bool config_check_name(struct config_reader *c, const yaml_node *node, const char *text)
 {
-    const char *text;
-    if (!yaml_read_text(c->report, c->config->file, node, &c->config->arena, &text))
-        return false;
     size_t len = strlen(text);
     bool clean = len > 0;
     for (size_t i = 0; i < len; i++)
@@ -46,6 +43,15 @@ bool config_read_name(struct config_reader *c, const yaml_node *node, const char
                    LIMIT_NAME_BYTES);
         return false;
     }
+    return true;
+}
+
+bool config_read_name(struct config_reader *c, const yaml_node *node, const char **out)
+{
+    const char *text;
+    if (!yaml_read_text(c->report, c->config->file, node, &c->config->arena, &text) ||
+        !config_check_name(c, node, text))
+        return false;
     *out = text;
     return true;
 }

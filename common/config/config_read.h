@@ -18,5 +18,6 @@ void config_read_accounts(struct config_reader *c, const yaml_node *node);
 
 /* A name that becomes part of keys: not empty, not too long, no control characters. */
 bool config_read_name(struct config_reader *c, const yaml_node *node, const char **out);
+bool config_check_name(struct config_reader *c, const yaml_node *node, const char *text); /* read as a text */
 
 #endif

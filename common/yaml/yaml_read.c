@@ -156,10 +156,15 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The first text that stands twice, or null. */
+/* The first text that stands twice, or null. Long lists mostly are sorted already. */
 static const char *find_twice(const char *const *texts, uint32_t count)
 {
     const char *twice = NULL;
+    uint32_t ascending = 1;
+    while (ascending < count && strcmp(texts[ascending - 1], texts[ascending]) < 0)
+        ascending++;
+    if (ascending >= count)
+        return NULL;
     const char **sorted = mem_alloc((count + (size_t)1) * sizeof *sorted);
     memcpy(sorted, texts, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_texts);
