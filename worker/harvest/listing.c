@@ -2,6 +2,8 @@
  * reads only, and its receipt is gathered with others. */
 #include "worker/harvest/listing_internal.h"
 
+#include <inttypes.h>
+
 #include "common/check.h"
 #include "common/limits.h"
 
@@ -35,23 +37,33 @@ static void read_items(struct listing *l, const struct value *const *items, uint
     }
 }
 
-/* The id of a new collection is 0: it has nothing yet. */
-int listing_known(struct listing *l, struct bytes id, struct winnow_known *known, bool *found,
-                  struct error *e)
+/* By its id: one random look-up more than by its row. */
+static int find_document(struct listing *l, struct bytes id, struct document *document, struct error *e)
 {
     uint32_t row;
+    int code = store_row_find(l->store, l->record.id, id, &row, e);
+    if (!code && (code = store_document(l->store, l->record.id, row, document, e)) == ERR_NOT_FOUND)
+        code = error_set(e, ERR_CORRUPT, "an id leads to row %" PRIu32 ", which is not there", row);
+    return code;
+}
+
+/* The id of a new collection is 0: it has nothing yet. */
+int listing_known(struct listing *l, const struct taken *taken, struct winnow_known *known, bool *found,
+                  struct error *e)
+{
     struct document document;
+    struct bytes id = taken->item.id;
+    int code = ERR_NOT_FOUND;
     *found = false;
     if (l->record.id == 0)
         return 0;
-    int code = store_row_find(l->store, l->record.id, id, &row, e);
-    if (code == ERR_NOT_FOUND)
-        return 0;
-    if (!code)
-        code = store_document(l->store, l->record.id, row, &document, e);
+    if (taken->expected != UINT32_MAX)
+        code = store_document(l->store, l->record.id, taken->expected, &document, e);
+    if (code == ERR_NOT_FOUND || (!code && !bytes_equal(document.id, id)))
+        code = find_document(l, id, &document, e);
     if (code)
-        return code;
-    *known = (struct winnow_known){row, document.digest, document.packed};
+        return code == ERR_NOT_FOUND ? 0 : code;
+    *known = (struct winnow_known){document.row, document.digest, document.packed};
     *found = true;
     return 0;
 }
@@ -95,7 +107,7 @@ static int take_item(struct listing *l, struct taken *taken, int64_t wall_ms, st
     struct winnow_known known = {0};
     struct winnow_result result;
     bool found;
-    int code = listing_known(l, item->id, &known, &found, e);
+    int code = listing_known(l, taken, &known, &found, e);
     if (!code)
         code = winnow_judge(&l->winnow, &l->page, item, found ? &known : NULL, &result, e);
     if (code)
@@ -191,6 +203,7 @@ static int take_page(struct listing *l, const struct page *page, int64_t wall_ms
     struct taken *taken = count ? arena_zalloc(&l->page, count * sizeof *taken) : NULL;
     uint64_t faults = l->faults;
     read_items(l, page->items, count, taken);
+    listing_expect(l, taken, count);
     int code = listing_collides(l, taken, count, reread, e);
     if (!code && *reread) { /* they will be read again */
         l->faults = faults;

@@ -86,33 +86,51 @@ static void add_recognised(const struct forecast *f, roaring_bitmap_t **rows)
     rows_add_range(rows, run.from, run.to);
 }
 
-static int any_there(struct listing *l, const struct taken *taken, uint64_t count,
-                     const roaring_bitmap_t *rows, bool *is, struct error *e)
+void listing_expect(struct listing *l, struct taken *taken, uint64_t count)
+{
+    const struct forecast_page *page = &l->forecast.page;
+    for (uint64_t i = 0; i < count; i++)
+        taken[i].expected = UINT32_MAX;
+    for (uint32_t slot = 0, i = 0; slot < page->count; slot++)
+        if (page->slots[slot].kind == SLOT_NEW)
+            taken[i++].expected = forecast_expected(&l->forecast, &page->slots[slot]);
+}
+
+/* Find the rows of what wasn't recognised. Those that are where they were expected were recognised nowhere
+ * else: each stands in one place. */
+static int find_rows(struct listing *l, struct taken *taken, uint64_t count, bool *are_elsewhere,
+                     struct error *e)
 {
     int code = 0;
-    for (uint64_t i = 0; !code && !*is && i < count; i++) {
-        uint32_t row;
+    for (uint64_t i = 0; !code && i < count; i++) {
+        struct winnow_known known;
+        bool found;
         if (!taken[i].readable)
             continue;
-        code = store_row_find(l->store, l->record.id, taken[i].item.id, &row, e);
-        *is = !code && rows_have(rows, row);
-        code = code == ERR_NOT_FOUND ? 0 : code;
+        code = listing_known(l, &taken[i], &known, &found, e);
+        uint32_t row = !code && found ? known.row : UINT32_MAX;
+        *are_elsewhere = *are_elsewhere || (row != UINT32_MAX && row != taken[i].expected);
+        taken[i].expected = row;
     }
     return code;
 }
 
-int listing_collides(struct listing *l, const struct taken *taken, uint64_t count, bool *reread,
-                     struct error *e)
+int listing_collides(struct listing *l, struct taken *taken, uint64_t count, bool *reread, struct error *e)
 {
     const struct forecast *f = &l->forecast;
-    if (f->page.tier1 + f->page.tier2 == 0 || (count == 0 && !f->is_unsettled))
+    bool are_elsewhere = false;
+    if (f->page.tier1 + f->page.tier2 == 0)
         return 0;
+    int code = find_rows(l, taken, count, &are_elsewhere, e);
+    if (code || (!are_elsewhere && !f->is_unsettled))
+        return code;
     roaring_bitmap_t *rows = NULL;
     add_recognised(f, &rows);
     *reread = f->is_unsettled && rows_meet(rows, l->winnow.seen);
-    int code = any_there(l, taken, count, rows, reread, e);
+    for (uint64_t i = 0; !*reread && i < count; i++)
+        *reread = taken[i].readable && rows_have(rows, taken[i].expected);
     rows_close(&rows);
-    return code;
+    return 0;
 }
 
 void listing_mark(struct listing *l)

@@ -13,10 +13,11 @@ struct taken {
     bool has_row;  /* it is what its row's document is made of */
     bool is_known; /* its id was there before */
     uint32_t row;
+    uint32_t expected; /* the row that it probably is; UINT32_MAX: there is none */
 };
 
-/* What the store has under an id. */
-int listing_known(struct listing *l, struct bytes id, struct winnow_known *known, bool *found,
+/* What the store has under an item's id. */
+int listing_known(struct listing *l, const struct taken *taken, struct winnow_known *known, bool *found,
                   struct error *e);
 
 /* Begin to write; a new collection gets its record and id. */
@@ -41,9 +42,12 @@ int listing_check_required(struct listing *l, const struct taken *taken, uint64_
 /* Begin with what was noted for this listing, unless it is to read all again. */
 void listing_forecast(struct listing *l, const struct placeholders *values, int64_t wall_ms);
 
+/* Note what was expected where items weren't recognised. */
+void listing_expect(struct listing *l, struct taken *taken, uint64_t count);
+
 /* Is anything that was recognised there a second time, on this page or an earlier one? Then `*reread`: which
  * of the two counts, and whether they are the same, is seen only when both are read. */
-int listing_collides(struct listing *l, const struct taken *taken, uint64_t count, bool *reread,
+int listing_collides(struct listing *l, struct taken *taken, uint64_t count, bool *reread,
                      struct error *e);
 
 /* What was recognised is seen. */

@@ -6,17 +6,17 @@ enum { LOOKED_MOST = 8 };
 
 /* Which of the required pointers that this item lacks were there before: in the stored document of the same
  * id, or in an earlier page of this listing. One that is as it was has lost nothing. */
-static int lost_of(struct listing *l, const struct winnow_item *item, uint64_t lacks, uint64_t *lost,
+static int lost_of(struct listing *l, const struct taken *taken, uint64_t lacks, uint64_t *lost,
                    struct error *e)
 {
     struct winnow_known known;
     bool found;
     struct value before;
     *lost = lacks & l->had;
-    int code = listing_known(l, item->id, &known, &found, e);
+    int code = listing_known(l, taken, &known, &found, e);
     if (code || !found)
         return code;
-    if (digest_equal(known.digest, item->digest)) {
+    if (digest_equal(known.digest, taken->item.digest)) {
         *lost = 0;
         return 0;
     }
@@ -61,7 +61,7 @@ int listing_check_required(struct listing *l, const struct taken *taken, uint64_
             continue;
         uint64_t lacks = winnow_lacks(&l->winnow, &taken[i].item.document), lost = 0;
         had |= ~lacks;
-        int code = lacks ? lost_of(l, &taken[i].item, lacks, &lost, e) : 0;
+        int code = lacks ? lost_of(l, &taken[i], lacks, &lost, e) : 0;
         if (code)
             return code;
         for (uint32_t bit = 0; lost; bit++, lost >>= 1)

@@ -167,8 +167,8 @@ struct forecast_rows forecast_rows(const struct forecast *f, const struct foreca
     return (struct forecast_rows){stretch->row, stretch->count, items};
 }
 
-bool forecast_expected(struct forecast *f, const struct forecast_slot *slot, uint32_t row)
+uint32_t forecast_expected(struct forecast *f, const struct forecast_slot *slot)
 {
     const struct stretch_item *item = window_item(f, slot->at);
-    return item && item->row == row;
+    return item ? item->row : UINT32_MAX;
 }

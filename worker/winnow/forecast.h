@@ -145,8 +145,8 @@ struct forecast_rows {
 };
 struct forecast_rows forecast_rows(const struct forecast *f, const struct forecast_slot *slot);
 
-/* Is this row the one that was expected at a SLOT_NEW? */
-bool forecast_expected(struct forecast *f, const struct forecast_slot *slot, uint32_t row);
+/* The row that was expected at a SLOT_NEW; UINT32_MAX: none was. */
+uint32_t forecast_expected(struct forecast *f, const struct forecast_slot *slot);
 
 /* The page's items are stored. Of an unmapped page `known` were there before, and `last` is the row of the
  * last of these. Writes what changes of the stretches. Returns 0 or an error of the store. */

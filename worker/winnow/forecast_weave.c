@@ -267,7 +267,7 @@ static int take_slot(struct forecast *f, const struct forecast_slot *slot, bool 
     case SLOT_NEW:
         break;
     }
-    bool in_place = slot->is_known && is_ahead(f, slot->at) && forecast_expected(f, slot, slot->row);
+    bool in_place = slot->is_known && is_ahead(f, slot->at) && forecast_expected(f, slot) == slot->row;
     if (in_place && is_same(f, slot))
         return take_item(f, slot, is_joined, e);
     if (in_place) /* what it was must go */
@@ -289,7 +289,7 @@ static void note_parsed(struct forecast *f, const struct forecast_slot *slot)
     if (!slot->is_known)
         return;
     f->parsed++;
-    if ((!slot->has_row || !forecast_expected(f, slot, slot->row)) && has_more(f))
+    if ((!slot->has_row || forecast_expected(f, slot) != slot->row) && has_more(f))
         f->is_unsettled = true;
 }
 
