@@ -2,6 +2,7 @@
  * must hold by its kind is checked when it is read, wherever it comes from. */
 #include "proto/change.h"
 
+#include "proto/field.h"
 #include "proto/wire.h"
 
 const char *change_op_name(enum change_op op)
@@ -24,67 +25,63 @@ const char *status_kind_name(enum status_kind kind)
     return kind >= STATUS_LISTED && kind <= STATUS_DEFINITION ? names[kind] : "unknown";
 }
 
-static Garner__Status *status_to_wire(struct arena *arena, const struct change *change)
+/* --- writing: field by field, as every item of a first listing has a change --- */
+
+static void add_optional(struct buffer *out, unsigned number, struct bytes span)
 {
-    Garner__Status *to = arena_alloc(arena, sizeof *to);
-    garner__status__init(to);
-    to->kind = (Garner__Status__Kind)change->status.kind;
-    if (change->status.receipt) {
-        to->receipt = arena_alloc(arena, sizeof *to->receipt);
-        receipt_to_wire(arena, change->status.receipt, to->receipt);
-    }
-    to->has_since_ms = change->status.since_ms != 0;
-    to->since_ms = change->status.since_ms;
-    to->has_void_ = change->status.void_;
-    to->void_ = change->status.void_;
-    to->has_held = change->status.held != 0;
-    to->held = change->status.held;
-    return to;
+    if (span.data)
+        field_add_bytes(out, number, span);
 }
 
-static void spans_to_wire(const struct change *change, Garner__Change *to)
+static void add_status(struct buffer *out, const struct change *change)
 {
-    to->provider = wire_bytes(change->key.provider);
-    to->account = wire_bytes(change->key.account);
-    to->type = wire_bytes(change->key.type);
-    to->has_region = change->key.region.data != NULL;
-    to->region = wire_bytes(change->key.region);
-    to->has_parent = change->key.parent.data != NULL;
-    to->parent = wire_bytes(change->key.parent);
-    to->has_id = change->id.data != NULL;
-    to->id = wire_bytes(change->id);
-    to->has_before = change->before.data != NULL;
-    to->before = wire_bytes(change->before);
-    to->has_after = change->after.data != NULL;
-    to->after = wire_bytes(change->after);
-    to->has_patch = change->patch.data != NULL;
-    to->patch = wire_bytes(change->patch);
+    struct buffer status = {0}, receipt = {0};
+    field_add_u64(&status, 1, change->status.kind);
+    if (change->status.receipt) {
+        receipt_pack(change->status.receipt, &receipt);
+        field_add_bytes(&status, 2, buffer_bytes(&receipt));
+    }
+    if (change->status.since_ms)
+        field_add_s64(&status, 3, change->status.since_ms);
+    if (change->status.void_)
+        field_add_u64(&status, 4, 1);
+    if (change->status.held)
+        field_add_u64(&status, 5, change->status.held);
+    field_add_bytes(out, 19, buffer_bytes(&status));
+    buffer_close(&receipt);
+    buffer_close(&status);
 }
 
 void change_pack(const struct change *change, struct buffer *out)
 {
-    struct arena arena = {0};
-    Garner__Change message;
-    garner__change__init(&message);
-    message.shard = change->shard;
-    message.epoch = change->epoch;
-    message.seq = change->seq;
-    message.time_ms = change->time_ms;
-    message.op = (Garner__Change__Op)change->op;
-    message.initial = change->initial;
-    message.collection = change->collection;
-    spans_to_wire(change, &message);
-    message.n_receipts = change->receipt_count;
-    message.receipts = receipt_ids_to_wire(&arena, change->receipts, change->receipt_count);
-    message.has_definition = change->definition;
-    message.definition = change->definition;
-    message.has_previous = change->previous != 0;
-    message.previous = change->previous;
+    const struct collection_key *key = &change->key;
+    field_add_u64(out, 1, change->shard);
+    field_add_u64(out, 2, change->epoch);
+    field_add_u64(out, 3, change->seq);
+    field_add_s64(out, 4, change->time_ms);
+    field_add_u64(out, 5, change->op);
+    field_add_u64(out, 6, change->initial);
+    field_add_bytes(out, 7, key->provider);
+    field_add_bytes(out, 8, key->account);
+    add_optional(out, 9, key->region);
+    field_add_bytes(out, 10, key->type);
+    add_optional(out, 11, key->parent);
+    add_optional(out, 12, change->id);
+    add_optional(out, 13, change->before);
+    add_optional(out, 14, change->after);
+    add_optional(out, 15, change->patch);
+    for (uint32_t i = 0; i < change->receipt_count; i++)
+        receipt_id_add(out, 16, change->receipts[i]);
+    if (change->definition)
+        field_add_u64(out, 17, 1);
+    if (change->previous)
+        field_add_u64(out, 18, change->previous);
     if (change->op == CHANGE_STATUS)
-        message.status = status_to_wire(&arena, change);
-    wire_pack(&message, out);
-    arena_close(&arena);
+        add_status(out, change);
+    field_add_u64(out, 20, change->collection);
 }
+
+/* --- reading --- */
 
 static bool status_from_wire(struct arena *arena, const Garner__Status *from, struct change *to)
 {

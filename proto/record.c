@@ -19,31 +19,20 @@ char *receipt_id_text(struct receipt_id id, char out[RECEIPT_ID_TEXT_BYTES])
     return out;
 }
 
-void receipt_id_to_wire(struct receipt_id id, Garner__ReceiptId *to)
+void receipt_id_add(struct buffer *out, unsigned number, struct receipt_id id)
 {
-    garner__receipt_id__init(to);
-    to->shard = id.shard;
-    to->collection = id.collection;
-    to->harvest = id.harvest;
+    field_add_bytes(out, number, BYTES(""));
+    size_t start = out->len;
+    field_add_u64(out, 1, id.shard);
+    field_add_u64(out, 2, id.collection);
+    field_add_u64(out, 3, id.harvest);
+    out->data[start - 1] = (char)(out->len - start); /* less than 128, so its length is one byte */
 }
 
 bool receipt_id_from_wire(const Garner__ReceiptId *from, struct receipt_id *to)
 {
     *to = (struct receipt_id){from->shard, from->collection, from->harvest};
     return to->shard < LIMIT_SHARDS && to->collection > 0 && to->harvest > 0;
-}
-
-Garner__ReceiptId **receipt_ids_to_wire(struct arena *arena, const struct receipt_id *ids, uint32_t count)
-{
-    if (!count)
-        return NULL;
-    Garner__ReceiptId **to = arena_alloc(arena, count * sizeof *to);
-    Garner__ReceiptId *each = arena_alloc(arena, count * sizeof *each);
-    for (uint32_t i = 0; i < count; i++) {
-        receipt_id_to_wire(ids[i], &each[i]);
-        to[i] = &each[i];
-    }
-    return to;
 }
 
 bool receipt_ids_from_wire(struct arena *arena, Garner__ReceiptId *const *from, size_t count,
@@ -56,38 +45,6 @@ bool receipt_ids_from_wire(struct arena *arena, Garner__ReceiptId *const *from, 
         if (!receipt_id_from_wire(from[i], &to[i]))
             return false;
     return true;
-}
-
-void receipt_to_wire(struct arena *arena, const struct receipt *receipt, Garner__Receipt *to)
-{
-    garner__receipt__init(to);
-    to->id = arena_alloc(arena, sizeof *to->id);
-    receipt_id_to_wire(receipt->id, to->id);
-    to->started_ms = receipt->started_ms;
-    to->ended_ms = receipt->ended_ms;
-    to->complete = receipt->complete;
-    to->sound = receipt->sound;
-    to->unsound = wire_text(arena, receipt->unsound);
-    if (receipt->error != ERR_OK)
-        to->error = wire_text(arena, error_name(receipt->error));
-    to->cause = wire_text(arena, receipt->cause);
-    to->pages = receipt->pages;
-    to->items = receipt->items;
-    to->requests = receipt->requests;
-    to->bytes = receipt->bytes;
-    to->created = receipt->created;
-    to->updated = receipt->updated;
-    to->deleted = receipt->deleted;
-    to->unchanged = receipt->unchanged;
-    to->missing = receipt->missing;
-    to->held = receipt->held;
-    to->duplicate_keys = receipt->duplicate_keys;
-    to->has_tier1 = receipt->tier1 != 0;
-    to->tier1 = receipt->tier1;
-    to->has_tier2 = receipt->tier2 != 0;
-    to->tier2 = receipt->tier2;
-    to->n_rests_on = receipt->rests_on_count;
-    to->rests_on = receipt_ids_to_wire(arena, receipt->rests_on, receipt->rests_on_count);
 }
 
 bool receipt_from_wire(struct arena *arena, const Garner__Receipt *from, struct receipt *to)
@@ -119,16 +76,6 @@ bool receipt_from_wire(struct arena *arena, const Garner__Receipt *from, struct 
            receipt_ids_from_wire(arena, from->rests_on, from->n_rests_on, &to->rests_on, &to->rests_on_count);
 }
 
-static void add_id(struct buffer *out, unsigned number, struct receipt_id id)
-{
-    field_add_bytes(out, number, BYTES(""));
-    size_t start = out->len;
-    field_add_u64(out, 1, id.shard);
-    field_add_u64(out, 2, id.collection);
-    field_add_u64(out, 3, id.harvest);
-    out->data[start - 1] = (char)(out->len - start); /* less than 128, so its length is one byte */
-}
-
 static void add_optional(struct buffer *out, unsigned number, uint64_t value)
 {
     if (value)
@@ -143,10 +90,10 @@ static void add_text(struct buffer *out, unsigned number, const char *text)
     arena_close(&arena);
 }
 
-/* As receipt_to_wire, field by field: each harvest writes one. */
+/* Field by field: each harvest writes one. */
 void receipt_pack(const struct receipt *r, struct buffer *out)
 {
-    add_id(out, 1, r->id);
+    receipt_id_add(out, 1, r->id);
     field_add_s64(out, 2, r->started_ms);
     field_add_s64(out, 3, r->ended_ms);
     field_add_u64(out, 4, r->complete);
@@ -159,7 +106,7 @@ void receipt_pack(const struct receipt *r, struct buffer *out)
     for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++)
         field_add_u64(out, 9 + i, counts[i]);
     for (uint32_t i = 0; i < r->rests_on_count; i++)
-        add_id(out, 20, r->rests_on[i]);
+        receipt_id_add(out, 20, r->rests_on[i]);
     add_optional(out, 21, r->tier1);
     add_optional(out, 22, r->tier2);
 }

@@ -32,12 +32,10 @@ bool wire_is_time(int64_t time_ms);                  /* a time that can be print
 bool wire_error_of(const char *name, enum err *out); /* null is ERR_OK; false when there is no such error */
 
 /* Parts that stand in more than one message. `to` and what it points to live in the arena. */
-void receipt_id_to_wire(struct receipt_id id, Garner__ReceiptId *to);
+void receipt_id_add(struct buffer *out, unsigned number, struct receipt_id id); /* a field */
 bool receipt_id_from_wire(const Garner__ReceiptId *from, struct receipt_id *to);
-Garner__ReceiptId **receipt_ids_to_wire(struct arena *arena, const struct receipt_id *ids, uint32_t count);
 bool receipt_ids_from_wire(struct arena *arena, Garner__ReceiptId *const *from, size_t count,
                            const struct receipt_id **ids, uint32_t *ids_count);
-void receipt_to_wire(struct arena *arena, const struct receipt *receipt, Garner__Receipt *to);
 bool receipt_from_wire(struct arena *arena, const Garner__Receipt *from, struct receipt *to);
 bool collection_key_is_sound(const struct collection_key *key);
 

@@ -11,6 +11,7 @@
 #include "common/random.h"
 #include "common/value/value.h"
 #include "proto/change.h"
+#include "proto/wire.h"
 
 static struct bytes packed_of(struct arena *arena, const char *json)
 {
@@ -87,6 +88,29 @@ static void a_change_comes_back(void **state)
         buffer_close(&again);
         buffer_close(&json);
         buffer_close(&json_again);
+        arena_close(&arena);
+    }
+}
+
+/* What is written field by field is what protobuf-c writes, byte for byte. */
+static void fields_are_those_of_protobuf(void **state)
+{
+    (void)state;
+    for (enum change_op op = CHANGE_CREATED; op <= CHANGE_STATUS; op++) {
+        struct arena arena = {0};
+        struct buffer packed = {0}, again = {0};
+        struct change change = sample(&arena, op);
+        change.key.parent = BYTES("vpc-1");
+        change.status.void_ = true;
+        change.status.held = 400;
+        change_pack(&change, &packed);
+        struct bytes span = buffer_bytes(&packed);
+        void *message = wire_unpack(&garner__change__descriptor, &arena, span, span.len);
+        assert_non_null(message);
+        wire_pack(message, &again);
+        assert_true(bytes_equal(buffer_bytes(&again), span));
+        buffer_close(&packed);
+        buffer_close(&again);
         arena_close(&arena);
     }
 }
@@ -306,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_change_comes_back),
+        cmocka_unit_test(fields_are_those_of_protobuf),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(what_does_not_fit_its_op_is_corrupt),
         cmocka_unit_test(json_is_as_the_contract_says),
