@@ -4,6 +4,9 @@
  * when the transaction is aborted. What a commit moves on (head, oldest, the next collection's id) is
  * written once a commit, not once a change.
  *
+ * A writer reads here and there: what the kernel would read ahead for it is a thousand times of what it
+ * needs. Readers go through tables in order, so they are read ahead for.
+ *
  * LMDB runs with its safe settings: no WRITEMAP (a full disk would be a SIGBUS), no NOSYNC, no NOMETASYNC.
  * Nor NOMEMINIT: it would write what malloc left in memory, credentials perhaps, to the disk. */
 #include "worker/store/store.h"
@@ -163,7 +166,7 @@ int store_commit(struct store *store, struct error *e)
 
 static int open_environment(struct store *store, struct error *e)
 {
-    unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (store->read_only ? MDB_RDONLY : 0);
+    unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (store->read_only ? MDB_RDONLY : MDB_NORDAHEAD);
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     int r = mdb_env_create(&store->env);
     if (!r)
