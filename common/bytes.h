@@ -83,6 +83,29 @@ static inline void buffer_reserve(struct buffer *b, size_t more)
         buffer_grow(b, more);
 }
 
+/* Copy what is mostly short, to where there is room for it; returns its end. memcpy of a length that isn't
+ * known is a call, which takes longer than these few bytes do. */
+static inline char *bytes_put(char *to, struct bytes span)
+{
+    char *end = to + span.len;
+    if (span.len > 32) {
+        memcpy(to, span.data, span.len);
+    } else if (span.len >= 16) { /* the second half begins within the first one, or behind it */
+        memcpy(to, span.data, 16);
+        memcpy(end - 16, span.data + span.len - 16, 16);
+    } else if (span.len >= 8) {
+        memcpy(to, span.data, 8);
+        memcpy(end - 8, span.data + span.len - 8, 8);
+    } else if (span.len >= 4) {
+        memcpy(to, span.data, 4);
+        memcpy(end - 4, span.data + span.len - 4, 4);
+    } else {
+        for (size_t i = 0; i < span.len; i++)
+            to[i] = span.data[i];
+    }
+    return end;
+}
+
 static inline void buffer_add(struct buffer *b, const void *data, size_t len)
 {
     buffer_reserve(b, len);

@@ -12,6 +12,8 @@
 #include "common/value/number.h"
 #include "common/value/trail.h"
 
+enum { HEAD_BYTES = 5 };
+
 struct writer {
     struct buffer *out;
     struct trails trails; /* of `unordered` */
@@ -19,26 +21,79 @@ struct writer {
 
 static void write_value(struct writer *w, struct level level, const struct value *value);
 
-/* Into most values no pointer leads. */
-static void leave(struct writer *w, struct level inside)
+static char *put_head(char *to, char letter, size_t number)
 {
-    if (!trails_none(inside))
-        trails_leave(&w->trails, inside);
+    CHECK(number <= UINT32_MAX);
+    *to = letter;
+    be32_put(to + 1, (uint32_t)number);
+    return to + HEAD_BYTES;
+}
+
+static void end_at(struct buffer *out, char *to)
+{
+    *to = 0;
+    out->len = (size_t)(to - out->data);
 }
 
 static void write_head(struct buffer *out, char letter, size_t number)
 {
-    CHECK(number <= UINT32_MAX);
-    char head[5] = {letter};
-    be32_put(head + 1, (uint32_t)number);
-    buffer_add(out, head, sizeof head);
+    buffer_reserve(out, HEAD_BYTES);
+    end_at(out, put_head(out->data + out->len, letter, number));
 }
 
 static void write_text(struct buffer *out, char letter, struct bytes text)
 {
-    write_head(out, letter, text.len);
-    buffer_add_bytes(out, text);
+    buffer_reserve(out, HEAD_BYTES + text.len);
+    end_at(out, bytes_put(put_head(out->data + out->len, letter, text.len), text));
 }
+
+static void write_scalar(struct buffer *out, const struct value *value)
+{
+    switch (value->type) {
+    case VALUE_NULL:
+        buffer_add_char(out, 'n');
+        break;
+    case VALUE_BOOL:
+        buffer_add_char(out, value->boolean ? 't' : 'f');
+        break;
+    case VALUE_NUMBER:
+        write_text(out, '#', number_canonical(value->text));
+        break;
+    default:
+        write_text(out, '"', value->text);
+    }
+}
+
+/* --- where no pointer leads: most values --- */
+
+static void write_plain(struct buffer *out, const struct value *value);
+
+static void write_plain_members(struct buffer *out, const struct value *object)
+{
+    struct members_sorted sorted;
+    write_head(out, '{', object->count);
+    members_sorted_open(&sorted, object);
+    for (uint32_t i = 0; i < sorted.count; i++) {
+        write_text(out, '"', sorted.list[i]->key);
+        write_plain(out, &sorted.list[i]->value);
+    }
+    members_sorted_close(&sorted);
+}
+
+static void write_plain(struct buffer *out, const struct value *value)
+{
+    if (value->type == VALUE_OBJECT) {
+        write_plain_members(out, value);
+    } else if (value->type == VALUE_ARRAY) {
+        write_head(out, '[', value->count);
+        for (uint32_t i = 0; i < value->count; i++)
+            write_plain(out, &value->items[i]);
+    } else {
+        write_scalar(out, value);
+    }
+}
+
+/* --- where one does --- */
 
 static int compare_forms(const void *a, const void *b)
 {
@@ -70,9 +125,9 @@ static void write_items(struct writer *w, struct level level, const struct value
     size_t start = w->out->len;
     size_t *ends = in_order ? NULL : mem_alloc((array->count + (size_t)1) * sizeof *ends);
     for (uint32_t i = 0; i < array->count; i++) {
-        struct level inside = trails_none(level) ? level : trails_enter_item(&w->trails, level, i);
+        struct level inside = trails_enter_item(&w->trails, level, i);
         write_value(w, inside, &array->items[i]);
-        leave(w, inside);
+        trails_leave(&w->trails, inside);
         if (ends)
             ends[i] = w->out->len;
     }
@@ -83,43 +138,32 @@ static void write_items(struct writer *w, struct level level, const struct value
 
 static void write_members(struct writer *w, struct level level, const struct value *object)
 {
-    write_head(w->out, '{', object->count);
     struct members_sorted sorted;
+    write_head(w->out, '{', object->count);
     members_sorted_open(&sorted, object);
     for (uint32_t i = 0; i < sorted.count; i++) {
         const struct member *member = sorted.list[i];
-        struct level inside = trails_none(level) ? level
-                                                 : trails_enter_member(&w->trails, level, member->key);
+        struct level inside = trails_enter_member(&w->trails, level, member->key);
         write_text(w->out, '"', member->key);
         write_value(w, inside, &member->value);
-        leave(w, inside);
+        trails_leave(&w->trails, inside);
     }
     members_sorted_close(&sorted);
 }
 
 static void write_value(struct writer *w, struct level level, const struct value *value)
 {
-    bool is_named = !trails_none(level) && trails_arrive(&w->trails, level, value);
-    switch (value->type) {
-    case VALUE_NULL:
-        buffer_add_char(w->out, 'n');
-        break;
-    case VALUE_BOOL:
-        buffer_add_char(w->out, value->boolean ? 't' : 'f');
-        break;
-    case VALUE_NUMBER:
-        write_text(w->out, '#', number_canonical(value->text));
-        break;
-    case VALUE_STRING:
-        write_text(w->out, '"', value->text);
-        break;
-    case VALUE_ARRAY:
-        write_items(w, level, value, !is_named);
-        break;
-    case VALUE_OBJECT:
-        write_members(w, level, value);
-        break;
+    if (trails_none(level)) {
+        write_plain(w->out, value);
+        return;
     }
+    bool is_named = trails_arrive(&w->trails, level, value);
+    if (value->type == VALUE_ARRAY)
+        write_items(w, level, value, !is_named);
+    else if (value->type == VALUE_OBJECT)
+        write_members(w, level, value);
+    else
+        write_scalar(w->out, value);
 }
 
 void canonical_form(const struct value *document, const struct pointer *unordered, size_t count,

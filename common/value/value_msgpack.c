@@ -8,52 +8,88 @@
 #include "common/value/members.h"
 #include "common/value/msgpack_reader.h"
 
-static inline int append(struct buffer *out, const void *data, size_t len)
+/* Where it writes to; there is room. */
+struct place {
+    char *to;
+};
+
+enum { HEAD_BYTES_MAX = 9 }; /* of a number, text, array or map, and of an extension */
+
+static inline int append(struct place *out, const void *data, size_t len)
 {
-    buffer_add(out, data, len);
+    memcpy(out->to, data, len);
+    out->to += len;
     return 0;
 }
 
 #define msgpack_pack_inline_func(name)              static inline int add##name
 #define msgpack_pack_inline_func_cint(name)         static inline int add##name
 #define msgpack_pack_inline_func_fixint(name)       static inline int add_fix##name
-#define msgpack_pack_user                           struct buffer *
+#define msgpack_pack_user                           struct place *
 #define msgpack_pack_append_buffer(user, data, len) return append(user, data, len)
 #define msgpack_pack_ext                            add_ext /* the template's timestamps call the packer's */
 #include <msgpack/pack_template.h>
 #undef msgpack_pack_ext
+
+static struct place begin(struct buffer *out, size_t more)
+{
+    buffer_reserve(out, HEAD_BYTES_MAX + more);
+    return (struct place){out->data + out->len};
+}
+
+static void end(struct buffer *out, struct place place)
+{
+    *place.to = 0;
+    out->len = (size_t)(place.to - out->data);
+}
 
 static void pack_number(struct buffer *out, struct bytes literal)
 {
     int64_t integer;
     uint64_t natural;
     double real;
+    struct place at = begin(out, literal.len);
     if (number_to_i64(literal, &integer))
-        add_int64(out, integer);
+        add_int64(&at, integer);
     else if (number_to_u64(literal, &natural))
-        add_uint64(out, natural);
+        add_uint64(&at, natural);
     else if (number_to_double(literal, &real))
-        add_double(out, real);
+        add_double(&at, real);
     else {
-        add_ext(out, literal.len, VALUE_EXT_NUMBER);
-        buffer_add_bytes(out, literal);
+        add_ext(&at, literal.len, VALUE_EXT_NUMBER);
+        at.to = bytes_put(at.to, literal);
     }
+    end(out, at);
 }
 
 static void pack_text(struct buffer *out, struct bytes text)
 {
-    add_str(out, text.len);
-    buffer_add_bytes(out, text);
+    struct place at = begin(out, text.len);
+    add_str(&at, text.len);
+    at.to = bytes_put(at.to, text);
+    end(out, at);
+}
+
+static void pack_head(struct buffer *out, const struct value *value)
+{
+    struct place at = begin(out, 0);
+    if (value->type == VALUE_NULL)
+        add_nil(&at);
+    else if (value->type == VALUE_BOOL)
+        value->boolean ? add_true(&at) : add_false(&at);
+    else if (value->type == VALUE_ARRAY)
+        add_array(&at, value->count);
+    else
+        add_map(&at, value->count);
+    end(out, at);
 }
 
 static void pack(struct buffer *out, const struct value *value)
 {
     switch (value->type) {
     case VALUE_NULL:
-        add_nil(out);
-        break;
     case VALUE_BOOL:
-        value->boolean ? add_true(out) : add_false(out);
+        pack_head(out, value);
         break;
     case VALUE_NUMBER:
         pack_number(out, value->text);
@@ -62,12 +98,12 @@ static void pack(struct buffer *out, const struct value *value)
         pack_text(out, value->text);
         break;
     case VALUE_ARRAY:
-        add_array(out, value->count);
+        pack_head(out, value);
         for (uint32_t i = 0; i < value->count; i++)
             pack(out, &value->items[i]);
         break;
     case VALUE_OBJECT:
-        add_map(out, value->count);
+        pack_head(out, value);
         for (uint32_t i = 0; i < value->count; i++) {
             pack_text(out, value->members[i].key);
             pack(out, &value->members[i].value);
