@@ -1,8 +1,9 @@
 /* Changing resources: a change and what it changes, in one transaction.
  *
- * Everything that can be wrong with what the caller gave is found before the first write, so that one
- * document beyond a limit doesn't cost a whole transaction. What is stored is copied before it is written
- * over: LMDB's memory doesn't outlive the next write. */
+ * Everything that can be wrong with what the caller gave is found before the first write, or by it, so that
+ * one document beyond a limit doesn't cost a whole transaction. The id of a new one is written first: that
+ * tells whether it is there already. What is stored is copied before it is written over: LMDB's memory
+ * doesn't outlive the next write. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -27,10 +28,9 @@ static int check_document(struct bytes packed, struct error *e)
     return 0;
 }
 
-static int prepare_created(struct store *store, const struct collection_record *record, struct change *change,
+static int prepare_created(const struct collection_record *record, struct change *change,
                            struct document *document, struct error *e)
 {
-    uint32_t row;
     size_t bad;
     CHECK(change->id.data && !change->patch.data);
     change->before = (struct bytes){0};
@@ -42,12 +42,6 @@ static int prepare_created(struct store *store, const struct collection_record *
     if (record->next_row >= LIMIT_ROWS)
         return error_set(e, ERR_LIMIT, "it had %d resources since it began, and no more fit: start it anew",
                          LIMIT_ROWS);
-    int r = ids_find(store, record->id, change->id, &row, e);
-    if (!r)
-        return error_set(e, ERR_STORE, "\"%.*s\" is there already, as row %" PRIu32, BYTES_ARG(change->id),
-                         row);
-    if (r != ERR_NOT_FOUND)
-        return r;
     *document =
         (struct document){.row = record->next_row, .id = change->id, .first_seen_ms = change->time_ms};
     return 0;
@@ -86,11 +80,18 @@ static int prepare(struct store *store, const struct collection_record *record, 
     int r = check_document(change->after, e);
     if (r)
         return r;
-    return change->op == CHANGE_CREATED ? prepare_created(store, record, change, document, e)
+    return change->op == CHANGE_CREATED ? prepare_created(record, change, document, e)
                                         : prepare_known(store, record, change, *row, document, e);
 }
 
 /* --- writing --- */
+
+static int add_id(struct store *store, const struct collection_record *record,
+                  const struct document *document, struct error *e)
+{
+    int r = ids_add(store, record->id, document->id, document->row, e);
+    return r && !store->failed.code ? place(store, record, r, e) : r;
+}
 
 static int write_document(struct store *store, const struct collection_record *record,
                           const struct change *change, const struct digest *digest, struct document *document,
@@ -99,11 +100,7 @@ static int write_document(struct store *store, const struct collection_record *r
     document->digest = *digest;
     document->packed = change->after;
     document->last_seq = change->seq;
-    bool is_new = change->op == CHANGE_CREATED;
-    int r = document_write(store, record->id, document, is_new, e);
-    if (!r && is_new)
-        r = ids_put(store, record->id, document->id, document->row, e);
-    return r;
+    return document_write(store, record->id, document, change->op == CHANGE_CREATED, e);
 }
 
 /* The id first: a long one is compared with its document. */
@@ -135,7 +132,11 @@ int store_apply(struct store *store, struct collection_record *record, struct ch
     change->seq = store->state.head + 1;
     change->collection = record->id;
     change->key = record->key;
-    r = change_append(store, change, e);
+    r = change_encode(store, change, e);
+    if (!r && change->op == CHANGE_CREATED)
+        r = add_id(store, record, &document, e);
+    if (!r)
+        r = change_append(store, e);
     if (r)
         return r;
     r = change->op == CHANGE_DELETED ? delete_row(store, record, &document, e)

@@ -3,18 +3,23 @@
 
 #include "worker/store/tables.h"
 
-int change_append(struct store *store, const struct change *change, struct error *e)
+int change_encode(struct store *store, const struct change *change, struct error *e)
 {
-    struct key key = key_u64(change->seq);
     CHECK(change->seq == store->state.head + 1);
     buffer_reset(&store->packed);
     change_pack(change, &store->packed);
     if (store->packed.len > LIMIT_RECORD_BYTES)
         return error_set(e, ERR_LIMIT, "shard %" PRIu32 ": a change of %zu bytes: %d are allowed",
                          store->shard, store->packed.len, LIMIT_RECORD_BYTES);
+    return 0;
+}
+
+int change_append(struct store *store, struct error *e)
+{
+    struct key key = key_u64(store->state.head + 1);
     int r = table_put(store, TABLE_CHANGES, key_bytes(&key), buffer_bytes(&store->packed), MDB_APPEND, e);
     if (!r)
-        store->state.head = change->seq;
+        store->state.head++;
     return r;
 }
 
@@ -33,7 +38,9 @@ int store_status(struct store *store, const struct collection_record *record, st
     change->key = record->key;
     change->id = (struct bytes){0};
     change->previous = 0;
-    r = change_append(store, change, e);
+    r = change_encode(store, change, e);
+    if (!r)
+        r = change_append(store, e);
     if (!r)
         store->gathered++;
     return r;

@@ -1,5 +1,6 @@
 /* Resources' ids -> rows. A key holds the id itself while LMDB's 511 bytes suffice, else its keyed digest,
  * and is then compared in full with the document's own id. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "worker/store/tables.h"
@@ -65,17 +66,33 @@ int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t
 }
 
 /* A long one's key depends on which are there already. */
-int ids_put(struct store *store, uint32_t collection, struct bytes id, uint32_t row, struct error *e)
+static int add(struct store *store, uint32_t collection, struct bytes id, struct bytes *value, bool *is_new,
+               struct error *e)
 {
     struct key key;
-    struct bytes value;
+    struct bytes there;
+    int r = short_key(collection, id, &key) ? ERR_NOT_FOUND : find(store, collection, id, &key, &there, e);
+    *is_new = r == ERR_NOT_FOUND;
+    if (*is_new)
+        return table_put_new(store, TABLE_IDS, key_bytes(&key), value, is_new, e);
+    *value = there;
+    return r;
+}
+
+int ids_add(struct store *store, uint32_t collection, struct bytes id, uint32_t row, struct error *e)
+{
     char packed[4];
-    int r = short_key(collection, id, &key) ? 0 : find(store, collection, id, &key, &value, e);
-    if (r && r != ERR_NOT_FOUND)
-        return r;
+    struct bytes value = {packed, sizeof packed};
+    bool is_new = false;
     be32_put(packed, row);
-    store->gathered_ids++;
-    return table_put(store, TABLE_IDS, key_bytes(&key), (struct bytes){packed, sizeof packed}, 0, e);
+    int r = add(store, collection, id, &value, &is_new, e);
+    if (!r && is_new)
+        store->gathered_ids++;
+    else if (!r)
+        r = row_of(value, &row, e);
+    if (r || is_new)
+        return r;
+    return error_set(e, ERR_STORE, "\"%.*s\" is there already, as row %" PRIu32, BYTES_ARG(id), row);
 }
 
 int ids_delete(struct store *store, uint32_t collection, struct bytes id, struct error *e)

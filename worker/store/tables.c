@@ -162,6 +162,26 @@ int table_put(struct store *store, enum table table, struct bytes key, struct by
     return r ? r : wrote(store, put(store, table, key, value, flags), key.len + value.len, e);
 }
 
+int table_put_new(struct store *store, enum table table, struct bytes key, struct bytes *value, bool *is_new,
+                  struct error *e)
+{
+    struct error local;
+    MDB_cursor *cursor;
+    MDB_val k = val_of(key), v = val_of(*value);
+    e = e ? e : &local;
+    int r = store_gathering(store, e);
+    if (r)
+        return r;
+    int lmdb = cursor_of(store, table, &k, true, &cursor);
+    if (!lmdb)
+        lmdb = mdb_cursor_put(cursor, &k, &v, MDB_NOOVERWRITE);
+    *is_new = lmdb != MDB_KEYEXIST;
+    if (*is_new)
+        return wrote(store, lmdb, key.len + value->len, e);
+    *value = span_of(v);
+    return 0;
+}
+
 /* What is appended to a table fills its pages; where it is put at a page's end, LMDB moves the last record to
  * the next page along with it, and leaves a gap that large. Appending is refused where a collection with a
  * higher id has records too; then it needn't be tried again for this one and those before it. */

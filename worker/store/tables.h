@@ -108,6 +108,9 @@ int store_poison(struct store *store, int r, struct error *e);
 int table_get(struct store *store, enum table table, struct bytes key, struct bytes *value, struct error *e);
 int table_put(struct store *store, enum table table, struct bytes key, struct bytes value, unsigned flags,
               struct error *e);
+/* Write what isn't there yet. `*is_new` false: something is, which `value` is then; nothing was written. */
+int table_put_new(struct store *store, enum table table, struct bytes key, struct bytes *value, bool *is_new,
+                  struct error *e);
 /* The same, for what mostly comes behind all of its collection, as new rows and places do. */
 int table_append(struct store *store, enum table table, uint32_t collection, struct bytes key,
                  struct bytes value, struct error *e);
@@ -153,7 +156,8 @@ int meta_save_state(struct store *store, struct error *e);
 
 /* ids.c: resources' ids -> rows. */
 int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e);
-int ids_put(struct store *store, uint32_t collection, struct bytes id, uint32_t row, struct error *e);
+/* Add what isn't there yet. ERR_STORE: it is, and nothing was written. */
+int ids_add(struct store *store, uint32_t collection, struct bytes id, uint32_t row, struct error *e);
 int ids_delete(struct store *store, uint32_t collection, struct bytes id, struct error *e);
 
 /* resources.c */
@@ -180,8 +184,10 @@ enum receipt_place receipt_place(const struct store *store, struct bytes key, st
  * none it costs a look at one key. */
 int receipts_move_old(struct store *store, struct error *e);
 
-/* changes.c: append the change that `change` is now, as seq head + 1. */
-int change_append(struct store *store, const struct change *change, struct error *e);
+/* changes.c: pack the change that `change` is now, as seq head + 1, into store->packed (ERR_LIMIT: it is too
+ * large, nothing was written), and append what is packed. */
+int change_encode(struct store *store, const struct change *change, struct error *e);
+int change_append(struct store *store, struct error *e);
 
 /* collections.c: a collection's key as bytes, for the lookup. */
 void collection_key_bytes(const struct collection_key *key, struct buffer *out);
