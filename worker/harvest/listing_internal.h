@@ -47,8 +47,7 @@ void listing_expect(struct listing *l, struct taken *taken, uint64_t count);
 
 /* Is anything that was recognised there a second time, on this page or an earlier one? Then `*reread`: which
  * of the two counts, and whether they are the same, is seen only when both are read. */
-int listing_collides(struct listing *l, struct taken *taken, uint64_t count, bool *reread,
-                     struct error *e);
+int listing_collides(struct listing *l, struct taken *taken, uint64_t count, bool *reread, struct error *e);
 
 /* What was recognised is seen. */
 void listing_mark(struct listing *l);
