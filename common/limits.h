@@ -27,7 +27,7 @@ enum {
     LIMIT_GUARD_LISTINGS = 16,   /* what `guard.listings` may ask for: a delete names them all */
     LIMIT_DEGRADED_PERCENT = 20, /* a page is degraded when more of its items lack what earlier ones had */
     LIMIT_PARENTS = 4,           /* collections within each other */
-    LIMIT_STRETCH_ITEMS = 80,    /* that stand side by side, and are recognised with one digest */
+    LIMIT_STRETCH_ITEMS = 40,    /* that stand side by side, and are recognised with one digest */
 
     /* Requests. */
     LIMIT_URL_BYTES = 64 << 10,

@@ -11,6 +11,9 @@
 
 #define STRETCH_ROWS UINT32_MAX /* as a stretch's row: its items' rows don't follow each other */
 
+enum { STRETCH_ITEMS_MAX = 80 }; /* so many an earlier version put together */
+_Static_assert((int)STRETCH_ITEMS_MAX >= (int)LIMIT_STRETCH_ITEMS, "what is written is read");
+
 struct stretch_item {
     uint32_t row;
     uint32_t bytes;
@@ -21,10 +24,10 @@ struct stretch {
     uint64_t place; /* among the collection's; from 1 on */
     uint32_t bytes; /* from the first item's first byte to behind the last one's; 0: they don't stand so */
     struct digest digest; /* of these bytes, when `bytes` isn't 0 */
-    uint32_t count;       /* 1 to LIMIT_STRETCH_ITEMS */
+    uint32_t count;       /* 1 to STRETCH_ITEMS_MAX */
     uint32_t row;         /* the first item's, when each one's is the next; else STRETCH_ROWS */
     bool is_brief;        /* the items weren't read */
-    struct stretch_item items[LIMIT_STRETCH_ITEMS];
+    struct stretch_item items[STRETCH_ITEMS_MAX];
 };
 
 /* What `row` should be, by the items. */

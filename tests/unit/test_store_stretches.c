@@ -79,7 +79,7 @@ static void what_was_written_is_read(void **state)
     struct lab *lab = *state;
     struct read read;
     lab_collection(lab, "a");
-    struct stretch full = stretch_of(UINT64_MAX, 1000, LIMIT_STRETCH_ITEMS), one = stretch_of(1, 0, 1);
+    struct stretch full = stretch_of(UINT64_MAX, 1000, STRETCH_ITEMS_MAX), one = stretch_of(1, 0, 1);
     full.bytes = 0;
     full.items[3] = (struct stretch_item){UINT32_MAX, UINT32_MAX, {{0}}};
     LAB_OK(lab, store_stretch_put(lab->store, 1, &full, &lab->e));
@@ -158,10 +158,10 @@ static void they_are_read_briefly_and_in_full(void **state)
 
 static void what_can_be_no_stretch_is_corrupt(void **state)
 {
-    static const size_t lengths[] = {0, 19, 20, 43, 45, 20 + 24 * (LIMIT_STRETCH_ITEMS + 1)};
+    static const size_t lengths[] = {0, 19, 20, 43, 45, 20 + 24 * (STRETCH_ITEMS_MAX + 1)};
     struct lab *lab = *state;
     struct read read;
-    char zeros[20 + 24 * (LIMIT_STRETCH_ITEMS + 1)] = {0};
+    char zeros[20 + 24 * (STRETCH_ITEMS_MAX + 1)] = {0};
     struct key key = key_place(1, 5), strange = key_row(1, 5);
     lab_collection(lab, "a");
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
@@ -184,7 +184,7 @@ static void the_longest_stretch_stays_within_a_page(void **state)
     MDB_stat stat;
     lab_collection(lab, "a");
     for (uint64_t place = 1; place <= 100; place++)
-        put(lab, 1, place, 0, LIMIT_STRETCH_ITEMS);
+        put(lab, 1, place, 0, STRETCH_ITEMS_MAX);
     assert_int_equal(mdb_stat(lab->store->txn, lab->store->tables[TABLE_SPANS], &stat), 0);
     assert_int_equal(stat.ms_entries, 100);
     assert_int_equal(stat.ms_overflow_pages, 0);

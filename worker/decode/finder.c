@@ -53,9 +53,11 @@ size_t finder_measure(struct finder *f)
 bool finder_is_enclosed(const struct finder *f)
 {
     uint32_t level = 0;
+    if (!f->is_xml)
+        return true;
     while (!f->items->walks[level])
         level++;
-    return !f->is_xml || f->listed[level];
+    return f->listed[level];
 }
 
 bool finder_skip(struct finder *f, size_t len)

@@ -124,10 +124,25 @@ void json_finder_open(struct finder *f)
     skip_space(f);
 }
 
+/* The usual case: behind an item comes a comma and the next one. */
+static bool step(struct finder *f)
+{
+    size_t comma = json_skip_space(f->body, f->at), before = f->at;
+    if (comma == f->body.len || f->body.data[comma] != ',')
+        return false;
+    f->at = json_skip_space(f->body, comma + 1);
+    if (begins_value(f))
+        return true;
+    f->at = before;
+    return false;
+}
+
 enum finder_found json_finder_next(struct finder *f)
 {
     uint32_t level = f->items->count;
     enum finder_found found = FINDER_ITEM;
+    if (f->state == FINDER_IS_BEHIND && step(f))
+        return FINDER_ITEM;
     if (f->state == FINDER_IS_NEW)
         level = 0;
     else

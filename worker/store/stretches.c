@@ -1,8 +1,9 @@
 /* Stretches: what the last listing of a collection saw, in its order; many items in one record.
  *
- * A record is as large as LMDB still keeps within its pages: two fit into one. What a listing reads of each,
- * when nothing has changed, stands in a short record of its own, its head: most listings read nothing else, a
- * fiftieth of the bytes. By row, an item a record, reading the next one would be a look-up each, which costs
+ * Four records fit into one of LMDB's pages. An earlier version's held twice as many items, the most that LMDB
+ * still keeps within its pages; but each change has the items around it read one by one. What a listing reads
+ * of each, when nothing has changed, stands in a short record of its own, its head: most listings read nothing
+ * else, less than a twentieth of the bytes. By row, an item a record, reading the next one would be a look-up each, which costs
  * as much as hashing the item's bytes; and nothing would tell the order but a chain through them.
  *
  * Nothing here knows which rows are there: who deletes a row has dropped the stretches that name it. */
@@ -12,7 +13,7 @@
 #include "worker/store/tables.h"
 
 enum {
-    STRETCH_BYTES_MAX = STRETCH_HEAD_BYTES + LIMIT_STRETCH_ITEMS * STRETCH_ITEM_BYTES,
+    STRETCH_BYTES_MAX = STRETCH_HEAD_BYTES + STRETCH_ITEMS_MAX * STRETCH_ITEM_BYTES,
     /* what LMDB still keeps in a page of 4,096 bytes: half of it, without the node's head and the key */
     INLINE_BYTES = (4096 - 16) / 2 - 2 - 8 - 12
 };
@@ -21,7 +22,7 @@ _Static_assert((int)STRETCH_BYTES_MAX <= (int)INLINE_BYTES, "no pages beside the
 int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e)
 {
     size_t count = value.len / STRETCH_ITEM_BYTES;
-    if (value.len % STRETCH_ITEM_BYTES != STRETCH_HEAD_BYTES || count < 1 || count > LIMIT_STRETCH_ITEMS)
+    if (value.len % STRETCH_ITEM_BYTES != STRETCH_HEAD_BYTES || count < 1 || count > STRETCH_ITEMS_MAX)
         return error_set(e, ERR_CORRUPT, "the stretch at place %" PRIu64 " has %zu bytes", place, value.len);
     out->place = place;
     out->bytes = be32_get(value.data);
@@ -48,7 +49,7 @@ int stretch_read_head(struct bytes value, uint64_t place, struct stretch *out, s
     out->count = be32_get(value.data + 20);
     out->row = be32_get(value.data + 24);
     out->is_brief = true;
-    if (out->count < 1 || out->count > LIMIT_STRETCH_ITEMS)
+    if (out->count < 1 || out->count > STRETCH_ITEMS_MAX)
         return error_set(e, ERR_CORRUPT, "the head at place %" PRIu64 " has %" PRIu32 " items", place,
                          out->count);
     return 0;
@@ -127,7 +128,7 @@ int store_stretch_put(struct store *store, uint32_t collection, const struct str
 {
     char value[STRETCH_BYTES_MAX], *to = value + STRETCH_HEAD_BYTES;
     struct key key = key_place(collection, stretch->place);
-    CHECK(stretch->place > 0 && stretch->count > 0 && stretch->count <= LIMIT_STRETCH_ITEMS);
+    CHECK(stretch->place > 0 && stretch->count > 0 && stretch->count <= STRETCH_ITEMS_MAX);
     be32_put(value, stretch->bytes);
     memcpy(value + 4, stretch->digest.bytes, sizeof stretch->digest.bytes);
     for (uint32_t i = 0; i < stretch->count; i++, to += STRETCH_ITEM_BYTES) {

@@ -7,16 +7,32 @@
 /* --- forecast_window.c: the last listing, a page's worth of it at a time --- */
 
 /* Null: at the end. Its items may not have been read. */
-const struct stretch *window_stretch(const struct forecast *f, struct forecast_at at);
+static inline const struct stretch *window_stretch(const struct forecast *f, struct forecast_at at)
+{
+    return at.stretch - f->first < f->count ? &f->window[at.stretch - f->first] : NULL;
+}
 
 /* Read its items if they weren't. False: at the end; or there is an f->error now. */
 bool window_fill(struct forecast *f, struct forecast_at at);
 
 /* Null as said of window_fill. */
-const struct stretch_item *window_item(struct forecast *f, struct forecast_at at);
+static inline const struct stretch_item *window_item(struct forecast *f, struct forecast_at at)
+{
+    const struct stretch *stretch = window_stretch(f, at);
+    if (!stretch || (stretch->is_brief && !window_fill(f, at)))
+        return NULL;
+    return &stretch->items[at.item];
+}
 
 /* The place so many items further on. */
 struct forecast_at window_after(const struct forecast *f, struct forecast_at at, uint32_t items);
+
+/* The next place, of one that is loaded. */
+static inline struct forecast_at window_next(const struct forecast *f, struct forecast_at at)
+{
+    bool is_last = at.item + 1 == f->window[at.stretch - f->first].count;
+    return is_last ? (struct forecast_at){at.stretch + 1, 0} : (struct forecast_at){at.stretch, at.item + 1};
+}
 
 /* Have so many bytes' worth of stretches behind the one at `at`, and one at least, as far as there are so
  * many. */

@@ -126,7 +126,7 @@ static bool try_item(struct reader *r, struct forecast_at at)
         return false;
     }
     count_loose(r, at);
-    r->at = window_after(r->f, at, 1);
+    r->at = window_next(r->f, at);
     r->misses = 0;
     r->f->page.tier2++;
     return true;

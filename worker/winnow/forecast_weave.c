@@ -26,6 +26,7 @@ enum {
     LOOSE_MOST = 2 * LIMIT_STRETCH_ITEMS,
     SEEK_MISSES = 16, /* so many unexpected items, and it may go on elsewhere */
 };
+_Static_assert((int)LOOSE_MOST >= (int)STRETCH_ITEMS_MAX, "a whole stretch has room among the loose items");
 
 int weave_anew(struct forecast *f, struct error *e)
 {
@@ -230,7 +231,7 @@ static int take_item(struct forecast *f, const struct forecast_slot *slot, bool 
     f->is_whole = f->loose_count ? f->is_whole && in_turn : slot->at.item == 0;
     add_loose(f, slot, &item, is_joined);
     const struct stretch *stretch = window_stretch(f, slot->at);
-    f->at = window_after(f, slot->at, 1);
+    f->at = window_next(f, slot->at);
     if (f->is_whole && f->loose_count == stretch->count)
         return keep_whole(f, stretch, e);
     if (f->at.item == 0) /* it is used up, and not kept */

@@ -12,22 +12,12 @@ enum {
     TRIM_STRETCHES = 16,
 };
 
-const struct stretch *window_stretch(const struct forecast *f, struct forecast_at at)
-{
-    return at.stretch - f->first < f->count ? &f->window[at.stretch - f->first] : NULL;
-}
-
 bool window_fill(struct forecast *f, struct forecast_at at)
 {
     if (at.stretch - f->first >= f->count || f->error.code)
         return false;
     struct stretch *stretch = &f->window[at.stretch - f->first];
     return !stretch->is_brief || !f->store.read(f->store.context, stretch->place, stretch, &f->error);
-}
-
-const struct stretch_item *window_item(struct forecast *f, struct forecast_at at)
-{
-    return window_fill(f, at) ? &f->window[at.stretch - f->first].items[at.item] : NULL;
 }
 
 struct forecast_at window_after(const struct forecast *f, struct forecast_at at, uint32_t items)
@@ -45,7 +35,7 @@ struct forecast_at window_after(const struct forecast *f, struct forecast_at at,
 
 static void copy_stretch(struct stretch *to, const struct stretch *from)
 {
-    CHECK(from->count > 0 && from->count <= LIMIT_STRETCH_ITEMS);
+    CHECK(from->count > 0 && from->count <= STRETCH_ITEMS_MAX);
     memcpy(to, from,
            offsetof(struct stretch, items) + (from->is_brief ? 0 : from->count) * sizeof *from->items);
 }
