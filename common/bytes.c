@@ -85,10 +85,22 @@ static size_t utf8_sequence(const unsigned char *s, size_t left)
     return len;
 }
 
+static bool are_ascii(const unsigned char eight[8])
+{
+    uint64_t bits;
+    memcpy(&bits, eight, sizeof bits);
+    return !(bits & UINT64_C(0x8080808080808080));
+}
+
+/* Most is ASCII: eight bytes at a time; the last ones of what has eight together with some before them. */
 bool bytes_is_utf8(struct bytes a, size_t *bad)
 {
     const unsigned char *data = (const unsigned char *)a.data;
     for (size_t i = 0; i < a.len;) {
+        if (a.len >= 8 && are_ascii(data + (i < a.len - 8 ? i : a.len - 8))) {
+            i += 8;
+            continue;
+        }
         size_t len = utf8_sequence(data + i, a.len - i);
         if (!len) {
             if (bad)
