@@ -51,10 +51,10 @@ class Quoted:
 
     def row(self, name, title):
         goal = GOALS[name]
+        show = {"memory": "{} MB".format, "written": lambda value: f"{value / 1024:.0f} KiB"}.get(name, "{:.2f}".format)
 
         def bound(value):
-            text = "" if value is None else {"memory": f"{value} MB", "written": f"{(value or 0) >> 10} KiB"}.get(name) or f"{value:.2f}"
-            return f"{text} at most" if text and goal.low else text
+            return "" if value is None else show(value) + (" at most" if goal.low else "")
         return f"| {title} | {self.reached(name)} | {bound(goal.least)} | {bound(goal.aim)} | {self.verdict(name)} |\n"
 
     def table(self):
