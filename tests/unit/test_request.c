@@ -155,40 +155,6 @@ static void endpoint_takes_the_origin(void **state)
     (void)state;
 }
 
-/* A request says where its URL leads to, whether the URL was taken as it is or made. */
-static void place_is_that_of_the_url(void **state)
-{
-    static const struct {
-        const char *url, *host;
-        uint32_t port;
-        bool is_https;
-    } cases[] = {
-        {"https://h.test/a", "h.test", 443, true},
-        {"http://h.test", "h.test", 80, false},
-        {"HTTP://[::1]:8080/#x", "[::1]", 8080, false},
-        {"{account.host}/a?{account.id}", "127.0.0.1", 5000, false},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        for (int with = 0; with < 2; with++) {
-            struct bench b;
-            bench_open(&b, "GET", cases[i].url);
-            bench_begin(&b);
-            if (with)
-                bench_set(&b, "query:q", "1");
-            bench_finish(&b);
-            struct request_place place = b.request.place;
-            assert_ptr_equal(place.of, b.request.url);
-            assert_true(bytes_is(place.host, cases[i].host));
-            assert_true(place.host.data > b.request.url &&
-                        place.host.data < b.request.url + strlen(b.request.url));
-            assert_int_equal(place.port, cases[i].port);
-            assert_int_equal(place.is_https, cases[i].is_https);
-            arena_close(&b.arena);
-        }
-    }
-    (void)state;
-}
-
 /* Strings of a body are templates at any depth, keys and other scalars stay. */
 static void body_is_expanded_and_sent_as_json(void **state)
 {
@@ -442,7 +408,6 @@ int main(void)
         cmocka_unit_test(query_is_encoded),
         cmocka_unit_test(url_keeps_its_own_query),
         cmocka_unit_test(endpoint_takes_the_origin),
-        cmocka_unit_test(place_is_that_of_the_url),
         cmocka_unit_test(body_is_expanded_and_sent_as_json),
         cmocka_unit_test(form_is_encoded),
         cmocka_unit_test(own_content_type_stands),

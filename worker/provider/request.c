@@ -294,10 +294,6 @@ static int finish_url(const struct request_parts *parts, struct request *out, st
         out->url = url->text.data; /* it has no fragment, so its NUL is behind it */
     else if (encode_url(parts, out, e))
         return ERR_LIMIT;
-    out->place = (struct request_place){.of = out->url,
-                                        .host = {out->url + url->scheme.len + 3, url->host.len},
-                                        .port = url->port_number,
-                                        .is_https = url->is_https};
     return 0;
 }
 

@@ -31,20 +31,11 @@ struct request_parts {
                                       paging_apply, else null. Secrets go to these two origins only */
 };
 
-/* What a URL's origin is, so that it needn't be looked for in the URL again. */
-struct request_place {
-    const char *of; /* the `url` that it is of; another one, or null: it says nothing */
-    struct bytes host;
-    uint32_t port;
-    bool is_https;
-};
-
 /* What goes over the wire. */
 struct request {
     const char *method;
-    const char *url;            /* absolute, encoded, without fragment */
-    struct request_place place; /* set by request_finish */
-    struct pairs headers;       /* with Content-Type where there is a body; no CR, LF or NUL in any */
+    const char *url;      /* absolute, encoded, without fragment */
+    struct pairs headers; /* with Content-Type where there is a body; no CR, LF or NUL in any */
     struct bytes body;
     bool has_body;
     bool is_signed;  /* holds for this URL only: redirects aren't followed, they come back as answers */

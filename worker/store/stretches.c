@@ -1,10 +1,11 @@
 /* Stretches: what the last listing of a collection saw, in its order; many items in one record.
  *
- * Four records fit into one of LMDB's pages. An earlier version's held twice as many items, the most that LMDB
- * still keeps within its pages; but each change has the items around it read one by one. What a listing reads
- * of each, when nothing has changed, stands in a short record of its own, its head: most listings read nothing
- * else, less than a twentieth of the bytes. By row, an item a record, reading the next one would be a look-up each, which costs
- * as much as hashing the item's bytes; and nothing would tell the order but a chain through them.
+ * Four records fit into one of LMDB's pages. An earlier version's held twice as many items, the most that
+ * LMDB still keeps within its pages; but each change has the items around it read one by one. What a listing
+ * reads of each, when nothing has changed, stands in a short record of its own, its head: most listings read
+ * nothing else, less than a twentieth of the bytes. By row, an item a record, reading the next one would be a
+ * look-up each, which costs as much as hashing the item's bytes; and nothing would tell the order but a chain
+ * through them.
  *
  * Nothing here knows which rows are there: who deletes a row has dropped the stretches that name it. */
 #include <inttypes.h>
