@@ -55,17 +55,27 @@ enum {
     FORECAST_RULES,
     FORECAST_UNSETTLED,
     FULL,
+    HARVESTED,
+    FAILURES,
+    ENDED_HARVEST,
+    VALIDATORS,
+    PAGE_SIZE,
+    QUARANTINED,
     FIELDS
 };
 
-#define BIT(field) (UINT32_C(1) << (field))
-static const uint32_t required = BIT(ID) | BIT(PROVIDER) | BIT(ACCOUNT) | BIT(TYPE) | BIT(DEFINITION) |
+/* Of Validators and PageSize. */
+enum { VALIDATORS_REQUEST = 1, VALIDATORS_ETAG, VALIDATORS_MODIFIED };
+enum { PAGE_SIZE_SIZE = 1, PAGE_SIZE_FAILED, PAGE_SIZE_FAILED_AT, PAGE_SIZE_LISTED };
+
+#define BIT(field) (UINT64_C(1) << (field))
+static const uint64_t required = BIT(ID) | BIT(PROVIDER) | BIT(ACCOUNT) | BIT(TYPE) | BIT(DEFINITION) |
                                  BIT(ID_RULE) | BIT(ROWS) | BIT(NEXT_ROW) | BIT(NEXT_HARVEST);
-static const uint32_t of_bytes = BIT(PROVIDER) | BIT(ACCOUNT) | BIT(REGION) | BIT(TYPE) | BIT(PARENT) |
+static const uint64_t of_bytes = BIT(PROVIDER) | BIT(ACCOUNT) | BIT(REGION) | BIT(TYPE) | BIT(PARENT) |
                                  BIT(DEFINITION) | BIT(ID_RULE) | BIT(IGNORE) | BIT(UNORDERED) |
                                  BIT(UNREACHABLE_ERROR) | BIT(OLD_IGNORE) | BIT(OLD_UNORDERED) | BIT(PARSE) |
-                                 BIT(OLD_PARSE);
-_Static_assert(FIELDS <= 32, "a set of fields is a bit each");
+                                 BIT(OLD_PARSE) | BIT(VALIDATORS) | BIT(PAGE_SIZE);
+_Static_assert(FIELDS <= 64, "a set of fields is a bit each");
 
 /* --- writing, in the order of numbers --- */
 
@@ -112,6 +122,31 @@ static void add_identity(const struct collection_record *r, struct buffer *out)
     field_add_bytes(out, ID_RULE, id_rule);
 }
 
+static void add_message(struct buffer *out, unsigned number, struct buffer *message)
+{
+    field_add_bytes(out, number, buffer_bytes(message));
+    buffer_close(message);
+}
+
+static void add_validators(struct buffer *out, const struct validators *v)
+{
+    struct buffer message = {0};
+    field_add_fixed64(&message, VALIDATORS_REQUEST, v->request);
+    add_text(&message, VALIDATORS_ETAG, v->etag);
+    add_text(&message, VALIDATORS_MODIFIED, v->modified);
+    add_message(out, VALIDATORS, &message);
+}
+
+static void add_page_size(struct buffer *out, const struct page_size *p)
+{
+    struct buffer message = {0};
+    field_add_u64(&message, PAGE_SIZE_SIZE, p->size);
+    field_add_u64(&message, PAGE_SIZE_FAILED, p->failed);
+    field_add_s64(&message, PAGE_SIZE_FAILED_AT, p->failed_ms);
+    add_number(&message, PAGE_SIZE_LISTED, p->listed);
+    add_message(out, PAGE_SIZE, &message);
+}
+
 void collection_pack(const struct collection_record *r, struct buffer *out)
 {
     add_identity(r, out);
@@ -138,6 +173,14 @@ void collection_pack(const struct collection_record *r, struct buffer *out)
         field_add_fixed64(out, FORECAST_RULES, r->forecast_rules);
     add_number(out, FORECAST_UNSETTLED, r->forecast_unsettled);
     add_time(out, FULL, r->full_ms);
+    add_time(out, HARVESTED, r->harvested_ms);
+    add_number(out, FAILURES, r->failures);
+    add_number(out, ENDED_HARVEST, r->ended_harvest);
+    if (r->validators.request)
+        add_validators(out, &r->validators);
+    if (r->page_size.size)
+        add_page_size(out, &r->page_size);
+    add_number(out, QUARANTINED, r->quarantined);
 }
 
 /* --- reading --- */
@@ -145,7 +188,7 @@ void collection_pack(const struct collection_record *r, struct buffer *out)
 struct reading {
     struct arena *arena;
     struct collection_record *record;
-    uint32_t had;      /* fields */
+    uint64_t had;      /* fields */
     size_t texts_left; /* a few bytes can't ask for megabytes */
 };
 
@@ -171,6 +214,46 @@ static bool take_digest(const struct field *f, struct digest *out)
         return false;
     memcpy(out->bytes, f->span.data, sizeof out->bytes);
     return true;
+}
+
+/* A header's value: nothing that could end it. */
+static bool is_header(struct bytes text)
+{
+    return text.len <= LIMIT_VALIDATOR_BYTES && !memchr(text.data, 0, text.len) &&
+           !memchr(text.data, '\r', text.len) && !memchr(text.data, '\n', text.len);
+}
+
+static bool take_validators(struct bytes rest, struct validators *v)
+{
+    struct field f;
+    while (field_next(&rest, &f))
+        if (f.number == VALIDATORS_REQUEST && f.kind == FIELD_FIXED64)
+            v->request = f.value;
+        else if (f.number == VALIDATORS_ETAG && f.kind == FIELD_BYTES && is_header(f.span))
+            v->etag = f.span;
+        else if (f.number == VALIDATORS_MODIFIED && f.kind == FIELD_BYTES && is_header(f.span))
+            v->modified = f.span;
+        else if (f.number <= VALIDATORS_MODIFIED)
+            return false;
+    return !rest.len && v->request;
+}
+
+static bool take_page_size(struct bytes rest, struct page_size *p)
+{
+    struct field f;
+    while (field_next(&rest, &f)) {
+        if (f.number <= PAGE_SIZE_LISTED && f.kind != FIELD_VARINT)
+            return false;
+        if (f.number == PAGE_SIZE_SIZE)
+            p->size = f.value;
+        else if (f.number == PAGE_SIZE_FAILED)
+            p->failed = f.value;
+        else if (f.number == PAGE_SIZE_FAILED_AT)
+            p->failed_ms = field_s64(&f);
+        else if (f.number == PAGE_SIZE_LISTED)
+            p->listed = f.value;
+    }
+    return !rest.len && p->size && wire_is_time(p->failed_ms);
 }
 
 static bool take_bytes(struct reading *reading, const struct field *f)
@@ -208,6 +291,10 @@ static bool take_bytes(struct reading *reading, const struct field *f)
         return take_text(reading, f, &r->parse, &r->parse_count);
     case OLD_PARSE:
         return take_text(reading, f, &r->old_parse, &r->old_parse_count);
+    case VALIDATORS:
+        return take_validators(f->span, &r->validators);
+    case PAGE_SIZE:
+        return take_page_size(f->span, &r->page_size);
     default:
         return wire_error_of(arena_strdup(reading->arena, f->span), &r->unreachable_error);
     }
@@ -265,8 +352,20 @@ static void take_number(const struct field *f, struct collection_record *r)
     case FORECAST_UNSETTLED:
         r->forecast_unsettled = value != 0;
         break;
-    default:
+    case FULL:
         r->full_ms = field_s64(f);
+        break;
+    case HARVESTED:
+        r->harvested_ms = field_s64(f);
+        break;
+    case FAILURES:
+        r->failures = value;
+        break;
+    case ENDED_HARVEST:
+        r->ended_harvest = value;
+        break;
+    default:
+        r->quarantined = value;
     }
 }
 
@@ -293,7 +392,8 @@ static bool is_sound(const struct collection_record *record)
            record->sound_harvest < record->next_harvest && wire_is_time(record->listed_since_ms) &&
            wire_is_time(record->unreachable_since_ms) && wire_is_time(record->unwatched_since_ms) &&
            wire_is_time(record->held_since_ms) && wire_is_time(record->confirmed_ms) &&
-           wire_is_time(record->full_ms);
+           wire_is_time(record->full_ms) && wire_is_time(record->harvested_ms) &&
+           record->ended_harvest < record->next_harvest;
 }
 
 int collection_unpack(struct arena *arena, struct bytes packed, struct collection_record *out,

@@ -69,10 +69,14 @@ bool receipt_from_wire(struct arena *arena, const Garner__Receipt *from, struct 
         .duplicate_keys = from->duplicate_keys,
         .tier1 = from->tier1,
         .tier2 = from->tier2,
+        .unmodified = from->unmodified,
+        .unmodified_ms = from->unmodified_ms,
+        .resumed_page = from->resumed_page,
+        .quarantined = from->quarantined,
     };
     return receipt_id_from_wire(from->id, &to->id) && wire_error_of(from->error, &to->error) &&
            wire_is_text(to->unsound) && wire_is_text(to->cause) && wire_is_time(to->started_ms) &&
-           wire_is_time(to->ended_ms) && (to->complete || !to->sound) &&
+           wire_is_time(to->ended_ms) && wire_is_time(to->unmodified_ms) && (to->complete || !to->sound) &&
            receipt_ids_from_wire(arena, from->rests_on, from->n_rests_on, &to->rests_on, &to->rests_on_count);
 }
 
@@ -109,6 +113,11 @@ void receipt_pack(const struct receipt *r, struct buffer *out)
         receipt_id_add(out, 20, r->rests_on[i]);
     add_optional(out, 21, r->tier1);
     add_optional(out, 22, r->tier2);
+    add_optional(out, 23, r->unmodified);
+    if (r->unmodified_ms)
+        field_add_s64(out, 24, r->unmodified_ms);
+    add_optional(out, 25, r->resumed_page);
+    add_optional(out, 26, r->quarantined);
 }
 
 int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out, struct error *e)

@@ -32,6 +32,10 @@ struct receipt {
     uint64_t tier1, tier2; /* of the unchanged: recognised by their bytes, many together or one by one */
     const struct receipt_id *rests_on;
     uint32_t rests_on_count;
+    uint64_t unmodified;   /* how often the provider said since that nothing has changed (tier 0) … */
+    int64_t unmodified_ms; /* … and when it last did; 0: never */
+    uint64_t resumed_page; /* the page that it went on from, where an earlier harvest was stopped; 0: none */
+    uint64_t quarantined;  /* items that couldn't be digested */
 };
 
 void receipt_pack(const struct receipt *receipt, struct buffer *out);
@@ -48,6 +52,21 @@ void receipt_to_json(const struct receipt *receipt, struct buffer *out);
 struct collection_key {
     struct bytes provider, account, type;
     struct bytes region, parent; /* data is null where there is none */
+};
+
+/* What the one page of a sound listing came with: sent back, the provider may say that nothing has changed.
+ */
+struct validators {
+    uint64_t request;            /* a hash of the request that they belong to; 0: there are none */
+    struct bytes etag, modified; /* as they came; data is null where there is none */
+};
+
+/* How large pages may be, as far as it was found out. */
+struct page_size {
+    uint64_t size;   /* to ask for; 0: what the provider file says */
+    uint64_t failed; /* the smallest one that kept failing … */
+    int64_t failed_ms;
+    uint64_t listed; /* complete listings since, with `size` */
 };
 
 struct collection_record {
@@ -76,6 +95,13 @@ struct collection_record {
     uint64_t forecast_rules; /* the rules that they were made under, as a hash; 0: there are none */
     bool forecast_unsettled; /* some may name what documents were, not what they are */
     int64_t full_ms;         /* the last sound listing in which every item was parsed; 0: none */
+    /* Of its harvests. */
+    int64_t harvested_ms;   /* when the last one began; 0: none yet */
+    uint64_t failures;      /* that failed since the last one that didn't */
+    uint64_t ended_harvest; /* the last one that ended, however; 0: none yet */
+    uint64_t quarantined;   /* items that are in quarantine */
+    struct validators validators;
+    struct page_size page_size;
 };
 
 void collection_pack(const struct collection_record *record, struct buffer *out);

@@ -45,7 +45,15 @@ void receipt_to_json(const struct receipt *receipt, struct buffer *out)
     add_count(out, "tier2", receipt->tier2);
     add_count(out, "missing", receipt->missing);
     add_count(out, "held", receipt->held);
+    add_count(out, "quarantined", receipt->quarantined);
     add_count(out, "duplicate_keys", receipt->duplicate_keys);
+    add_count(out, "resumed_page", receipt->resumed_page);
+    add_count(out, "unmodified", receipt->unmodified);
+    buffer_add_text(out, ",\"last_unmodified\":");
+    if (receipt->unmodified_ms)
+        json_add_time(out, receipt->unmodified_ms);
+    else
+        buffer_add_text(out, "null");
     buffer_add_text(out, ",\"rests_on\":[");
     for (uint32_t i = 0; i < receipt->rests_on_count; i++)
         buffer_printf(out, "%s\"%s\"", i ? "," : "", receipt_id_text(receipt->rests_on[i], id));

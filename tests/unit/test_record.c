@@ -33,6 +33,10 @@ static struct receipt sample_receipt(void)
         .missing = 5,
         .held = 6,
         .duplicate_keys = 8,
+        .quarantined = 11,
+        .resumed_page = 12,
+        .unmodified = 13,
+        .unmodified_ms = 1795341612345,
         .tier1 = 9,
         .tier2 = 10,
         .rests_on = rests_on,
@@ -84,6 +88,12 @@ static struct collection_record sample_collection(void)
         .forecast_rules = UINT64_C(0x8123456789abcdef),
         .forecast_unsettled = true,
         .full_ms = 7,
+        .harvested_ms = 8,
+        .failures = 9,
+        .ended_harvest = 43,
+        .quarantined = 2,
+        .validators = {1, BYTES("\"a\""), BYTES("Sun, 06 Nov 1994 08:49:37 GMT")},
+        .page_size = {100, 200, 11, 3},
     };
 }
 
@@ -174,8 +184,9 @@ static void a_receipt_as_json(void **state)
         "\"complete\":true,\"sound\":false,\"unsound\":\"page size changed\",\"error\":null,\"cause\":null,"
         "\"pages\":7,\"items\":6543,\"requests\":9,\"bytes\":18446744073709551615,\"created\":1,\"updated\":"
         "2,"
-        "\"deleted\":3,\"unchanged\":4,\"tier1\":9,\"tier2\":10,\"missing\":5,\"held\":6,\"duplicate_keys\":"
-        "8,"
+        "\"deleted\":3,\"unchanged\":4,\"tier1\":9,\"tier2\":10,\"missing\":5,\"held\":6,\"quarantined\":11,"
+        "\"duplicate_keys\":"
+        "8,\"resumed_page\":12,\"unmodified\":13,\"last_unmodified\":\"2026-11-22T10:00:12.345Z\","
         "\"rests_on\":[\"12-4-99\",\"12-5-42\"]}");
     buffer_close(&json);
 }
