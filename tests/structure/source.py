@@ -34,7 +34,7 @@ ONLY_IN = {
 DECIDERS = (
     "worker/provider/", "worker/winnow/", "worker/schedule/", "worker/decode/", "worker/aws/",
     "coordinator/placement/", "coordinator/membership/",
-    "worker/fetch/heap", "worker/fetch/limiter", "worker/fetch/redirect", "worker/fetch/retry",
+    "worker/fetch/limiter", "worker/fetch/redirect", "worker/fetch/retry",
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest", "worker/harvest/page",
 )
 # What a decider must not reach, by itself or through headers of ours.

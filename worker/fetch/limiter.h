@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "common/bytes.h"
-#include "worker/fetch/heap.h"
+#include "common/heap.h"
 
 struct limiter;
 struct bucket;

@@ -6,7 +6,7 @@
 
 #include "common/error.h"
 #include "worker/fetch/fetch.h"
-#include "worker/fetch/heap.h"
+#include "common/heap.h"
 
 struct watch;
 typedef void loop_ready(struct watch *watch, uint32_t events);

@@ -11,20 +11,20 @@
  * - after a harvest that went well: one period after this one began, less up to a tenth of it at random, so
  *   that collections of one period don't stay in step, and none waits longer than its period. The first time
  *   in a run it is a random part of the period: what began together doesn't go on together.
- * - after one that failed: twice as long each time, from SCHEDULE_BACK_OFF_FIRST_MS or the period, whichever is
- *   less, up to SCHEDULE_BACK_OFF_MAX_MS or the period, whichever is more; and again up to a tenth less.
+ * - after one that failed: twice as long each time, from SCHEDULE_BACK_OFF_FIRST_MS or the period, whichever
+ * is less, up to SCHEDULE_BACK_OFF_MAX_MS or the period, whichever is more; and again up to a tenth less.
  *
  * Of those that are due the one of the highest priority goes first, and within it the one that has been due
- * longest; but each SCHEDULE_FAIR-th goes to whoever has been due longest of all, so that low ones are late and
- * not forgotten. Every call takes O(log n). */
+ * longest; but each SCHEDULE_FAIR-th goes to whoever has been due longest of all, so that low ones are late
+ * and not forgotten. Every call takes O(log n). */
 #ifndef GARNER_SCHEDULE_H
 #define GARNER_SCHEDULE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/heap.h"
 #include "common/random.h"
-#include "worker/fetch/heap.h"
 
 enum {
     SCHEDULE_PRIORITIES = 3, /* 0 is the highest */
@@ -39,12 +39,12 @@ enum schedule_state { SCHEDULE_OUT, SCHEDULE_WAITING, SCHEDULE_UNDER_WAY };
 struct schedule_entry {
     struct heap_node node; /* by when it is due */
     int64_t began_ms;      /* its last harvest, or INT64_MIN */
-    uint32_t period_s;     /* rounded up */
+    uint32_t period_ms;    /* 49 days at most */
     uint16_t failures;     /* in succession */
     uint8_t priority;
     uint8_t state : 2;
     uint8_t again : 1;   /* to be harvested once more when it has ended */
-    uint8_t settled : 1; /* it has its phase: the next period isn't cut at random any more */
+    uint8_t settled : 1; /* it has its phase: the next period isn't a random part any more */
 };
 
 struct schedule {
@@ -67,8 +67,8 @@ void schedule_remove(struct schedule *schedule, struct schedule_entry *entry); /
 /* Due now; if it is under way, once more when it has ended. */
 void schedule_now(struct schedule *schedule, struct schedule_entry *entry, int64_t now_ms);
 
-/* The next one to be harvested, which is under way from now on. Null when none is due; then `*at_ms` is when one
- * will be (INT64_MAX: none). */
+/* The next one to be harvested, which is under way from now on. Null when none is due; then `*at_ms` is when
+ * one will be (INT64_MAX: none). */
 struct schedule_entry *schedule_next(struct schedule *schedule, int64_t now_ms, int64_t *at_ms);
 
 /* Its harvest is over: well, or not; a failed one is due no sooner than `not_before_ms` (0: any time). */

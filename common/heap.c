@@ -1,6 +1,6 @@
 /* A binary heap in an array of pointers; nodes know their place in it. A pairing heap would need no
  * array, but walks pointers all over the memory. */
-#include "worker/fetch/heap.h"
+#include "common/heap.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
