@@ -16,8 +16,9 @@ enum {
     LIMIT_XML_NAMES = 65536,           /* different ones in an answer, of elements and attributes */
     LIMIT_DOCUMENT_BYTES = 16 << 20,   /* one resource as MessagePack */
     LIMIT_ITEMS_PER_PAGE = 1 << 20,
-    LIMIT_ID_BYTES = 4096,        /* a resource's id */
-    LIMIT_VALIDATOR_BYTES = 1024, /* an ETag or Last-Modified: longer ones aren't kept */
+    LIMIT_ID_BYTES = 4096,         /* a resource's id */
+    LIMIT_VALIDATOR_BYTES = 1024,  /* an ETag or Last-Modified: longer ones aren't kept */
+    LIMIT_MODIFIED_AGE_MS = 60000, /* a Last-Modified is so much older than the answer, or isn't kept */
 
     /* Listings. */
     LIMIT_PAGES = 1000000, /* pages_max: of one listing */

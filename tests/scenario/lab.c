@@ -39,7 +39,8 @@ struct lab {
     struct receipt receipt;
     bool loses;
     struct auth_session session;
-    struct value nothing;
+    struct value nothing, vars;
+    struct arena arena; /* of vars */
 };
 
 static void note(struct lab *lab, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -97,6 +98,7 @@ void lab_close(struct lab *lab)
     store_close(lab->store);
     provider_close(lab->provider);
     auth_session_close(&lab->session);
+    arena_close(&lab->arena);
     buffer_close(&lab->diary);
     snprintf(lock, sizeof lock, "%s-lock", lab->file);
     unlink(lab->file);
@@ -119,6 +121,13 @@ void lab_edit(struct lab *lab, const char *yaml)
     if (!lab->provider || report.errors)
         fail_msg("%s", buffer_text(&report.text));
     yaml_report_close(&report);
+}
+
+void lab_var(struct lab *lab, const char *name, const char *value)
+{
+    lab->vars = value_object(&lab->arena, 1);
+    value_put(&lab->vars, arena_copy(&lab->arena, bytes_of(name)),
+              value_string(arena_copy(&lab->arena, bytes_of(value))));
 }
 
 void lab_loses(struct lab *lab)
@@ -190,12 +199,27 @@ static void add_headers(struct arena *arena, const char *text, struct pairs *out
     }
 }
 
+/* The conditions under which a whole answer is wanted. */
+static void note_asked(struct lab *lab, const struct request *request)
+{
+    const char *path = strstr(request->url, "://lab");
+    struct buffer conditions = {0};
+    for (uint32_t i = 0; i < request->headers.count; i++) {
+        const struct pair *header = &request->headers.items[i];
+        if (bytes_is_nocase(header->name, "If-None-Match"))
+            buffer_printf(&conditions, ", unless %.*s", BYTES_ARG(header->value));
+        if (bytes_is_nocase(header->name, "If-Modified-Since"))
+            buffer_printf(&conditions, ", if since %.*s", BYTES_ARG(header->value));
+    }
+    note(lab, "asks %s%s", path ? path + 6 : request->url, buffer_text(&conditions));
+    buffer_close(&conditions);
+}
+
 static enum job_want answer(struct lab *lab, struct job *job)
 {
     struct scripted *s = lab->first;
     const struct request *request = job_request(job, wall(lab));
-    const char *path = strstr(request->url, "://lab");
-    note(lab, "asks %s", path ? path + 6 : request->url);
+    note_asked(lab, request);
     if (!s)
         fail_msg("no answer left for this:\n%s", buffer_text(&lab->diary));
     job_count(job, 1, s->body.len);
@@ -264,6 +288,8 @@ static void tell_outcome(struct lab *lab, const struct job *job)
     const struct job_outcome *o = &lab->outcome;
     if (!o->complete)
         note(lab, "failed on page %" PRIu64 ": %s: %s", o->page, error_name(o->error.code), o->error.text);
+    else if (o->unmodified)
+        note(lab, "complete, unmodified: %" PRIu64 " resources as before", o->unchanged);
     else
         note(lab, "complete, %s: %" PRIu64 " items on %" PRIu64 " pages",
              o->sound ? "sound" : receipt->unsound, receipt->items, receipt->pages);
@@ -315,11 +341,13 @@ static struct job_setting setting_of(struct lab *lab, const char *type, struct p
     const struct collection_def *def = provider_find(lab->provider, type);
     CHECK(def);
     lab->nothing = (struct value){.type = VALUE_OBJECT};
+    if (lab->vars.type != VALUE_OBJECT)
+        lab->vars = lab->nothing;
     *values = (struct placeholders){
         .account_id = BYTES("1"),
         .account_keys = &lab->nothing,
         .credentials = &lab->nothing,
-        .vars = &lab->nothing,
+        .vars = &lab->vars,
     };
     return (struct job_setting){
         .def = def,
@@ -396,6 +424,11 @@ void lab_expect(struct lab *lab, const char *diary)
 void lab_forget(struct lab *lab)
 {
     buffer_reset(&lab->diary);
+}
+
+const char *lab_diary(const struct lab *lab)
+{
+    return buffer_text(&lab->diary);
 }
 
 struct words {

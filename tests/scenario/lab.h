@@ -4,6 +4,8 @@
  *     [    0] asks /items
  *     [    0] created a
  *     [    0] complete, sound: 1 item on 1 page
+ *     [60000] asks /items, unless "v1"
+ *     [60000] complete, unmodified: 1 resources as before
  */
 #ifndef GARNER_LAB_H
 #define GARNER_LAB_H
@@ -18,6 +20,8 @@ void lab_close(struct lab *lab);
 
 /* Go on with an edited provider file. */
 void lab_edit(struct lab *lab, const char *yaml);
+
+void lab_var(struct lab *lab, const char *name, const char *value); /* {vars.NAME}: the only one */
 
 /* The next answers, in order. `headers` may be null: "Name: value\nName: value". */
 void lab_answers(struct lab *lab, int status, const char *headers, const char *body);
@@ -41,7 +45,8 @@ void lab_loses(struct lab *lab); /* the next harvest's commit fails: all that it
 
 /* Hold the diary since the last call against this text. */
 void lab_expect(struct lab *lab, const char *diary);
-void lab_forget(struct lab *lab); /* the diary since the last call */
+void lab_forget(struct lab *lab);             /* the diary since the last call */
+const char *lab_diary(const struct lab *lab); /* since then, until something happens */
 
 /* Hold what the store has of a collection against this: "a=1 b=2", by id. Also verifies the store. */
 void lab_expect_store(struct lab *lab, const char *type, const char *words);

@@ -36,6 +36,7 @@ DECIDERS = (
     "coordinator/placement/", "coordinator/membership/",
     "worker/fetch/limiter", "worker/fetch/redirect", "worker/fetch/retry",
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest", "worker/harvest/page",
+    "worker/harvest/validators",
 )
 # What a decider must not reach, by itself or through headers of ours.
 NOT_FOR_DECIDERS = (

@@ -402,6 +402,76 @@ static void last_header_of_a_name_counts(void **state)
     (void)state;
 }
 
+static uint64_t hash_after(void (*change)(struct bench *b))
+{
+    struct bench b;
+    bench_open(&b, "GET", "http://h/things?own=1");
+    bench_begin(&b);
+    bench_set(&b, "query:a", "\"b\"");
+    bench_set(&b, "header:X-One", "\"1\"");
+    if (change)
+        change(&b);
+    uint64_t hash = request_hash(&b.parts);
+    arena_close(&b.arena);
+    return hash;
+}
+
+static void other_method(struct bench *b)
+{
+    b->parts.method = "POST";
+}
+
+static void other_query(struct bench *b)
+{
+    bench_set(b, "query:a", "\"c\"");
+}
+
+static void more_query(struct bench *b)
+{
+    bench_set(b, "query:", "\"\"");
+}
+
+static void other_header(struct bench *b)
+{
+    bench_set(b, "header:X-One", "\"2\"");
+}
+
+static void with_form(struct bench *b)
+{
+    bench_set(b, "form:a", "\"b\"");
+}
+
+static void with_body(struct bench *b)
+{
+    bench_set(b, "body:/a", "\"b\"");
+}
+
+static void other_body(struct bench *b)
+{
+    bench_set(b, "body:/a", "\"c\"");
+}
+
+static void other_url(struct bench *b)
+{
+    CHECK(!url_parse(BYTES("http://h/things?own=2"), &b->parts.url, &b->e));
+}
+
+/* Whatever is asked otherwise makes another hash; the same, the same. */
+static void hash_tells_requests_apart(void **state)
+{
+    (void)state;
+    void (*const changes[])(struct bench *) = {NULL,      other_method, other_query, more_query, other_header,
+                                               with_form, with_body,    other_body,  other_url};
+    uint64_t hashes[sizeof changes / sizeof *changes];
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        hashes[i] = hash_after(changes[i]);
+        assert_int_equal(hashes[i], hash_after(changes[i]));
+        assert_int_not_equal(hashes[i], 0);
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(hashes[i], hashes[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +489,7 @@ int main(void)
         cmocka_unit_test(mistakes_name_their_place),
         cmocka_unit_test(requests_are_bounded),
         cmocka_unit_test(last_header_of_a_name_counts),
+        cmocka_unit_test(hash_tells_requests_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

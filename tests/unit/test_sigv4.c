@@ -431,6 +431,20 @@ static void what_can_not_be_signed_is_refused(void **state)
     (void)state;
 }
 
+/* A condition under which an answer is wanted is signed as other headers are: AWS checks what it finds among
+ * SignedHeaders, and nothing on the way changes it. */
+static void conditions_are_signed(void **state)
+{
+    struct bench b;
+    bench_open(&b, "GET", "https://h.test/");
+    bench_header(&b, "If-None-Match", "W/\"v1\"");
+    bench_sign(&b, &suite);
+    assert_non_null(strstr(buffer_text(&b.canonical), "\nif-none-match:W/\"v1\"\n"));
+    assert_non_null(strstr(buffer_text(&b.canonical), "\nhost;if-none-match;x-amz-date\n"));
+    bench_close(&b);
+    (void)state;
+}
+
 /* A request that was made from a definition is signed as it is sent. */
 static void made_requests_are_signed_as_sent(void **state)
 {
@@ -461,6 +475,7 @@ int main(void)
         cmocka_unit_test(a_request_can_be_signed_again),
         cmocka_unit_test(odd_times_are_the_nearest),
         cmocka_unit_test(what_can_not_be_signed_is_refused),
+        cmocka_unit_test(conditions_are_signed),
         cmocka_unit_test(made_requests_are_signed_as_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,34 @@ static void old_receipts_go_but_for_pinned_ones(void **state)
     assert_string_equal(lab_verify(lab), "");
 }
 
+/* A receipt counts how often nothing had changed since, and stays where it is, pinned or not. */
+static void unmodified_is_counted(void **state)
+{
+    struct lab *lab = *state;
+    struct receipt receipt;
+    lab_collection(lab, "a");
+    lab_receipt(lab, true);
+    lab_receipt(lab, false);
+    lab_put(lab);
+    for (uint64_t harvest = 1; harvest <= 2; harvest++) {
+        struct receipt_id id = {12, 1, harvest};
+        for (int i = 1; i <= 3; i++)
+            LAB_OK(lab, store_receipt_unmodified(lab->store, id, 1000 + i, &lab->e));
+        LAB_OK(lab, store_receipt_get(lab->store, id, &lab->arena, &receipt, &lab->e));
+        assert_true(receipt.unmodified == 3 && receipt.unmodified_ms == 1003 && receipt.pages == 1);
+    }
+    assert_int_equal(store_receipt_unmodified(lab->store, (struct receipt_id){12, 1, 3}, 1, &lab->e),
+                     ERR_NOT_FOUND);
+    assert_string_equal(lab->e.text, "there is no receipt 12-1-3");
+    for (int i = 0; i < 40; i++)
+        lab_receipt(lab, false);
+    lab_put(lab);
+    LAB_OK(lab, store_receipt_get(lab->store, (struct receipt_id){12, 1, 1}, &lab->arena, &receipt, &lab->e));
+    assert_int_equal(receipt.unmodified, 3);
+    lab_commit(lab);
+    assert_string_equal(lab_verify(lab), "");
+}
+
 /* A receipt that was pinned stays so when it is written again. */
 static void a_pin_outlives_a_rewrite(void **state)
 {
@@ -245,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(seen_rows_are_missing_no_more, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(old_receipts_go_but_for_pinned_ones, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(unmodified_is_counted, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_pin_outlives_a_rewrite, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_gap_keeps_what_stood_there, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(a_reader_finds_old_receipts, lab_setup, lab_teardown),

@@ -324,6 +324,17 @@ static void wrong_pointer(struct lab *lab)
     edit_record(lab, bad_pointer);
 }
 
+static void bad_validators(struct collection_record *record)
+{
+    record->validators = (struct validators){.request = 1, .etag = BYTES("\"v1\"")};
+    record->sound_harvest = 0;
+}
+
+static void validators_of_none(struct lab *lab)
+{
+    edit_record(lab, bad_validators);
+}
+
 static void epochs_back(struct lab *lab)
 {
     verify_put(lab, TABLE_EPOCHS, key_u64(2), "\0\0\0\0\0\0\0\0", 8);
@@ -383,6 +394,7 @@ static const struct {
     {strange_tables, "the table of collections has a strange key"},
     {quarantine_of_none, "a quarantined item belongs to collection 77 (not there)"},
     {wrong_pointer, "its record's pointers: "},
+    {validators_of_none, "it has validators, and no sound receipt 12-1-0 that they are of"},
     {epochs_back, "epoch 2 begins at 0, before the one before it"},
 };
 

@@ -6,12 +6,13 @@
 #include "worker/provider/provider.h"
 
 enum answer_kind {
-    ANSWER_DOCUMENT, /* a body to go on with */
-    ANSWER_ABSENT,   /* one of `absent`: there is nothing of that kind */
-    ANSWER_REJECTED, /* 401, or a code of `expired`: a new session may help */
-    ANSWER_SKEWED,   /* a code of `skewed`: the clocks may differ */
-    ANSWER_STALE,    /* a code of `skewed` that is a rejection as well: first the one, then the other */
-    ANSWER_MOVED,    /* 301, 307 or 400 that names a region (region_from of the auth): it may be there */
+    ANSWER_DOCUMENT,   /* a body to go on with */
+    ANSWER_ABSENT,     /* one of `absent`: there is nothing of that kind */
+    ANSWER_UNMODIFIED, /* 304: nothing has changed since the answer whose validators were sent */
+    ANSWER_REJECTED,   /* 401, or a code of `expired`: a new session may help */
+    ANSWER_SKEWED,     /* a code of `skewed`: the clocks may differ */
+    ANSWER_STALE,      /* a code of `skewed` that is a rejection as well: first the one, then the other */
+    ANSWER_MOVED,      /* 301, 307 or 400 that names a region (region_from of the auth): it may be there */
 };
 
 /* Who decodes the body of an answer that bears a document: as decode_body. */

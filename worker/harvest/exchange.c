@@ -87,6 +87,7 @@ static int build(struct exchange *x)
     struct placeholders values = *x->set.values;
     struct error *e = &x->error;
     arena_reset(&x->arena);
+    x->is_conditional = false;
     int code = aim(x, &values, e);
     if (!code)
         code = request_begin(&parts, &x->arena, x->set.request, &values, e);
@@ -230,14 +231,23 @@ static enum exchange_want elsewhere(struct exchange *x, int64_t now_ms)
     return fail(x);
 }
 
+static int judge(struct exchange *x, const struct answer *answer)
+{
+    if (x->set.is_get)
+        return answer_judge_get(x->set.def, answer, &x->arena, &x->kind, &x->error);
+    if (x->is_conditional && answer->status == 304) {
+        x->kind = ANSWER_UNMODIFIED;
+        return 0;
+    }
+    return answer_judge(x->set.def, answer, x->set.decoder, &x->arena, &x->kind, &x->body, &x->error);
+}
+
 enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms,
                                      int64_t wall_ms)
 {
     CHECK(x->state == SENT);
     x->answer = answer;
-    int code = x->set.is_get ? answer_judge_get(x->set.def, answer, &x->arena, &x->kind, &x->error)
-                             : answer_judge(x->set.def, answer, x->set.decoder, &x->arena, &x->kind, &x->body,
-                                            &x->error);
+    int code = judge(x, answer);
     if (code) {
         struct bytes value;
         int64_t after_ms = answer_header(answer, "Retry-After", &value) ? retry_after_read(value, wall_ms)

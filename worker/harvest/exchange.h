@@ -44,6 +44,7 @@ struct exchange {
     int state;
     unsigned tries;
     uint64_t generation;             /* of the session's token that was sent */
+    bool is_conditional;             /* `build` asked whether anything has changed: 304 is an answer */
     bool renewed;                    /* a rejected token was renewed already */
     bool corrected;                  /* the provider's clock was followed already */
     bool moved;                      /* a redirect to another region was followed already */

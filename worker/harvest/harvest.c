@@ -12,7 +12,7 @@ enum { IDLE, ASKING, TAKING, LISTED, CONFIRMING, FAILED, STATES };
 
 static const struct sm_state states[STATES] = {
     [IDLE] = {"idle", SM_TO(ASKING) | SM_TO(FAILED)},
-    [ASKING] = {"asking", SM_TO(TAKING) | SM_TO(FAILED)},
+    [ASKING] = {"asking", SM_TO(TAKING) | SM_TO(LISTED) | SM_TO(FAILED)},
     [TAKING] = {"taking", SM_TO(ASKING) | SM_TO(LISTED) | SM_TO(FAILED)},
     [LISTED] = {"listed", SM_TO(CONFIRMING)},
     [CONFIRMING] = {"confirming", SM_TO(LISTED)},
@@ -24,7 +24,12 @@ static int build_page(void *context, struct request_parts *parts, struct error *
     struct harvest *h = context;
     if (!h->paging.def)
         paging_open(&h->paging, h->def, &parts->origin);
-    return paging_apply(&h->paging, parts, e);
+    int code = paging_apply(&h->paging, parts, e);
+    if (!code && paging_page(&h->paging) == 1) {
+        h->first_request = validators_request(parts, h->def, &h->values);
+        h->exchange.is_conditional = validators_apply(h->known, h->first_request, parts);
+    }
+    return code;
 }
 
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
@@ -129,7 +134,12 @@ static enum harvest_want follow(struct harvest *h, enum exchange_want want)
     }
     if (h->state == CONFIRMING)
         return confirmed(h, want);
-    return want == EXCHANGE_DONE ? take_page(h) : fail(h, &h->exchange.error);
+    if (want == EXCHANGE_FAILED)
+        return fail(h, &h->exchange.error);
+    if (h->exchange.kind != ANSWER_UNMODIFIED)
+        return take_page(h);
+    sm_move(states, &h->state, LISTED);
+    return HARVEST_UNMODIFIED;
 }
 
 static enum harvest_want ask(struct harvest *h, int64_t now_ms)
@@ -176,6 +186,14 @@ enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen,
         return ask(h, now_ms);
     sm_move(states, &h->state, LISTED);
     return HARVEST_LISTED;
+}
+
+bool harvest_validators(const struct harvest *h, struct arena *arena, struct validators *out)
+{
+    CHECK(h->state == TAKING);
+    *out = (struct validators){0};
+    return h->exchange.kind == ANSWER_DOCUMENT && paging_page(&h->paging) == 1 &&
+           validators_read(h->exchange.answer, h->first_request, arena, out);
 }
 
 int harvest_reread(struct harvest *h, struct error *e)

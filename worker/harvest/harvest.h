@@ -1,6 +1,8 @@
 /* Harvest: one walk over a collection's pages, and the questions that follow it. Pure: the caller sends,
  * waits and stores.
  *
+ *                     +-------------unmodified----------------------+
+ *                     |                                             v
  *   IDLE --start--> ASKING --page--> TAKING --taken--> ASKING … --last--> LISTED
  *                     |                 |                               |  ^
  *                     +-----error-------+--> FAILED                 get |  | answer
@@ -11,6 +13,7 @@
 
 #include "worker/harvest/exchange.h"
 #include "worker/harvest/page.h"
+#include "worker/harvest/validators.h"
 #include "worker/provider/paging.h"
 
 enum harvest_want {
@@ -19,6 +22,7 @@ enum harvest_want {
     HARVEST_RENEW,        /* renew the session, then harvest_due */
     HARVEST_WAIT_SESSION, /* harvest_due when the session's renewal has ended */
     HARVEST_PAGE,         /* take `page`, then harvest_taken or harvest_refused */
+    HARVEST_UNMODIFIED,   /* nothing has changed since the listing that `known` is of; it ends here */
     HARVEST_LISTED,       /* every page came; harvest_get may ask for single resources now */
     HARVEST_FAILED,       /* `error`; it ends here */
     HARVEST_GONE,         /* what harvest_get asked for isn't there */
@@ -32,6 +36,9 @@ struct harvest {
     int state;
     struct answer_decoder decoder;
     struct resource_view asked; /* by harvest_get */
+    uint64_t first_request;     /* which one the first request was, as validators_request says */
+    /* To be set after harvest_open, if there are any; to outlive it. */
+    const struct validators *known;
     /* Of the listing so far. */
     uint64_t pages;
     uint64_t duplicate_keys;
@@ -61,6 +68,10 @@ enum harvest_want harvest_refused(struct harvest *h, const struct error *error);
 /* Between HARVEST_PAGE and harvest_taken: read the page again, as a whole, whatever the forecast recognised.
  * 0 or the error of a body that can't be read. */
 int harvest_reread(struct harvest *h, struct error *e);
+
+/* Between the first HARVEST_PAGE and harvest_taken: what the page came with, copied. False: nothing that can
+ * be asked with, or this isn't the first page. */
+bool harvest_validators(const struct harvest *h, struct arena *arena, struct validators *out);
 
 /* After HARVEST_LISTED: ask for one resource with the collection's `get`. The view must live until the
  * answer. */

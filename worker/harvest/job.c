@@ -8,6 +8,7 @@ int job_open(struct job *job, const struct job_setting *s, int64_t wall_ms, stru
     error_none(&job->outcome.error);
     error_none(&job->outcome.fault);
     harvest_open(&job->harvest, s->def, s->values, s->session, s->retry, &job->listing.forecast);
+    job->harvest.known = &job->listing.known;
     return listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
 }
 
@@ -52,6 +53,7 @@ static enum job_want done(struct job *job)
     struct job_outcome *o = &job->outcome;
     o->complete = l->receipt.complete;
     o->sound = l->receipt.sound;
+    o->unmodified = l->unmodified;
     o->faults += l->faults;
     if (l->faults) {
         o->fault = l->fault;
@@ -132,6 +134,8 @@ static enum job_want take(struct job *job, int64_t now_ms, int64_t wall_ms)
     struct page_seen seen;
     struct error e;
     bool reread;
+    if (job->listing.receipt.pages == 0)
+        harvest_validators(h, &job->listing.arena, &job->listing.fresh);
     int code = listing_take(&job->listing, &h->page, wall_ms, &seen, &reread, &e);
     if (!code && reread) {
         if (harvest_reread(h, &e))
@@ -155,6 +159,12 @@ static enum job_want settle(struct job *job, int64_t now_ms, int64_t wall_ms)
     return ask_all(job, now_ms, wall_ms);
 }
 
+static enum job_want leave(struct job *job, int64_t wall_ms)
+{
+    struct error e;
+    return listing_unmodified(&job->listing, wall_ms, &e) ? store_failed(job, &e) : done(job);
+}
+
 static enum job_want follow(struct job *job, enum harvest_want want, int64_t now_ms, int64_t wall_ms)
 {
     enum job_want on_its_way;
@@ -163,6 +173,8 @@ static enum job_want follow(struct job *job, enum harvest_want want, int64_t now
     switch (want) {
     case HARVEST_PAGE:
         return take(job, now_ms, wall_ms);
+    case HARVEST_UNMODIFIED:
+        return leave(job, wall_ms);
     case HARVEST_LISTED:
         return settle(job, now_ms, wall_ms);
     case HARVEST_GONE:
@@ -187,6 +199,8 @@ enum job_want job_due(struct job *job, int64_t now_ms, int64_t wall_ms)
 
 enum job_want job_answered(struct job *job, const struct answer *answer, int64_t now_ms, int64_t wall_ms)
 {
+    if (answer->status != 304)
+        listing_begin(&job->listing);
     return follow(job, harvest_answered(&job->harvest, answer, now_ms, wall_ms), now_ms, wall_ms);
 }
 

@@ -27,7 +27,12 @@ struct listing {
     struct receipt receipt;
     struct receipt_id rests_on; /* the parent's receipt */
     struct winnow winnow;
-    bool woven; /* stretches were written with this page */
+    const struct placeholders *values;
+    struct validators known; /* to ask with; request 0: none */
+    struct validators fresh; /* that the first page came with */
+    bool begun;              /* listing_begin was called */
+    bool unmodified;         /* nothing was listed: the receipt is the last sound one's, as far as it goes */
+    bool woven;              /* stretches were written with this page */
     struct winnow_rules old_rules;
     bool void_first;     /* the id rule has changed: forget all before the first page is taken */
     bool definition_new; /* to be written with the first complete listing */
@@ -55,6 +60,9 @@ struct listing {
 int listing_open(struct listing *l, struct store *store, const struct collection_def *def,
                  const struct collection_key *key, const struct placeholders *values,
                  const struct listing_parent *parent, int64_t wall_ms, struct error *e);
+/* Before the first page is decoded; again is fine. Not done by listing_open: a listing that is unmodified, or
+ * comes to no page, needs none of it. */
+void listing_begin(struct listing *l);
 void listing_close(struct listing *l); /* safe twice, and on one that is all zero */
 
 /* Take a page's items, those that l->forecast recognised too: store what is new or different, with its
@@ -78,6 +86,10 @@ int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct
 
 /* Write deletes, statuses and the receipt of a complete listing. */
 int listing_finish(struct listing *l, int64_t wall_ms, struct error *e);
+
+/* Instead of all that: the provider says that nothing has changed since the last listing, which was sound.
+ * Its receipt says so, and stands for this harvest, which has none of its own. */
+int listing_unmodified(struct listing *l, int64_t wall_ms, struct error *e);
 
 /* Write the receipt and status of a harvest that failed. What its pages brought stays. */
 int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e);

@@ -44,14 +44,18 @@ static int drop(void *context, uint64_t from, uint64_t to, struct error *e)
     return code ? code : store_stretches_drop(l->store, l->record.id, from, to, e);
 }
 
-void listing_forecast(struct listing *l, const struct placeholders *values, int64_t wall_ms)
+bool listing_rests(const struct listing *l)
+{
+    int64_t age_ms = l->receipt.started_ms - l->record.full_ms;
+    return age_ms < 0 || age_ms >= l->def->full_every_ms;
+}
+
+void listing_forecast(struct listing *l)
 {
     const struct collection_record *r = &l->record;
     struct forecast_store store = {.context = l, .each = each, .read = read_one, .put = put, .drop = drop};
     struct forecast_noted noted = {r->forecast_rules, r->forecast_unsettled, r->rows};
-    int64_t age_ms = wall_ms - r->full_ms;
-    bool rests = age_ms < 0 || age_ms >= l->def->full_every_ms;
-    forecast_open(&l->forecast, l->def, values, store_secret(l->store), &store, &noted, rests);
+    forecast_open(&l->forecast, l->def, l->values, store_secret(l->store), &store, &noted, listing_rests(l));
 }
 
 /* --- pages --- */

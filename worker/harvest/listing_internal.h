@@ -37,10 +37,22 @@ void listing_adopt_rules(struct listing *l);
 int listing_check_required(struct listing *l, const struct taken *taken, uint64_t count, uint64_t items,
                            struct error *e);
 
+/* --- listing_unmodified.c --- */
+
+/* Take what the record has to ask with into `known`, if it may be used. The record has none from then on,
+ * until the listing's end says otherwise: what stops half-way leaves none. */
+void listing_take_validators(struct listing *l);
+
+/* A listing of one page that saw all there is leaves what its page came with. */
+void listing_keep_validators(struct listing *l);
+
 /* --- listing_forecast.c --- */
 
+/* It is time to read all again, without the short cuts of tiers 0 to 2. */
+bool listing_rests(const struct listing *l);
+
 /* Begin with what was noted for this listing, unless it is to read all again. */
-void listing_forecast(struct listing *l, const struct placeholders *values, int64_t wall_ms);
+void listing_forecast(struct listing *l);
 
 /* Note what was expected where items weren't recognised. */
 void listing_expect(struct listing *l, struct taken *taken, uint64_t count);

@@ -141,6 +141,7 @@ int listing_open(struct listing *l, struct store *store, const struct collection
     l->unsound[0] = 0;
     l->store = store;
     l->def = def;
+    l->values = values;
     int code = store_read(store, e);
     if (code)
         return code;
@@ -163,10 +164,18 @@ int listing_open(struct listing *l, struct store *store, const struct collection
         listing_unsound(l, "its parent's listing was not sound");
         l->inherited = true;
     }
-    winnow_open(&l->winnow, def, values, store_secret(store), &l->arena,
-                l->definition_new || l->record.mixed ? &l->old_rules : NULL);
-    listing_forecast(l, values, wall_ms);
+    listing_take_validators(l);
     return 0;
+}
+
+void listing_begin(struct listing *l)
+{
+    if (l->begun)
+        return;
+    l->begun = true;
+    winnow_open(&l->winnow, l->def, l->values, store_secret(l->store), &l->arena,
+                l->definition_new || l->record.mixed ? &l->old_rules : NULL);
+    listing_forecast(l);
 }
 
 void listing_close(struct listing *l)

@@ -276,6 +276,8 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
         code = delete_rows(l, wall_ms, e);
     if (!code)
         code = say_statuses(l, wall_ms, e);
+    if (!code)
+        listing_keep_validators(l);
     return code ? code : put_receipt(l, e);
 }
 

@@ -71,6 +71,10 @@ int request_set(struct request_parts *parts, const struct target *target, const 
                 struct error *e);
 void request_set_header(struct request_parts *parts, const char *name, struct bytes value); /* copies */
 
+/* Which request these parts are, as far as they go: before auth_apply, all but who asks; before paging_apply,
+ * the same on each page. Never 0. (request_hash.c) */
+uint64_t request_hash(const struct request_parts *parts);
+
 /* Encode: query into the URL (RFC 3986: everything but unreserved is %XX), form as
  * application/x-www-form-urlencoded (a space is %20), body as JSON with its Content-Type unless headers
  * name one. Returns 0; ERR_LIMIT; ERR_HTTP for a header with CR, LF or NUL or a name that is none, or a

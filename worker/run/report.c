@@ -53,6 +53,7 @@ void report_count(struct run_totals *totals, const struct job_outcome *o)
     totals->collections++;
     totals->incomplete += is_wrong(o);
     totals->held += o->held != 0;
+    totals->unmodified += o->unmodified;
     totals->created += o->created;
     totals->updated += o->updated;
     totals->deleted += o->deleted;
@@ -65,6 +66,7 @@ void report_add(struct run_totals *totals, const struct run_totals *more)
     totals->collections += more->collections;
     totals->incomplete += more->incomplete;
     totals->held += more->held;
+    totals->unmodified += more->unmodified;
     totals->created += more->created;
     totals->updated += more->updated;
     totals->deleted += more->deleted;

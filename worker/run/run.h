@@ -13,6 +13,7 @@
 struct run_totals {
     uint64_t collections, incomplete, held; /* harvested; of these failed or faulty; holding back deletes */
     uint64_t accounts_failed;
+    uint64_t unmodified; /* of these, those that the provider said were as before (tier 0) */
     uint64_t items, created, updated, deleted, unchanged;
     uint64_t requests, bytes;
     bool stopped;

@@ -118,13 +118,16 @@ static void close_ended(struct shard *shard, const struct error *failed)
 
 void shard_job_done(struct shard *shard, struct task *task)
 {
-    bool awaited = brood_has(task);
+    bool unmodified = task->job->outcome.unmodified;
+    bool awaited = brood_has(task) && !unmodified;
     if (awaited || report_says(&task->job->outcome)) {
         shard_after_write(shard, awaited);
         if (task->state == TASK_DONE && shard->timer)
             commit_within(shard, LIMIT_COMMIT_MS);
         return;
     }
+    if (unmodified)
+        brood_begin(task); /* its children rest on a receipt that was committed long ago */
     add_ended(shard, task);
     shard_drop(shard, task);
     task_end(task);

@@ -184,6 +184,34 @@ int store_receipt_get(struct store *store, struct receipt_id id, struct arena *a
     return r ? r : unpack(store, key_bytes(&key), value, arena, out, e);
 }
 
+int store_receipt_unmodified(struct store *store, struct receipt_id id, int64_t wall_ms, struct error *e)
+{
+    char text[RECEIPT_ID_TEXT_BYTES];
+    struct arena arena = {0};
+    struct receipt receipt;
+    struct key key;
+    struct bytes value;
+    int r = store_gathering(store, e);
+    if (!r)
+        r = id.shard == store->shard ? find(store, id, &key, &value, e) : ERR_NOT_FOUND;
+    if (r == ERR_NOT_FOUND)
+        error_set(e, r, "there is no receipt %s", receipt_id_text(id, text));
+    if (!r)
+        r = unpack(store, key_bytes(&key), value, &arena, &receipt, e);
+    if (!r) {
+        char flags = value.data[0];
+        struct buffer *packed = &store->packed;
+        receipt.unmodified++;
+        receipt.unmodified_ms = wall_ms;
+        buffer_reset(packed);
+        buffer_add_char(packed, flags);
+        receipt_pack(&receipt, packed);
+        r = table_put(store, TABLE_RECEIPTS, key_bytes(&key), buffer_bytes(packed), 0, e);
+    }
+    arena_close(&arena);
+    return r;
+}
+
 /* --- all of a collection --- */
 
 struct each {

@@ -151,6 +151,9 @@ int store_missing_rows(struct store *store, uint32_t collection, roaring_bitmap_
 /* Write one. Of its collection, keeps those of the last LIMIT_RECEIPTS harvests and all that deletes rest on
  * (`pinned`: this one is such). */
 int store_receipt_put(struct store *store, const struct receipt *receipt, bool pinned, struct error *e);
+/* The provider said at `wall_ms` that nothing has changed since that harvest: its receipt counts it. Errors
+ * as store_receipt_get, and then nothing was written. */
+int store_receipt_unmodified(struct store *store, struct receipt_id id, int64_t wall_ms, struct error *e);
 int store_receipt_pin(struct store *store, struct receipt_id id, struct error *e);
 int store_receipt_get(struct store *store, struct receipt_id id, struct arena *arena, struct receipt *out,
                       struct error *e);

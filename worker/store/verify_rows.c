@@ -49,6 +49,26 @@ static void add_known(struct verify *v, const struct collection_record *record)
     v->known[v->known_count++] = known;
 }
 
+/* Where "nothing has changed" is taken for an answer, it is said of a sound listing, whose receipt counts it.
+ */
+static int check_validators(struct verify *v, const char *name, const struct collection_record *record)
+{
+    struct receipt receipt;
+    struct error why;
+    struct receipt_id id = {v->store->shard, record->id, record->sound_harvest};
+    char text[RECEIPT_ID_TEXT_BYTES];
+    if (!record->validators.request)
+        return 0;
+    int r = record->sound_harvest ? store_receipt_get(v->store, id, &v->brief, &receipt, &why)
+                                  : ERR_NOT_FOUND;
+    if (r == ERR_STORE)
+        return error_set(v->e, r, "%s", why.text);
+    if (r || !receipt.sound)
+        verify_fault(v, "%s: it has validators, and no sound receipt %s that they are of", name,
+                     receipt_id_text(id, text));
+    return 0;
+}
+
 static int visit_record(struct verify *v, struct bytes key, struct bytes value)
 {
     struct collection_record record;
@@ -68,7 +88,7 @@ static int visit_record(struct verify *v, struct bytes key, struct bytes value)
         return error_set(v->e, r, "%s", why.text);
     if (r || led != id)
         verify_fault(v, "%s: its key does not lead to its record", name);
-    return 0;
+    return check_validators(v, name, &record);
 }
 
 static int visit_lookup(struct verify *v, struct bytes value)

@@ -99,7 +99,7 @@ static void add_values(const struct placeholders *values, struct buffer *out)
     }
 }
 
-static uint64_t rules_of(const struct collection_def *def, const struct placeholders *values)
+uint64_t forecast_rules_of(const struct collection_def *def, const struct placeholders *values)
 {
     char fixed[sizeof forecast_version - 1 + sizeof def->definition.bytes];
     struct bytes text = {fixed, sizeof fixed};
@@ -131,7 +131,7 @@ void forecast_open(struct forecast *f, const struct collection_def *def, const s
     f->rows = noted->rows;
     f->is_learning = true;
     if (f->is_on) {
-        f->rules = rules_of(def, values);
+        f->rules = forecast_rules_of(def, values);
         f->is_learning = rests || noted->is_unsettled || noted->rules != f->rules;
     }
     f->learns_anew = f->is_learning && noted->rules != 0;

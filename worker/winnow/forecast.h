@@ -124,6 +124,9 @@ struct forecast_noted {
     uint64_t rows;
 };
 
+/* What documents and their ids hang on beside their bytes, as a hash; never 0. */
+uint64_t forecast_rules_of(const struct collection_def *def, const struct placeholders *values);
+
 /* `rests`: make no use of the stretches, learn anew. `values` are for the hash of the rules. All that is
  * pointed to must outlive it. */
 void forecast_open(struct forecast *f, const struct collection_def *def, const struct placeholders *values,
