@@ -336,6 +336,11 @@ static struct collection_key key_of(const char *type, struct bytes parent)
     return (struct collection_key){BYTES("lab"), BYTES("1"), bytes_of(type), {0}, parent};
 }
 
+struct collection_key lab_key(const char *type)
+{
+    return key_of(type, (struct bytes){0});
+}
+
 static struct job_setting setting_of(struct lab *lab, const char *type, struct placeholders *values)
 {
     const struct collection_def *def = provider_find(lab->provider, type);
@@ -429,66 +434,6 @@ void lab_forget(struct lab *lab)
 const char *lab_diary(const struct lab *lab)
 {
     return buffer_text(&lab->diary);
-}
-
-struct words {
-    char *list[4096];
-    size_t count;
-};
-
-static int add_word(void *context, const struct document *stored)
-{
-    struct words *words = context;
-    struct arena arena = {0};
-    struct value document;
-    struct buffer text = {0};
-    struct error e;
-    CHECK(words->count < 4096);
-    CHECK(!value_from_msgpack(&arena, stored->packed, &document, &e));
-    buffer_printf(&text, "%.*s=", BYTES_ARG(stored->id));
-    const struct value *v = value_get_text(&document, "v");
-    if (v)
-        value_to_json(v, &text);
-    words->list[words->count++] = text.data;
-    arena_close(&arena);
-    return 0;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void complain(void *context, const char *sentence)
-{
-    (void)context;
-    fail_msg("verify: %s", sentence);
-}
-
-void lab_expect_store(struct lab *lab, const char *type, const char *expected)
-{
-    struct arena arena = {0};
-    struct collection_record record;
-    struct collection_key key = key_of(type, (struct bytes){0});
-    struct words words = {.count = 0};
-    struct buffer text = {0};
-    struct error e;
-    CHECK(!store_read(lab->store, &e));
-    int code = store_collection_find(lab->store, &key, &arena, &record, &e);
-    if (!code)
-        code = store_documents_each(lab->store, record.id, 0, add_word, &words, &e);
-    CHECK(!code || code == ERR_NOT_FOUND);
-    if (store_verify(lab->store, complain, NULL, &e))
-        fail_msg("%s", e.text);
-    store_done(lab->store);
-    qsort(words.list, words.count, sizeof *words.list, by_text);
-    for (size_t i = 0; i < words.count; i++) {
-        buffer_printf(&text, "%s%s", i ? " " : "", words.list[i]);
-        free(words.list[i]);
-    }
-    assert_string_equal(buffer_text(&text), expected);
-    buffer_close(&text);
-    arena_close(&arena);
 }
 
 const struct job_outcome *lab_outcome(const struct lab *lab)

@@ -54,5 +54,6 @@ void lab_expect_store(struct lab *lab, const char *type, const char *words);
 const struct job_outcome *lab_outcome(const struct lab *lab); /* of the last harvest */
 const struct receipt *lab_receipt(const struct lab *lab);     /* likewise; without its texts */
 struct store *lab_store(struct lab *lab);
+struct collection_key lab_key(const char *type); /* of one that has no parent */
 
 #endif
