@@ -48,15 +48,22 @@ enum {
     LIMIT_TRANSFER_MS = 300000, /* a whole answer */
     LIMIT_RETRY_FIRST_MS = 500, /* the first retry waits up to this, then twice as long each time */
     LIMIT_RETRY_MAX_MS = 20000,
-    LIMIT_RETRY_AFTER_MS = 120000, /* a longer Retry-After ends the request */
-    LIMIT_RESOLVER_THREADS = 4,    /* of one thread */
-    LIMIT_RESOLVER_NAMES = 1024,   /* whose addresses are kept, by one thread */
-    LIMIT_LIMITER_PASSES = 16,     /* a request waiting for two limits lets so many pass, then nobody */
-    LIMIT_RENEW_AHEAD_MS = 30000,  /* a session is renewed so long before it expires */
-    LIMIT_RENEW_AGAIN_MS = 30000,  /* a failed renewal counts so long */
-    LIMIT_COMMANDS = 8,            /* at once, of one thread; others wait */
-    LIMIT_COMMAND_MS = 30000,      /* an exec credential or login */
-    LIMIT_COMMAND_BYTES = 1 << 20, /* its standard output */
+    LIMIT_RETRY_AFTER_MS = 120000,  /* a longer Retry-After ends the request */
+    LIMIT_PAUSE_MS = 3600000,       /* a bucket pauses no longer, whatever a provider says */
+    LIMIT_BUDGET_MIN = 30,          /* retries of an account's a minute, at the least … */
+    LIMIT_BUDGET_PERCENT = 10,      /* … and so many for a hundred requests … */
+    LIMIT_BUDGET_MAX = 200,         /* … of which so many can be saved up */
+    LIMIT_BREAKER_FAILURES = 8,     /* harvests in succession that open an account's breaker */
+    LIMIT_BREAKER_FIRST_MS = 30000, /* it is open so long, then twice as long each time … */
+    LIMIT_BREAKER_MAX_MS = 900000,  /* … up to this */
+    LIMIT_RESOLVER_THREADS = 4,     /* of one thread */
+    LIMIT_RESOLVER_NAMES = 1024,    /* whose addresses are kept, by one thread */
+    LIMIT_LIMITER_PASSES = 16,      /* a request waiting for two limits lets so many pass, then nobody */
+    LIMIT_RENEW_AHEAD_MS = 30000,   /* a session is renewed so long before it expires */
+    LIMIT_RENEW_AGAIN_MS = 30000,   /* a failed renewal counts so long */
+    LIMIT_COMMANDS = 8,             /* at once, of one thread; others wait */
+    LIMIT_COMMAND_MS = 30000,       /* an exec credential or login */
+    LIMIT_COMMAND_BYTES = 1 << 20,  /* its standard output */
 
     /* AWS. */
     LIMIT_AWS_FILE_BYTES = 1 << 20, /* a shared file, or a file with a token */
@@ -107,6 +114,8 @@ _Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a
 _Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");
 _Static_assert(LIMIT_RULES_BYTES * 64 < LIMIT_COLLECTION_BYTES, "a record holds the rules of many edits");
 _Static_assert(LIMIT_RETRY_MAX_MS <= LIMIT_RETRY_AFTER_MS, "our own patience is the shorter one");
+_Static_assert(LIMIT_RETRY_AFTER_MS <= LIMIT_PAUSE_MS, "a request waits no longer than its bucket");
+_Static_assert(LIMIT_BREAKER_FIRST_MS <= LIMIT_BREAKER_MAX_MS, "it doubles up to the latter");
 _Static_assert(LIMIT_SILENCE_MS < LIMIT_TRANSFER_MS, "silence is noticed first");
 
 #endif

@@ -35,6 +35,7 @@ DECIDERS = (
     "worker/provider/", "worker/winnow/", "worker/schedule/", "worker/decode/", "worker/aws/",
     "coordinator/placement/", "coordinator/membership/",
     "worker/fetch/limiter", "worker/fetch/redirect", "worker/fetch/retry",
+    "worker/fetch/breaker", "worker/fetch/budget", "worker/fetch/pace", "worker/fetch/quota",
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest", "worker/harvest/page",
     "worker/harvest/validators",
 )

@@ -15,7 +15,7 @@
 
 static int open_limiter(void **state)
 {
-    *state = limiter_open();
+    *state = limiter_open(1);
     return 0;
 }
 
@@ -131,7 +131,7 @@ static void high_rates_are_kept(void **state)
     assert_in_range(gone, 1395, 1402);
     limiter_close(limiter);
     free(tickets);
-    *state = limiter_open();
+    *state = limiter_open(1);
 }
 
 /* A request with two buckets waits for both, and meanwhile holds up nobody in either. */
@@ -292,7 +292,7 @@ static void end_some(struct load *load)
 
 static void run_load(uint64_t seed)
 {
-    struct load load = {.limiter = limiter_open(), .count = 300};
+    struct load load = {.limiter = limiter_open(1), .count = 300};
     int64_t now_ms = 0, at_ms;
     random_seed(&load.random, seed);
     load.tickets = calloc(load.count, sizeof *load.tickets);
@@ -355,7 +355,7 @@ static void shut_buckets_cost_nothing(void **state)
         assert_null(limiter_next(limiter, 1, &at_ms));
     limiter_close(limiter);
     free(tickets);
-    *state = limiter_open();
+    *state = limiter_open(1);
 }
 
 int main(void)

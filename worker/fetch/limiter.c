@@ -38,9 +38,11 @@ struct bucket {
     struct bucket *next_ready;
     struct bytes key;
     uint64_t number; /* the older, the smaller */
-    double rate, burst, tokens;
+    struct pace pace;
+    double tokens;
     int64_t filled_ms; /* when tokens were last counted, or NEVER */
-    uint32_t concurrency, running;
+    uint32_t running;
+    uint64_t requests, throttled, again;
     int place;
     struct heap queue;      /* tickets by arrival */
     struct heap_node timed; /* by when a token will be there */
@@ -52,14 +54,16 @@ struct limiter {
     int64_t arrivals;
     struct bucket *ready_head, *ready_tail;
     struct heap timed;
+    struct random random;
 };
 
 enum { SLOTS_FIRST = 64 };
 #define NEVER INT64_MIN
 
-struct limiter *limiter_open(void)
+struct limiter *limiter_open(uint64_t seed)
 {
     struct limiter *limiter = mem_zalloc(sizeof *limiter);
+    random_seed(&limiter->random, seed);
     limiter->slot_count = SLOTS_FIRST;
     limiter->slots = mem_zalloc(limiter->slot_count * sizeof(struct bucket *));
     return limiter;
@@ -119,11 +123,9 @@ struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double 
         memcpy(name, key.data, key.len);
     bucket->key = (struct bytes){name, key.len};
     bucket->number = limiter->bucket_count++;
-    bucket->rate = rate > 0 ? rate : 0;
-    bucket->burst = burst > 1 ? burst : 1;
-    bucket->tokens = bucket->burst;
+    pace_open(&bucket->pace, rate, burst, concurrency ? concurrency : LIMIT_TRANSFERS_PER_KEY);
+    bucket->tokens = pace_burst(&bucket->pace);
     bucket->filled_ms = NEVER;
-    bucket->concurrency = concurrency ? concurrency : LIMIT_TRANSFERS_PER_KEY;
     struct bucket **slot = slot_of(limiter, key);
     bucket->same_slot = *slot;
     *slot = bucket;
@@ -205,7 +207,7 @@ void limiter_cancel(struct limiter *limiter, struct limiter_ticket *ticket)
     dequeue(limiter, ticket);
     ticket->waiting = false;
     if (ticket->holds) {
-        ticket->holds->tokens += ticket->holds->rate > 0; /* its token was not used */
+        ticket->holds->tokens += 1; /* was not used */
         release(limiter, ticket->holds);
         ticket->holds = NULL;
     }
@@ -219,34 +221,40 @@ void limiter_done(struct limiter *limiter, const struct limiter_ticket *ticket)
         release(limiter, ticket->second);
 }
 
+/* --- tokens --- */
+
 static void refill(struct bucket *bucket, int64_t now_ms)
 {
     if (bucket->filled_ms == NEVER)
         bucket->filled_ms = now_ms; /* it begins with its burst */
     if (now_ms <= bucket->filled_ms)
         return;
-    bucket->tokens += (double)(now_ms - bucket->filled_ms) * bucket->rate / 1000;
+    double rate = pace_rate(&bucket->pace, now_ms);
+    bucket->tokens += (double)(now_ms - bucket->filled_ms) * rate / 1000;
     /* A millisecond's worth above the burst: what a timer that can't be finer is late by isn't lost. */
-    bucket->tokens = fmin(bucket->tokens, bucket->burst + bucket->rate / 1000);
+    bucket->tokens = fmin(bucket->tokens, pace_burst(&bucket->pace) + rate / 1000);
     bucket->filled_ms = now_ms;
 }
 
-static bool has_token(const struct bucket *bucket)
+static bool has_token(const struct bucket *bucket, int64_t now_ms)
 {
-    return bucket->rate <= 0 || bucket->tokens >= 1 - 1e-9; /* ten tenths are a whole */
+    return bucket->tokens >= 1 - 1e-9 || /* ten tenths are a whole */
+           pace_rate(&bucket->pace, now_ms) <= 0;
 }
 
 static bool is_open(struct bucket *bucket, int64_t now_ms)
 {
     refill(bucket, now_ms);
-    return bucket->running < bucket->concurrency && has_token(bucket);
+    return bucket->running < bucket->pace.concurrency && has_token(bucket, now_ms) &&
+           !pace_paused(&bucket->pace, now_ms);
 }
 
-static void take(struct bucket *bucket)
+static void take(struct bucket *bucket, int64_t now_ms)
 {
     bucket->running++;
-    if (bucket->rate > 0)
-        bucket->tokens = fmax(bucket->tokens - 1, 0);
+    bucket->requests++;
+    bucket->tokens = fmax(bucket->tokens - 1, 0);
+    pace_went(&bucket->pace, now_ms);
 }
 
 /* The head of an open bucket's queue: let go (true), or moved to its other bucket's queue. */
@@ -256,21 +264,34 @@ static bool try_head(struct limiter *limiter, struct bucket *bucket, struct limi
     struct bucket *other = other_of(ticket, bucket);
     dequeue(limiter, ticket);
     if (!other || ticket->holds == other || is_open(other, now_ms)) {
-        take(bucket);
+        take(bucket, now_ms);
         if (other && ticket->holds != other)
-            take(other);
+            take(other, now_ms);
         ticket->holds = NULL;
         ticket->waiting = false;
+        ticket->went_ms = now_ms;
         return true;
     }
     if (ticket->passes < LIMIT_LIMITER_PASSES) {
         ticket->passes++;
     } else if (bucket->number < other->number) {
-        take(bucket);
+        take(bucket, now_ms);
         ticket->holds = bucket;
     }
     enqueue(limiter, other, ticket);
     return false;
+}
+
+/* When time alone lets a bucket go that isn't full. */
+static int64_t opens_ms(const struct bucket *bucket, int64_t now_ms)
+{
+    const struct pace *pace = &bucket->pace;
+    if (pace_paused(pace, now_ms))
+        return pace->paused_ms;
+    double wait_ms = ceil((1 - bucket->tokens) * 1000 / pace_rate(pace, now_ms));
+    if (now_ms < pace->quota_ms)
+        wait_ms = fmin(wait_ms, (double)(pace->quota_ms - now_ms)); /* there is another rate then */
+    return now_ms + (int64_t)fmin(fmax(wait_ms, 1), 1e15);
 }
 
 /* A bucket that was taken off the ready list and is shut waits for what opens it. */
@@ -278,13 +299,11 @@ static void park(struct limiter *limiter, struct bucket *bucket, int64_t now_ms)
 {
     if (bucket->queue.count == 0) {
         sm_move(places, &bucket->place, BUCKET_IDLE);
-    } else if (bucket->running >= bucket->concurrency) {
+    } else if (bucket->running >= bucket->pace.concurrency) {
         sm_move(places, &bucket->place, BUCKET_FULL);
     } else {
-        double wait_ms = ceil((1 - bucket->tokens) * 1000 / bucket->rate);
-        wait_ms = fmin(fmax(wait_ms, 1), 1e15);
         sm_move(places, &bucket->place, BUCKET_TIMED);
-        heap_push(&limiter->timed, &bucket->timed, now_ms + (int64_t)wait_ms);
+        heap_push(&limiter->timed, &bucket->timed, opens_ms(bucket, now_ms));
     }
 }
 
@@ -310,4 +329,50 @@ struct limiter_ticket *limiter_next(struct limiter *limiter, int64_t now_ms, int
     due = heap_first(&limiter->timed);
     *at_ms = due ? due->key : INT64_MAX;
     return NULL;
+}
+
+/* --- what was heard --- */
+
+static void heard_in(struct limiter *limiter, struct bucket *bucket, const struct limiter_ticket *ticket,
+                     const struct heard *heard, int64_t now_ms)
+{
+    bucket->throttled += heard->verdict == VERDICT_THROTTLED;
+    bucket->again += heard->again;
+    if (!heard->has_quota && heard->verdict != VERDICT_THROTTLED && !bucket->pace.slowed)
+        return;
+    refill(bucket, now_ms); /* at the rate that was */
+    if (pace_heard(&bucket->pace, heard, ticket->went_ms, now_ms, &limiter->random))
+        bucket->tokens = 0;
+    if (heard->has_quota && heard->quota.remaining >= 0)
+        bucket->tokens = fmin(bucket->tokens, (double)heard->quota.remaining);
+}
+
+void limiter_heard(struct limiter *limiter, const struct limiter_ticket *ticket, const struct heard *heard,
+                   int64_t now_ms)
+{
+    heard_in(limiter, ticket->first, ticket, heard, now_ms);
+    if (ticket->second && ticket->second != ticket->first)
+        heard_in(limiter, ticket->second, ticket, heard, now_ms);
+}
+
+void limiter_each(const struct limiter *limiter, int64_t now_ms,
+                  void (*see)(void *context, const struct bucket_view *view), void *context)
+{
+    for (size_t i = 0; i < limiter->slot_count; i++)
+        for (const struct bucket *b = limiter->slots[i]; b; b = b->same_slot) {
+            const struct bucket_view view = {
+                .key = b->key,
+                .rate = pace_rate(&b->pace, now_ms),
+                .base_rate = b->pace.base_rate,
+                .concurrency = b->pace.concurrency,
+                .base_concurrency = b->pace.base_concurrency,
+                .running = b->running,
+                .waiting = b->queue.count,
+                .requests = b->requests,
+                .throttled = b->throttled,
+                .again = b->again,
+                .paused_ms = pace_paused(&b->pace, now_ms) ? b->pace.paused_ms : PACE_NEVER,
+            };
+            see(context, &view);
+        }
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "common/check.h"
@@ -22,8 +23,10 @@ _Static_assert(LIMIT_THREADS <= 64, "a set of threads is a bit each");
 
 int limits_open(struct limits *limits, uint32_t threads, struct error *e)
 {
+    uint64_t seed = 0;
     CHECK(pthread_mutex_init(&limits->lock, NULL) == 0);
-    limits->limiter = limiter_open();
+    CHECK(getrandom(&seed, sizeof seed, 0) == sizeof seed);
+    limits->limiter = limiter_open(seed);
     limits->threads = threads;
     limits->inboxes = mem_zalloc(threads * sizeof *limits->inboxes);
     for (uint32_t i = 0; i < threads; i++)
