@@ -22,7 +22,7 @@ packages=(
     python3 python3-venv docker-registry nghttp2-server nginx
 )
 case $release in
-    bookworm) packages=("${packages[@]/libclang-rt-dev/libclang-rt-14-dev}" libmsgpack-dev) ;;
+    bookworm) packages=("${packages[@]/libclang-rt-dev/libclang-rt-14-dev}" libmsgpack-dev mitmproxy) ;; # 13 has no mitmproxy
     trixie) packages=("${packages[@]/libclang-rt-dev/libclang-rt-19-dev}" libmsgpack-c-dev) ;;
     *) die "Debian '$release' is not known here: use Debian 12 (bookworm) or 13 (trixie), or install the packages of 'deploy/setup.sh --list' by hand" ;;
 esac
