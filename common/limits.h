@@ -102,6 +102,8 @@ enum {
     LIMIT_COLLECTION_BYTES = 8 << 20, /* a collection's record, with its rules, and older ones */
     LIMIT_RECEIPT_BYTES = 1 << 20,
     LIMIT_RECORD_BYTES = 64 << 20,
+    LIMIT_QUARANTINE_ITEMS = 256,           /* of a collection: more are only counted */
+    LIMIT_QUARANTINE_ITEM_BYTES = 64 << 10, /* of one: longer ones are cut */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a

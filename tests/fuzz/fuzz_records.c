@@ -1,6 +1,7 @@
 /* Stored and received records, the first byte saying which: each is what it should be, or ERR_CORRUPT. One
  * that was read is written and read again. */
 #include "proto/change.h"
+#include "proto/quarantined.h"
 #include "tests/fuzz/fuzz.h"
 
 static void try_change(struct arena *arena, struct bytes input, struct buffer *out)
@@ -60,6 +61,23 @@ static void try_missing(struct bytes input, struct buffer *out)
     CHECK(again.count == missing.count);
 }
 
+static void try_quarantined(struct arena *arena, struct bytes input, struct buffer *out)
+{
+    struct quarantined item, again;
+    struct error e;
+    if (quarantined_unpack(arena, input, &item, &e)) {
+        CHECK(e.code == ERR_CORRUPT);
+        return;
+    }
+    quarantined_pack(&item, out);
+    CHECK(quarantined_unpack(arena, buffer_bytes(out), &again, &e) == 0);
+    CHECK(again.reason == item.reason && again.first_ms == item.first_ms && bytes_equal(again.id, item.id) &&
+          bytes_equal(again.item, item.item));
+    item.digest = (struct digest){{0}};
+    buffer_reset(out);
+    quarantined_add_json(&item, out);
+}
+
 static void try_cursor(struct arena *arena, struct bytes input, struct buffer *out)
 {
     struct cursor cursor, again;
@@ -92,6 +110,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'm':
         try_missing(input, &out);
+        break;
+    case 'q':
+        try_quarantined(&arena, input, &out);
         break;
     case 'u':
         try_cursor(&arena, input, &out);

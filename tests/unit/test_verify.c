@@ -308,9 +308,17 @@ static void strange_tables(struct lab *lab)
 
 static void quarantine_of_none(struct lab *lab)
 {
-    struct key key = key_collection(77);
-    key.len += 16;
-    verify_put(lab, TABLE_QUARANTINE, key, "", 0);
+    verify_put(lab, TABLE_QUARANTINE, key_quarantined(77, (struct digest){{1}}), "", 0);
+}
+
+static void quarantine_unread(struct lab *lab)
+{
+    verify_put(lab, TABLE_QUARANTINE, key_quarantined(1, (struct digest){{9}}), "\1", 1);
+}
+
+static void quarantine_future(struct lab *lab)
+{
+    verify_put_quarantined(lab, 2, 7, "\xc1");
 }
 
 static void bad_pointer(struct collection_record *record)
@@ -393,6 +401,10 @@ static const struct {
     {strange_tables, "a change's key has 1 bytes"},
     {strange_tables, "the table of collections has a strange key"},
     {quarantine_of_none, "a quarantined item belongs to collection 77 (not there)"},
+    {quarantine_unread, "aws.ec2.snapshot: a quarantined item of 1 bytes is none"},
+    {quarantine_unread, "its record counts 1 quarantined items, and there are 2"},
+    {quarantine_future, "item 02000000000000000000000000000000 was met by a harvest that was not begun yet"},
+    {quarantine_future, "quarantined item 02000000000000000000000000000000: "},
     {wrong_pointer, "its record's pointers: "},
     {validators_of_none, "it has validators, and no sound receipt 12-1-0 that they are of"},
     {epochs_back, "epoch 2 begins at 0, before the one before it"},

@@ -65,6 +65,17 @@ static int print_change(void *context, uint64_t seq, struct bytes packed)
     return 0;
 }
 
+static int print_quarantined(void *context, const struct quarantined *item)
+{
+    struct buffer json = {0};
+    (void)context;
+    quarantined_add_json(item, &json);
+    if (item->item.data)
+        value_msgpack_to_json(item->item, &json, NULL);
+    buffer_close(&json);
+    return 0;
+}
+
 /* Everything that reads, and writes what depends on what it reads: an answer or an error, never a crash. */
 static void use_all(struct lab *lab)
 {
@@ -75,6 +86,7 @@ static void use_all(struct lab *lab)
     uint32_t row;
     lab_verify(lab);
     store_collections_each(s, ignore_record, NULL, &lab->e);
+    store_quarantine_each(s, 1, print_quarantined, NULL, &lab->e);
     store_receipts_each(s, 1, 9, ignore_receipt, NULL, &lab->e);
     store_changes_each(s, 1, print_change, NULL, &lab->e);
     store_documents_each(s, 1, 0, ignore_document, NULL, &lab->e);
@@ -84,6 +96,7 @@ static void use_all(struct lab *lab)
     for (uint32_t i = 0; i < 6; i++)
         store_document(s, 1, i, &document, &lab->e);
     struct collection_record kept = lab->record;
+    store_quarantine_drop_unmet(s, &lab->record, 2, &lab->e);
     for (row = 0; row < 5; row++)
         lab_try(lab, row % 2 ? CHANGE_DELETED : CHANGE_UPDATED, (struct bytes){0}, row % 2 ? NULL : "{}",
                 &row);

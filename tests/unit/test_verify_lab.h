@@ -23,6 +23,25 @@ static inline void verify_put_missing(struct lab *lab, uint32_t row, uint64_t ha
     LAB_OK(lab, store_missing_put(lab->store, 1, row, &missing, &lab->e));
 }
 
+/* `packed` is one byte of MessagePack, or what should be. */
+static inline void verify_put_quarantined(struct lab *lab, uint8_t digest, uint64_t harvest,
+                                          const char *packed)
+{
+    struct quarantined item = {
+        .digest = {{digest}},
+        .reason = ERR_ID,
+        .cause = "an item has no id",
+        .first_ms = 7,
+        .last_ms = 8,
+        .harvest = harvest,
+        .page = 1,
+        .item = {packed, 1},
+        .item_bytes = 1,
+    };
+    bool is_kept;
+    LAB_OK(lab, store_quarantine_put(lab->store, &lab->record, &item, &is_kept, &lab->e));
+}
+
 /* Rows 0 to 4: "a" updated, "b" deleted, "c", a long id, "e"; a second collection; then a status. */
 static inline void verify_fill(struct lab *lab)
 {
@@ -48,6 +67,7 @@ static inline void verify_fill(struct lab *lab)
     verify_put_stretch(lab, 7, 3, 4);
     verify_put_missing(lab, 1, 1);
     verify_put_missing(lab, 2, 2);
+    verify_put_quarantined(lab, 1, 1, "\x07");
     lab_update(lab, 0, "{\"x\":9,\"tags\":[\"q\",\"p\"]}");
     lab_delete(lab, 1);
     lab_put(lab);

@@ -58,8 +58,11 @@ static enum job_want done(struct job *job)
     if (l->faults) {
         o->fault = l->fault;
         o->page = o->complete ? l->fault_page : o->page;
+        o->is_shown = l->is_shown;
+        o->shown = l->shown;
     }
-    o->unsound = o->complete && !o->sound && !l->inherited && !l->faults ? l->unsound : NULL;
+    bool is_own = o->complete && !o->sound && !l->inherited && strcmp(l->unsound, l->fault.text) != 0;
+    o->unsound = is_own ? l->unsound : NULL;
     o->held = l->held;
     o->created = l->receipt.created;
     o->updated = l->receipt.updated;

@@ -34,10 +34,13 @@ bool job_want_of(enum harvest_want harvest, enum job_want *want);
 
 struct job_outcome {
     bool complete, sound;
-    bool unmodified;     /* and so it was, by what the provider says: nothing was listed (tier 0) */
-    uint64_t page;       /* that the error or first fault came on; 0: none */
-    uint64_t faults;     /* wrong items and unanswered `get`s; the first one is `fault` */
-    const char *unsound; /* why it is complete and not sound by its own fault; null otherwise */
+    bool unmodified; /* and so it was, by what the provider says: nothing was listed (tier 0) */
+    uint64_t page;   /* that the error or first fault came on; 0: none */
+    uint64_t faults; /* wrong items and unanswered `get`s; the first one is `fault` */
+    bool is_shown;   /* what `fault` is about is in quarantine, as: */
+    struct digest shown;
+    const char *unsound; /* why it is complete and not sound by its own fault, unless `fault` says it; or null
+                          */
     uint64_t held;       /* rows that the guard holds back */
     uint64_t created, updated, deleted, unchanged; /* deleted: with the children that went along */
     uint64_t kept;                                 /* live rows now */

@@ -7,19 +7,17 @@
 #include "common/check.h"
 #include "common/limits.h"
 
-static void fault(struct listing *l, const struct error *why)
-{
-    if (l->faults++ == 0) {
-        l->fault = *why;
-        l->fault_page = l->receipt.pages + 1;
-    }
-    listing_unsound(l, why->text);
-}
-
 /* Errors of one item, which spoil neither the page nor the transaction. */
 static bool is_fault(int code)
 {
-    return code == ERR_LIMIT || code == ERR_ID;
+    return code == ERR_LIMIT || code == ERR_ID || code == ERR_ITEMS;
+}
+
+static const struct error *kept_error(struct listing *l, const struct error *e)
+{
+    struct error *copy = arena_alloc(&l->page, sizeof *copy);
+    *copy = *e;
+    return copy;
 }
 
 static void read_items(struct listing *l, const struct value *const *items, uint64_t count,
@@ -28,12 +26,9 @@ static void read_items(struct listing *l, const struct value *const *items, uint
     for (uint64_t i = 0; i < count; i++) {
         struct error why;
         uint32_t noted = l->winnow.notes.duplicate_keys;
-        taken[i].readable = winnow_read(&l->winnow, &l->page, items[i], &taken[i].item, &why) == 0;
+        if (winnow_read(&l->winnow, &l->page, items[i], &taken[i].item, &why))
+            taken[i].unreadable = kept_error(l, &why);
         taken[i].noted = l->winnow.notes.duplicate_keys != noted;
-        if (!taken[i].readable) {
-            error_set(&why, why.code, "item %llu: %s", (unsigned long long)i + 1, why.text);
-            fault(l, &why);
-        }
     }
 }
 
@@ -92,13 +87,18 @@ static int write_change(struct listing *l, const struct winnow_item *item, const
     return code;
 }
 
-static int clash(struct listing *l, const struct winnow_item *item)
+static int clash(const struct winnow_item *item, struct error *e)
 {
-    struct error why;
-    error_set(&why, ERR_ITEMS, "two items have the id '%.*s' and different content: the first one is kept",
-              BYTES_ARG(item->id));
-    fault(l, &why);
-    return 0;
+    return error_set(e, ERR_ITEMS,
+                     "two items have the id '%.*s' and different content: the first one is kept",
+                     BYTES_ARG(item->id));
+}
+
+static void count(struct listing *l, enum winnow_verdict verdict)
+{
+    l->receipt.created += verdict == WINNOW_CREATED;
+    l->receipt.updated += verdict == WINNOW_UPDATED;
+    l->receipt.unchanged += verdict == WINNOW_SAME || verdict == WINNOW_REDIGEST;
 }
 
 static int take_item(struct listing *l, struct taken *taken, int64_t wall_ms, struct error *e)
@@ -108,33 +108,22 @@ static int take_item(struct listing *l, struct taken *taken, int64_t wall_ms, st
     struct winnow_result result;
     bool found;
     int code = listing_known(l, taken, &known, &found, e);
-    if (!code)
-        code = winnow_judge(&l->winnow, &l->page, item, found ? &known : NULL, &result, e);
     if (code)
         return code;
     taken->is_known = found;
     taken->row = known.row;
-    switch (result.verdict) {
-    case WINNOW_CLASH:
+    code = winnow_judge(&l->winnow, &l->page, item, found ? &known : NULL, &result, e);
+    if (code)
+        return code;
+    if (result.verdict == WINNOW_TWICE || result.verdict == WINNOW_CLASH) {
         taken->again = true;
-        return clash(l, item);
-    case WINNOW_TWICE:
-        taken->again = true;
-        return 0;
-    case WINNOW_CREATED:
-        l->receipt.created++;
-        break;
-    case WINNOW_UPDATED:
-        l->receipt.updated++;
-        break;
-    case WINNOW_SAME:
-    case WINNOW_REDIGEST:
-        l->receipt.unchanged++;
-        break;
+        return result.verdict == WINNOW_CLASH ? clash(item, e) : 0;
     }
     if (result.verdict != WINNOW_SAME)
         code = write_change(l, item, &result, &taken->row, wall_ms, e);
     taken->has_row = !code;
+    if (!code)
+        count(l, result.verdict);
     return code;
 }
 
@@ -154,7 +143,7 @@ static int start_anew(struct listing *l, int64_t wall_ms, struct error *e)
     struct change change = listing_change(l, CHANGE_STATUS, wall_ms);
     change.status.kind = STATUS_DEFINITION;
     change.status.void_ = true;
-    r->rows = 0;
+    r->rows = r->quarantined = 0;
     r->listed_since_ms = 0;
     r->sound_harvest = 0;
     r->held_since_ms = 0;
@@ -166,19 +155,34 @@ static int start_anew(struct listing *l, int64_t wall_ms, struct error *e)
     return store_status(l->store, r, &change, e);
 }
 
-static int take_each(struct listing *l, struct taken *taken, uint64_t count, int64_t wall_ms, struct error *e)
+/* What becomes of an item that can't be taken. One whose id can be read counts as seen: without it nobody
+ * would be missed. */
+static int refuse(struct listing *l, const struct value *item, const struct taken *taken,
+                  const struct error *why, uint64_t number, int64_t wall_ms, struct error *e)
+{
+    struct error numbered = *why;
+    bool unsound = why->code != ERR_LIMIT;
+    if (taken->unreadable)
+        error_set(&numbered, why->code, "item %llu: %s", (unsigned long long)number, why->text);
+    l->leaves_old = l->leaves_old || (taken->is_known && !taken->again);
+    return listing_quarantine(l, item, taken, why, &numbered, unsound, wall_ms, e);
+}
+
+static int take_each(struct listing *l, const struct page *page, struct taken *taken, int64_t wall_ms,
+                     struct error *e)
 {
     int code = 0;
-    for (uint64_t i = 0; !code && i < count; i++) {
+    for (uint64_t i = 0; !code && i < page->count; i++) {
         struct error why;
-        if (taken[i].readable)
-            code = take_item(l, &taken[i], wall_ms, &why);
-        if (is_fault(code)) {
-            fault(l, &why);
-            code = 0;
-        } else if (code) {
+        if (taken[i].unreadable)
+            why = *taken[i].unreadable;
+        else
+            error_none(&why);
+        code = taken[i].unreadable ? (int)why.code : take_item(l, &taken[i], wall_ms, &why);
+        if (is_fault(code))
+            code = refuse(l, page->items[i], &taken[i], &why, i + 1, wall_ms, e);
+        else if (code)
             error_set(e, code, "%s", why.text);
-        }
     }
     return code;
 }
@@ -192,7 +196,7 @@ static void fill_seen(const struct page *page, const struct taken *taken, uint64
         seen->repeats = taken[i].again;
     if (count) {
         seen->last_item = page->items[count - 1];
-        seen->last_id = taken[count - 1].readable ? taken[count - 1].item.id : BYTES("");
+        seen->last_id = taken[count - 1].unreadable ? BYTES("") : taken[count - 1].item.id;
     }
 }
 
@@ -201,14 +205,11 @@ static int take_page(struct listing *l, const struct page *page, int64_t wall_ms
 {
     uint64_t count = page->count, items = count + l->forecast.page.tier1 + l->forecast.page.tier2;
     struct taken *taken = count ? arena_zalloc(&l->page, count * sizeof *taken) : NULL;
-    uint64_t faults = l->faults;
     read_items(l, page->items, count, taken);
     listing_expect(l, taken, count);
     int code = listing_collides(l, taken, count, reread, e);
-    if (!code && *reread) { /* they will be read again */
-        l->faults = faults;
+    if (!code && *reread) /* they will be read again */
         return 0;
-    }
     if (!code && l->def->require_count)
         code = listing_check_required(l, taken, count, items, e);
     if (!code && l->void_first)
@@ -216,7 +217,7 @@ static int take_page(struct listing *l, const struct page *page, int64_t wall_ms
     if (code)
         return code;
     listing_mark(l);
-    code = take_each(l, taken, count, wall_ms, e);
+    code = take_each(l, page, taken, wall_ms, e);
     if (!code)
         code = listing_weave(l, taken, count, e);
     if (code)

@@ -43,6 +43,9 @@ struct listing {
     /* For `require`: bit i is set once an item of this listing had require[i]. */
     uint64_t had;
     uint64_t faults, fault_page; /* wrong items, and the page of the first one. Items go on being taken */
+    bool is_shown;               /* the first one is in quarantine, as: */
+    struct digest shown;
+    bool leaves_old; /* a known row's item couldn't be stored: its document is still by older rules */
     /* Settling. */
     roaring_bitmap_t *ask, *gone; /* candidates to be asked for, and those that aren't there */
     roaring_bitmap_t *delete_;    /* each null while there are none */

@@ -109,7 +109,7 @@ static int find_rows(struct listing *l, struct taken *taken, uint64_t count, boo
     for (uint64_t i = 0; !code && i < count; i++) {
         struct winnow_known known;
         bool found;
-        if (!taken[i].readable)
+        if (taken[i].unreadable)
             continue;
         code = listing_known(l, &taken[i], &known, &found, e);
         uint32_t row = !code && found ? known.row : UINT32_MAX;
@@ -132,7 +132,7 @@ int listing_collides(struct listing *l, struct taken *taken, uint64_t count, boo
     add_recognised(f, &rows);
     *reread = f->is_unsettled && rows_meet(rows, l->winnow.seen);
     for (uint64_t i = 0; !*reread && i < count; i++)
-        *reread = taken[i].readable && rows_have(rows, taken[i].expected);
+        *reread = !taken[i].unreadable && rows_have(rows, taken[i].expected);
     rows_close(&rows);
     return 0;
 }

@@ -7,11 +7,11 @@
 /* An item of a page, as it goes through the listing. */
 struct taken {
     struct winnow_item item;
-    bool readable;
-    bool noted;    /* something in it was noted, and will be again whenever it is read */
-    bool again;    /* one of its id was seen before in this listing */
-    bool has_row;  /* it is what its row's document is made of */
-    bool is_known; /* its id was there before */
+    const struct error *unreadable; /* why its id can't be read; null: it can */
+    bool noted;                     /* something in it was noted, and will be again whenever it is read */
+    bool again;                     /* one of its id was seen before in this listing */
+    bool has_row;                   /* it is what its row's document is made of */
+    bool is_known;                  /* its id was there before */
     uint32_t row;
     uint32_t expected; /* the row that it probably is; UINT32_MAX: there is none */
 };
@@ -45,6 +45,18 @@ void listing_take_validators(struct listing *l);
 
 /* A listing of one page that saw all there is leaves what its page came with. */
 void listing_keep_validators(struct listing *l);
+
+/* --- listing_quarantine.c --- */
+
+/* An item of the page can't be digested, because of `why`: put it into quarantine, and count it as a fault,
+ * which is told as `told`. `unsound`: it may be any of those that are missed. Store errors only. */
+int listing_quarantine(struct listing *l, const struct value *item, const struct taken *taken,
+                       const struct error *why, const struct error *told, bool unsound, int64_t wall_ms,
+                       struct error *e);
+
+/* Every page came: what this listing didn't meet leaves quarantine. Not for a listing that was resumed: it
+ * read the last pages only. */
+int listing_release(struct listing *l, struct error *e);
 
 /* --- listing_forecast.c --- */
 

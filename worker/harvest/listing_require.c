@@ -57,7 +57,7 @@ int listing_check_required(struct listing *l, const struct taken *taken, uint64_
 {
     uint64_t lost_by[LIMIT_REQUIRE] = {0}, had = 0;
     for (uint64_t i = 0; i < count; i++) {
-        if (!taken[i].readable)
+        if (taken[i].unreadable)
             continue;
         uint64_t lacks = winnow_lacks(&l->winnow, &taken[i].item.document), lost = 0;
         had |= ~lacks;

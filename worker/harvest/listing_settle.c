@@ -214,11 +214,11 @@ static int say_held(struct listing *l, int64_t wall_ms, struct error *e)
     return say(l, STATUS_HELD, r->held_since_ms, wall_ms, e);
 }
 
-/* Once every live row was seen under the current rules, the older ones are history. */
+/* Once every live row was seen, and stored, under the current rules, the older ones are history. */
 static void adopt_rules(struct listing *l)
 {
     struct collection_record *r = &l->record;
-    bool all = rows_count(l->winnow.seen) == r->rows;
+    bool all = rows_count(l->winnow.seen) == r->rows && !l->leaves_old;
     if (!all)
         listing_adopt_rules(l);
     else if (l->definition_new || r->mixed) {
@@ -273,6 +273,8 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
         l->record.sound_harvest = receipt->id.harvest;
     code = listing_weave_end(l, e);
     if (!code)
+        code = listing_release(l, e);
+    if (!code)
         code = delete_rows(l, wall_ms, e);
     if (!code)
         code = say_statuses(l, wall_ms, e);
@@ -281,9 +283,23 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
     return code ? code : put_receipt(l, e);
 }
 
-int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e)
+/* Said once a transition: from reachable, or from unwatched, which it was in between. A harvest that was
+ * stopped tells nothing of the provider. */
+static int say_unreachable(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e)
 {
     struct collection_record *r = &l->record;
+    if (cause->code == ERR_STOPPED || (r->unreachable_since_ms && !r->unwatched_since_ms))
+        return 0;
+    if (!r->unreachable_since_ms) {
+        r->unreachable_since_ms = wall_ms;
+        r->unreachable_error = cause->code;
+    }
+    r->unwatched_since_ms = 0;
+    return say(l, STATUS_UNREACHABLE, r->unreachable_since_ms, wall_ms, e);
+}
+
+int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e)
+{
     int code = listing_ensure(l, e);
     if (!code)
         code = forget_seen(l, e);
@@ -294,10 +310,6 @@ int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, 
     l->receipt.error = cause->code;
     l->receipt.cause = cause->text;
     l->receipt.unsound = NULL;
-    if (r->unreachable_since_ms == 0 && cause->code != ERR_STOPPED) {
-        r->unreachable_since_ms = wall_ms;
-        r->unreachable_error = cause->code;
-        code = say(l, STATUS_UNREACHABLE, wall_ms, wall_ms, e);
-    }
+    code = say_unreachable(l, cause, wall_ms, e);
     return code ? code : put_receipt(l, e);
 }

@@ -111,6 +111,20 @@ static void report_held(struct task *task, const struct job_outcome *o)
     say(task->run, &line);
 }
 
+static void add_cause(struct buffer *line, const struct job_outcome *o)
+{
+    if (!o->complete) {
+        buffer_add_text(line, o->error.text);
+        return;
+    }
+    if (o->faults)
+        buffer_add_text(line, o->fault.text);
+    if (o->faults > 1)
+        buffer_printf(line, " (and %" PRIu64 " more such)", o->faults - 1);
+    if (o->unsound)
+        buffer_printf(line, "%sthe listing is not sound: %s", o->faults ? "; " : "", o->unsound);
+}
+
 void report_outcome(struct task *task, const struct job_outcome *o)
 {
     const struct collection_key *key = &task->job->listing.record.key;
@@ -121,14 +135,7 @@ void report_outcome(struct task *task, const struct job_outcome *o)
         return;
     struct buffer line = {0};
     add_place(&line, key, o->page);
-    if (!o->complete)
-        buffer_add_text(&line, o->error.text);
-    else if (o->faults)
-        buffer_add_text(&line, o->fault.text);
-    else
-        buffer_printf(&line, "the listing is not sound: %s", o->unsound);
-    if (o->faults > 1)
-        buffer_printf(&line, " (and %" PRIu64 " more such)", o->faults - 1);
+    add_cause(&line, o);
     add_kept(&line, o);
     say(task->run, &line);
 }

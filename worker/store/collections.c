@@ -208,12 +208,12 @@ int store_collection_put(struct store *store, struct collection_record *record, 
     return store_poison(store, r, e);
 }
 
-/* The record and the lookup, or the record as one without rows. */
+/* The record and the lookup, or the record as one without rows and quarantined items. */
 static int drop_record(struct store *store, struct collection_record *record, bool keep, struct error *e)
 {
     struct key key = id_key(record->id), lookup;
     uint32_t id;
-    record->rows = 0;
+    record->rows = record->quarantined = 0;
     if (keep)
         return put_record(store, record, e);
     int r = find(store, &record->key, &lookup, &id, e);

@@ -19,6 +19,7 @@
 #include <roaring/roaring.h>
 
 #include "proto/change.h"
+#include "proto/quarantined.h"
 #include "proto/record.h"
 #include "proto/stretch.h"
 
@@ -146,6 +147,28 @@ int store_missing_forget(struct store *store, uint32_t collection, const roaring
                          struct error *e);
 int store_missing_rows(struct store *store, uint32_t collection, roaring_bitmap_t *rows, struct error *e);
 
+/* --- quarantine: items that couldn't be digested --- */
+
+/* Put an item in, or note that it was met again: then `first_ms` is set to the first time's. `record` (its
+ * quarantined) is updated here and in the calls below, and must be put by the caller before the commit.
+ * `*is_kept` false: LIMIT_QUARANTINE_ITEMS are there already, and nothing was written. */
+int store_quarantine_put(struct store *store, struct collection_record *record, struct quarantined *item,
+                         bool *is_kept, struct error *e);
+/* Of one collection, by digest; the item is valid during the call. `visit` must not write; stops at a
+ * non-zero return and gives it back. */
+int store_quarantine_each(struct store *store, uint32_t collection,
+                          int (*visit)(void *context, const struct quarantined *item), void *context,
+                          struct error *e);
+/* ERR_NOT_FOUND when it isn't there. */
+int store_quarantine_get(struct store *store, uint32_t collection, struct digest digest, struct arena *arena,
+                         struct quarantined *out, struct error *e);
+/* Take one out. ERR_NOT_FOUND likewise. */
+int store_quarantine_drop(struct store *store, struct collection_record *record, struct digest digest,
+                          struct error *e);
+/* Take those out that another harvest than this one met last. Writes only if there are any. */
+int store_quarantine_drop_unmet(struct store *store, struct collection_record *record, uint64_t harvest,
+                                struct error *e);
+
 /* --- receipts --- */
 
 /* Write one. Of its collection, keeps those of the last LIMIT_RECEIPTS harvests and all that deletes rest on
@@ -175,11 +198,11 @@ int store_changes_each(struct store *store, uint64_t seq,
 /* --- verify (verify.c) --- */
 
 /* Check every invariant of docs/store.md: documents have ids and ids documents, digests fit, rows
- * agree, stretches and missing entries name live rows, seqs have no holes, chains of `previous` are
- * right, the changes replayed give the documents (by the `ignore` and `unordered` of the collection's
- * record), deletes cite receipts that are there, a sound one among them. Calls `fault` with a sentence
- * for each. Works in the current transaction, or in one of its own. Returns 0 or an error when it can't
- * go on. */
+ * agree, stretches and missing entries name live rows, quarantined items are counted, seqs have no holes,
+ * chains of `previous` are right, the changes replayed give the documents (by the `ignore` and `unordered` of
+ * the collection's record), deletes cite receipts that are there, a sound one among them. Calls `fault` with
+ * a sentence for each. Works in the current transaction, or in one of its own. Returns 0 or an error when it
+ * can't go on. */
 int store_verify(struct store *store, void (*fault)(void *context, const char *sentence), void *context,
                  struct error *e);
 

@@ -184,6 +184,10 @@ enum receipt_place receipt_place(const struct store *store, struct bytes key, st
  * none it costs a look at one key. */
 int receipts_move_old(struct store *store, struct error *e);
 
+/* quarantine.c */
+struct key key_quarantined(uint32_t collection, struct digest digest);
+bool key_quarantined_read(struct bytes key, uint32_t *collection, struct digest *digest);
+
 /* changes.c: pack the change that `change` is now, as seq head + 1, into store->packed (ERR_LIMIT: it is too
  * large, nothing was written), and append what is packed. */
 int change_encode(struct store *store, const struct change *change, struct error *e);

@@ -11,9 +11,10 @@
 struct known {
     uint32_t id;
     const char *name;
-    struct bytes key; /* as collection_key_bytes writes it */
-    uint64_t rows;    /* that the record says */
-    uint64_t found;   /* documents met */
+    struct bytes key;                        /* as collection_key_bytes writes it */
+    uint64_t rows;                           /* that the record says */
+    uint64_t found;                          /* documents met */
+    uint64_t quarantined, quarantined_found; /* likewise, of items in quarantine */
     uint32_t next_row;
     uint64_t next_harvest;
     const struct pointer *ignore[2], *unordered[2]; /* [1]: for documents of XML, as in winnow.h */

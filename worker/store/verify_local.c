@@ -176,16 +176,55 @@ static int visit_missing(void *context, struct bytes key, struct bytes value)
     return check_row(v, "a missing entry", key, be32_get(key.data + 4));
 }
 
+/* --- quarantine --- */
+
+static void check_quarantined(struct verify *v, const struct known *known, struct digest digest,
+                              const struct quarantined *item)
+{
+    char text[QUARANTINED_TEXT_BYTES];
+    struct value value;
+    struct error why;
+    quarantined_text(digest, text);
+    if (item->harvest >= known->next_harvest)
+        verify_fault(v, "%s: quarantined item %s was met by a harvest that was not begun yet", known->name,
+                     text);
+    if (item->item.data && value_from_msgpack(&v->brief, item->item, &value, &why))
+        verify_fault(v, "%s: quarantined item %s: %s", known->name, text, why.text);
+}
+
 static int visit_quarantined(void *context, struct bytes key, struct bytes value)
 {
     struct verify *v = context;
-    (void)value;
+    struct quarantined item;
+    struct digest digest;
+    struct error why;
+    uint32_t collection;
     arena_reset(&v->brief);
-    if (key.len != 4 + sizeof(struct digest))
+    if (!key_quarantined_read(key, &collection, &digest)) {
         verify_fault(v, "a quarantined item has a key of %zu bytes", key.len);
-    else if (!verify_known(v, be32_get(key.data)))
-        verify_fault(v, "a quarantined item belongs to %s", verify_name(v, be32_get(key.data)));
+        return 0;
+    }
+    struct known *known = verify_known(v, collection);
+    if (!known) {
+        verify_fault(v, "a quarantined item belongs to %s", verify_name(v, collection));
+        return 0;
+    }
+    known->quarantined_found++;
+    if (quarantined_unpack(&v->brief, value, &item, &why))
+        verify_fault(v, "%s: %s", known->name, why.text);
+    else
+        check_quarantined(v, known, digest, &item);
     return 0;
+}
+
+static void count_quarantined(struct verify *v)
+{
+    for (size_t i = 0; i < v->known_count; i++) {
+        const struct known *known = &v->known[i];
+        if (known->quarantined != known->quarantined_found)
+            verify_fault(v, "%s: its record counts %" PRIu64 " quarantined items, and there are %" PRIu64,
+                         known->name, known->quarantined, known->quarantined_found);
+    }
 }
 
 int verify_local(struct verify *v)
@@ -207,5 +246,7 @@ int verify_local(struct verify *v)
             r = table_each(v->store, parts[i].table, (struct bytes){0}, (struct bytes){0}, parts[i].visit, v,
                            v->e);
     roaring_bitmap_free(v->stretched);
+    if (!r)
+        count_quarantined(v);
     return r;
 }

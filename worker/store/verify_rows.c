@@ -26,6 +26,7 @@ static void add_known(struct verify *v, const struct collection_record *record)
         .rows = record->rows,
         .next_row = record->next_row,
         .next_harvest = record->next_harvest,
+        .quarantined = record->quarantined,
         .ignore_count = record->ignore_count,
         .unordered_count = record->unordered_count,
         .mixed = record->mixed,

@@ -128,6 +128,14 @@ static struct value document_of(struct arena *arena, const struct winnow_rules *
     return pointer_prune(arena, &parsed, rules->ignore, rules->ignore_count);
 }
 
+struct digest winnow_digest(struct winnow *w, struct arena *arena, const struct value *item)
+{
+    const struct winnow_rules *rules = &w->rules[w->single];
+    struct json_notes notes = {0};
+    struct value document = document_of(arena, rules, item, &notes);
+    return canonical_digest(&document, rules->unordered, rules->unordered_count, w->secret, &w->scratch);
+}
+
 int winnow_read(struct winnow *w, struct arena *arena, const struct value *item, struct winnow_item *out,
                 struct error *e)
 {

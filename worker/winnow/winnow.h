@@ -43,9 +43,12 @@ struct winnow_item {
 };
 
 /* The id and document of an item, in the arena. ERR_ID: the id is missing, no text or number, empty, or
- * longer than LIMIT_ID_BYTES; ERR_LIMIT: the document is too large. */
+ * longer than LIMIT_ID_BYTES. */
 int winnow_read(struct winnow *w, struct arena *arena, const struct value *item, struct winnow_item *out,
                 struct error *e);
+
+/* The digest that a document made of an item would have, whatever becomes of its id. */
+struct digest winnow_digest(struct winnow *w, struct arena *arena, const struct value *item);
 
 /* What the store has under an id. */
 struct winnow_known {
