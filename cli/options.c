@@ -81,6 +81,12 @@ static unsigned operand_count(const struct verb *verb, bool optional_too)
     return count;
 }
 
+/* How many it takes at most: one that ends in "...]" may be repeated. */
+static unsigned operand_most(const struct verb *verb)
+{
+    return strstr(verb->operands, "...]") ? OPERANDS_MAX : operand_count(verb, true);
+}
+
 /* The name of the operand at `index`, and its length. */
 static struct bytes operand_name(const struct verb *verb, unsigned index)
 {
@@ -111,7 +117,7 @@ static void take_operand(struct argp_state *state, char *value)
 {
     struct parsing *parsing = state->input;
     const struct verb *verb = parsing->verb;
-    if (parsing->given == operand_count(verb, true))
+    if (parsing->given == operand_most(verb))
         argp_error(state, "'%s' is one argument too many: %s %s", value,
                    parsing->given ? "this command takes" : "this command takes options only", verb->operands);
     parsing->out->operands[parsing->given++] = value;

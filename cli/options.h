@@ -17,7 +17,7 @@ enum {
     OPTION_ALL = 1 << 9,  /* every verb's */
 };
 
-enum { OPERANDS_MAX = 2 };
+enum { OPERANDS_MAX = 64 };
 
 /* What the user gave; null or false: not given. Texts live in argv. */
 struct options {
@@ -26,7 +26,7 @@ struct options {
     const char *from, *ops, *touches, *limit, *format, *threads;
     bool json, once, print_feed, no_initial, no_follow;
     const char *log_level;
-    const char *operands[OPERANDS_MAX]; /* the leading ones that were given */
+    const char *operands[OPERANDS_MAX + 1]; /* the leading ones that were given; then null */
 };
 
 struct verb;

@@ -6,10 +6,11 @@
 
 struct verb {
     const char *name;
-    const char *summary;  /* a line of `garner --help` */
-    const char *operands; /* as in "TYPE ID" or "[DATA]", which may be left out; "" for none */
-    unsigned options;     /* OPTION_… that it takes, beside those that all take */
-    const char *about;    /* `garner VERB --help`: what it does; below the options: examples */
+    const char *summary; /* a line of `garner --help` */
+    const char
+        *operands; /* as in "TYPE ID" or "[DATA]", which may be left out, "[ITEM...]" repeated; "" for none */
+    unsigned options;  /* OPTION_… that it takes, beside those that all take */
+    const char *about; /* `garner VERB --help`: what it does; below the options: examples */
     const char *examples;
     int (*run)(const struct options *options); /* gives the exit code */
 };
@@ -22,6 +23,7 @@ extern const struct verb verb_get;
 extern const struct verb verb_history;
 extern const struct verb verb_receipts;
 extern const struct verb verb_confirm;
+extern const struct verb verb_quarantine;
 extern const struct verb verb_verify;
 
 #endif

@@ -198,3 +198,16 @@ int provider_check_accounts(const struct config *config, struct provider *const 
     }
     return report->errors > before ? ERR_CONFIG : 0;
 }
+
+struct value provider_vars(struct arena *arena, const struct provider *provider,
+                           const struct config_account *account)
+{
+    const struct value *defaults = &provider->vars;
+    struct value vars = value_object(arena, defaults->count);
+    for (uint32_t i = 0; i < defaults->count; i++) {
+        struct bytes name = defaults->members[i].key;
+        const struct value *own = value_get(&account->vars, name);
+        value_put(&vars, name, own ? *own : defaults->members[i].value);
+    }
+    return vars;
+}

@@ -15,4 +15,9 @@
 int provider_check_accounts(const struct config *config, struct provider *const *providers, uint32_t count,
                             struct yaml_report *report);
 
+/* What {vars.NAME} stands for in an account: the provider's defaults, with the account's own in their place.
+ * Shares their texts. */
+struct value provider_vars(struct arena *arena, const struct provider *provider,
+                           const struct config_account *account);
+
 #endif

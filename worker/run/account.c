@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "worker/provider/check.h"
 
 static const struct provider *provider_of(const struct run *run, const char *name)
 {
@@ -12,18 +13,6 @@ static const struct provider *provider_of(const struct run *run, const char *nam
         if (bytes_is(bytes_of(name), run->set->providers[i]->name))
             return run->set->providers[i];
     return NULL;
-}
-
-/* The provider's defaults, with the account's own in their place. */
-static void merge_vars(struct account *a)
-{
-    const struct value *defaults = &a->provider->vars, *own = &a->config->vars;
-    a->vars = value_object(&a->arena, defaults->count);
-    for (uint32_t i = 0; i < defaults->count; i++) {
-        struct bytes name = defaults->members[i].key;
-        const struct value *mine = value_get(own, name);
-        value_put(&a->vars, name, mine ? *mine : defaults->members[i].value);
-    }
 }
 
 static bool is_own(const struct account *a, struct bytes region)
@@ -41,7 +30,7 @@ void account_open(struct account *a, struct run *run, const struct config_accoun
 {
     *a = (struct account){.run = run, .config = config, .provider = provider_of(run, config->provider)};
     CHECK(a->provider); /* the configuration was checked */
-    merge_vars(a);
+    a->vars = provider_vars(&a->arena, a->provider, config);
     a->values = (struct placeholders){
         .account_id = bytes_of(config->id),
         .account_keys = &config->keys,

@@ -38,6 +38,15 @@ static void add_kept(struct buffer *line, const struct job_outcome *o)
         buffer_add_text(line, "nothing deleted");
 }
 
+/* Where to look at what is wrong with it. */
+static void add_shown(struct buffer *line, const struct task *task, const struct job_outcome *o)
+{
+    char digest[QUARANTINED_TEXT_BYTES];
+    buffer_printf(line, "; to see it: garner quarantine show %.*s --data ", QUARANTINED_SHORT,
+                  quarantined_text(o->shown, digest));
+    text_add_shell(line, bytes_of(task->run->set->folder->path));
+}
+
 static bool is_wrong(const struct job_outcome *o)
 {
     return !o->complete || o->faults || o->unsound;
@@ -137,6 +146,8 @@ void report_outcome(struct task *task, const struct job_outcome *o)
     add_place(&line, key, o->page);
     add_cause(&line, o);
     add_kept(&line, o);
+    if (o->complete && o->faults && o->is_shown)
+        add_shown(&line, task, o);
     say(task->run, &line);
 }
 
