@@ -21,7 +21,7 @@ from nginx import Nginx, find_program
 from report import json_lines, table
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = pages.Shape(accounts=2, pages=3, items=50, regions=20, pages_million=5, parallel=2)
+SMALL = pages.Shape(accounts=2, pages=3, items=50, regions=20, regions_same=20, pages_million=5, parallel=2)
 
 
 def arguments():

@@ -13,6 +13,7 @@ from statistics import median
 
 from harvest import JSON_FILE, XML_FILE, Count, Target, empty_file, fresh
 from measure import Trouble, run
+from nginx import ETAG, SAME_IDS
 from pages import bytes_of
 
 HERE = Path(__file__).resolve().parent
@@ -41,12 +42,16 @@ class Bench:
         self.xml = replace(plain, name="xml", file=XML_FILE)
         self.million = replace(plain, name="million", accounts=1, pages=shape.pages_million)
         self.empty = replace(plain, name="empty", pages=1, file=empty_file(shape.parallel), regions=shape.regions, parallel=shape.parallel)
+        self.same = replace(self.empty, name="same", regions=shape.regions_same)
+        self.small = (self.empty, self.same)   # whose answers nginx makes up itself
 
     # --- what runs must come to ---
 
     def items(self, target):
         if target is self.empty:
             return 0
+        if target is self.same:
+            return target.requests * len(SAME_IDS)
         return target.accounts * (self.shape.account_items + 1 if target is self.changed else target.pages * self.shape.items)
 
     def expect(self, target, created=0, updated=0):
@@ -62,7 +67,7 @@ class Bench:
         lists.write_text("".join(f"{target.pages} {url}\n" for url in target.lists()))
         took = run([self.programs / "bare_curl", target.connections, *options], self.folder, stdin=lists, **target.env)
         came = took.json()
-        wanted = None if target is self.empty else target.accounts * bytes_of(self.pages / target.name)
+        wanted = None if target in self.small else target.accounts * bytes_of(self.pages / target.name)
         if came["requests"] != target.requests or wanted not in (None, came["bytes"]):
             raise Trouble(f"the bare loop on {target.name} says {came}, and not {target.requests} requests and {wanted} bytes")
         return took
@@ -132,6 +137,12 @@ class Bench:
         data = self.known(self.empty)
         return [self.share("empty", self.empty, lambda: self.again(self.empty, data), "requests/s", self.empty.requests)[0]]
 
+    def unmodified(self):
+        """The bare loop asks with the same condition, and is told the same."""
+        data, options = self.known(self.same), (0, f"If-None-Match: {ETAG}")
+        self._warm.add((self.same.name, self.same.origin))   # there is nothing to be read
+        return [self.share("unmodified", self.same, lambda: self.again(self.same, data), "requests/s", self.same.requests, options)[0]]
+
     def first_listing(self):
         """The bare program is given what Garner has just written, so it writes the same each time."""
         self.warm(self.base)
@@ -197,5 +208,5 @@ class Bench:
         return [Figure("python", median(python for _, python in pairs), "items/s", median(bare for bare, _ in pairs),
                        median(python / bare for bare, python in pairs))]
 
-    ALL = {"first": first_listing, "unchanged": unchanged, "changed": of_changed, "tls": over_tls, "xml": of_xml, "empty": of_empty,
+    ALL = {"first": first_listing, "unchanged": unchanged, "changed": of_changed, "tls": over_tls, "xml": of_xml, "empty": of_empty, "unmodified": unmodified,
            "memory": memory, "written": written, "threads": threads, "python": python}

@@ -3,7 +3,8 @@
     with Nginx(folder, pages) as nginx:
         nginx.http + "/base/a01/snapshots?page=2"     # pages/base/2.json, whatever the account
         nginx.http + "/empty/a01/r0001/things"        # {"items":[]}
-        nginx.https + …, with the authority in nginx.ca
+        nginx.http + "/same/a01/r0001/things"         # a few items with ETAG, or 304 for who has that
+    nginx.https + …, with the authority in nginx.ca
 """
 
 import os
@@ -21,6 +22,9 @@ from process import stop  # noqa: E402
 
 READY_S = 10
 EMPTY = '{"items":[]}'
+SAME_IDS = ("a", "b", "c", "d")
+SAME = '{"items":[' + ",".join(f'{{"id":"{name}","state":"running"}}' for name in SAME_IDS) + "]}"
+ETAG = '"v1"'
 CONFIG = """\
 daemon off;
 worker_processes 1;
@@ -52,6 +56,11 @@ http {{
         location ~ ^/(?<set>base|changed|million)/[^/]+/snapshots$ {{ root {pages}; rewrite ^ /$set/$page.json break; }}
         location ~ ^/xml/[^/]+/snapshots$ {{ root {pages}; rewrite ^ /xml/$page.xml break; }}
         location /empty/ {{ return 200 '{empty}'; }}
+        location /same/ {{
+            if ($http_if_none_match = '{etag}') {{ return 304; }}
+            add_header ETag '{etag}';
+            return 200 '{same}';
+        }}
         location / {{ return 404; }}
     }}
 }}
@@ -93,7 +102,7 @@ class Nginx:
         # As root its worker would be somebody who can't read these folders.
         user = f"user {pwd.getpwuid(0).pw_name};" if os.getuid() == 0 else ""
         (self.folder / "nginx.conf").write_text(CONFIG.format(
-            folder=self.folder, pages=self.pages, plain=plain, tls=tls, user=user, empty=EMPTY))
+            folder=self.folder, pages=self.pages, plain=plain, tls=tls, user=user, empty=EMPTY, same=SAME, etag=ETAG))
         self.http, self.https = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{tls}"
         with open(self.folder / "said.txt", "wb") as said:
             self.process = subprocess.Popen([program, "-p", self.folder, "-e", self.folder / "error.log", "-c", self.folder / "nginx.conf"],

@@ -29,8 +29,9 @@ class Shape:
     pages: int = 100
     items: int = 1000          # of a page
     regions: int = 1000        # of each account, in `empty`
+    regions_same: int = 6250   # of each account, in `unmodified`
     pages_million: int = 1000
-    parallel: int = 4          # requests at a time of each account, in `empty`
+    parallel: int = 4          # requests at a time of each account, in `empty` and `unmodified`
 
     @property
     def account_items(self):
