@@ -23,10 +23,13 @@ enum {
     /* Listings. */
     LIMIT_PAGES = 1000000, /* pages_max: of one listing */
     LIMIT_TOKEN_BYTES = 64 << 10,
-    LIMIT_REDIRECTS = 5,         /* of one request, all within its origin */
-    LIMIT_TRIES = 5,             /* of one request */
-    LIMIT_ROWS = 0x7fffffff,     /* of one collection, ever */
-    LIMIT_GUARD_LISTINGS = 16,   /* what `guard.listings` may ask for: a delete names them all */
+    LIMIT_REDIRECTS = 5,          /* of one request, all within its origin */
+    LIMIT_TRIES = 5,              /* of one request */
+    LIMIT_PAGE_SIZE_TRIES = 2,    /* of one page with one size, where a smaller one can be asked for */
+    LIMIT_PAGE_SIZE_LISTINGS = 3, /* complete ones, after which a reduced page size doubles … */
+    LIMIT_PAGE_SIZE_FAILED_MS = 86400000, /* … unless it failed within that time */
+    LIMIT_ROWS = 0x7fffffff,              /* of one collection, ever */
+    LIMIT_GUARD_LISTINGS = 16,            /* what `guard.listings` may ask for: a delete names them all */
     LIMIT_DEGRADED_PERCENT = 20, /* a page is degraded when more of its items lack what earlier ones had */
     LIMIT_PARENTS = 4,           /* collections within each other */
     LIMIT_STRETCH_ITEMS = 40,    /* that stand side by side, and are recognised with one digest */

@@ -7,6 +7,7 @@
 #include "common/limits.h"
 #include "common/sm.h"
 #include "worker/aws/chain.h"
+#include "worker/provider/page_size.h"
 
 enum { NEW, SESSION, SENT, WAITING, DONE, STATES };
 
@@ -104,6 +105,7 @@ static int build(struct exchange *x)
 static enum exchange_want go(struct exchange *x, int64_t now_ms)
 {
     struct auth_session *session = x->set.session;
+    x->is_suspect = false;
     if (session) {
         enum auth_need need = auth_need(session, x->set.auth, now_ms);
         if (need == AUTH_FAIL) {
@@ -151,7 +153,9 @@ enum exchange_want exchange_due(struct exchange *x, int64_t now_ms)
 
 static enum exchange_want try_again(struct exchange *x, int64_t retry_after_ms, int64_t now_ms)
 {
-    if (!retry_decide(x->error.code, x->tries, retry_after_ms, now_ms, x->set.retry, &x->at_ms)) {
+    bool is_enough = x->set.is_sized && x->is_suspect && x->tries >= LIMIT_PAGE_SIZE_TRIES;
+    if (is_enough ||
+        !retry_decide(x->error.code, x->tries, retry_after_ms, now_ms, x->set.retry, &x->at_ms)) {
         if (x->tries > 1)
             error_set(&x->error, x->error.code, "%s (tried %u times)", x->error.text, x->tries);
         else if (retry_after_ms > LIMIT_RETRY_AFTER_MS)
@@ -250,6 +254,7 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
     int code = judge(x, answer);
     if (code) {
         struct bytes value;
+        x->is_suspect = page_size_is_suspect(code, true);
         int64_t after_ms = answer_header(answer, "Retry-After", &value) ? retry_after_read(value, wall_ms)
                                                                         : -1;
         return try_again(x, after_ms, now_ms);
@@ -268,5 +273,6 @@ enum exchange_want exchange_broke(struct exchange *x, const struct error *error,
 {
     CHECK(x->state == SENT);
     x->error = *error;
+    x->is_suspect = page_size_is_suspect(error->code, false);
     return try_again(x, -1, now_ms);
 }

@@ -26,7 +26,8 @@ struct exchange_setting {
     void *context;
     const struct answer_decoder *decoder; /* of bodies; null: decode_body. Not for a `get` */
     const struct request_def *request;    /* what `build` begins with */
-    bool is_get;                          /* judge answers as those of a `get` */
+    bool is_sized; /* a page that can be asked for in smaller pieces: after a few tries it fails, to be so */
+    bool is_get;   /* judge answers as those of a `get` */
 };
 
 enum exchange_want {
@@ -45,6 +46,7 @@ struct exchange {
     unsigned tries;
     uint64_t generation;             /* of the session's token that was sent */
     bool is_conditional;             /* `build` asked whether anything has changed: 304 is an answer */
+    bool is_suspect;                 /* after EXCHANGE_FAILED: the page's size may be why */
     bool renewed;                    /* a rejected token was renewed already */
     bool corrected;                  /* the provider's clock was followed already */
     bool moved;                      /* a redirect to another region was followed already */

@@ -3,10 +3,12 @@
  * to its loop; the next request is then made from what paging kept. */
 #include "worker/harvest/harvest.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/sm.h"
+#include "worker/provider/page_size.h"
 
 enum { IDLE, ASKING, TAKING, LISTED, CONFIRMING, FAILED, STATES };
 
@@ -22,8 +24,12 @@ static const struct sm_state states[STATES] = {
 static int build_page(void *context, struct request_parts *parts, struct error *e)
 {
     struct harvest *h = context;
-    if (!h->paging.def)
+    if (!h->paging.def) {
         paging_open(&h->paging, h->def, &parts->origin);
+        paging_resize(&h->paging, page_size_first(&h->def->page, h->known_size));
+    }
+    h->exchange.set.is_sized = page_size_is_free(&h->def->page) &&
+                               page_size_smaller(&h->def->page, h->paging.size);
     int code = paging_apply(&h->paging, parts, e);
     if (!code && paging_page(&h->paging) == 1) {
         h->first_request = validators_request(parts, h->def, &h->values);
@@ -104,6 +110,11 @@ static enum harvest_want take_page(struct harvest *h)
     if (!h->exchange.answer->delimited && decode_is_lines(h->exchange.answer, h->def->format))
         unsound(h, "lines of JSON in an answer that doesn't say where it ends may be cut");
     h->duplicate_keys += h->page.duplicate_keys;
+    if (h->size_tried) {
+        h->size_failed = h->size_tried;
+        h->size_smaller = h->paging.size;
+        h->size_tried = 0;
+    }
     sm_move(states, &h->state, TAKING);
     return HARVEST_PAGE;
 }
@@ -117,7 +128,37 @@ static enum harvest_want confirmed(struct harvest *h, enum exchange_want want)
     return HARVEST_UNSURE;
 }
 
-static enum harvest_want follow(struct harvest *h, enum exchange_want want)
+static enum harvest_want follow(struct harvest *h, enum exchange_want want, int64_t now_ms);
+
+static enum harvest_want ask(struct harvest *h, int64_t now_ms)
+{
+    if (h->state != ASKING)
+        sm_move(states, &h->state, ASKING);
+    return follow(h, exchange_start(&h->exchange, now_ms), now_ms);
+}
+
+/* A page that keeps failing may come in smaller pieces: now, or with the next listing. */
+static enum harvest_want asked_in_vain(struct harvest *h, int64_t now_ms)
+{
+    const struct page_def *page = &h->def->page;
+    uint64_t size = h->paging.def ? h->paging.size : 0, smaller = page_size_smaller(page, size);
+    char why[sizeof h->why];
+    if (!h->exchange.is_suspect || !smaller)
+        return fail(h, &h->exchange.error);
+    if (!page_size_is_free(page)) {
+        h->size_failed = size;
+        h->size_smaller = smaller;
+        return fail(h, &h->exchange.error);
+    }
+    h->size_tried = size;
+    paging_resize(&h->paging, smaller);
+    snprintf(why, sizeof why, "its page size had to change: pages of %" PRIu64 " items kept failing (%s)",
+             size, error_name(h->exchange.error.code));
+    unsound(h, why);
+    return ask(h, now_ms);
+}
+
+static enum harvest_want follow(struct harvest *h, enum exchange_want want, int64_t now_ms)
 {
     switch (want) {
     case EXCHANGE_SEND:
@@ -135,17 +176,11 @@ static enum harvest_want follow(struct harvest *h, enum exchange_want want)
     if (h->state == CONFIRMING)
         return confirmed(h, want);
     if (want == EXCHANGE_FAILED)
-        return fail(h, &h->exchange.error);
+        return asked_in_vain(h, now_ms);
     if (h->exchange.kind != ANSWER_UNMODIFIED)
         return take_page(h);
     sm_move(states, &h->state, LISTED);
     return HARVEST_UNMODIFIED;
-}
-
-static enum harvest_want ask(struct harvest *h, int64_t now_ms)
-{
-    sm_move(states, &h->state, ASKING);
-    return follow(h, exchange_start(&h->exchange, now_ms));
 }
 
 enum harvest_want harvest_start(struct harvest *h, int64_t now_ms)
@@ -155,18 +190,18 @@ enum harvest_want harvest_start(struct harvest *h, int64_t now_ms)
 
 enum harvest_want harvest_due(struct harvest *h, int64_t now_ms)
 {
-    return follow(h, exchange_due(&h->exchange, now_ms));
+    return follow(h, exchange_due(&h->exchange, now_ms), now_ms);
 }
 
 enum harvest_want harvest_answered(struct harvest *h, const struct answer *answer, int64_t now_ms,
                                    int64_t wall_ms)
 {
-    return follow(h, exchange_answered(&h->exchange, answer, now_ms, wall_ms));
+    return follow(h, exchange_answered(&h->exchange, answer, now_ms, wall_ms), now_ms);
 }
 
 enum harvest_want harvest_broke(struct harvest *h, const struct error *error, int64_t now_ms)
 {
-    return follow(h, exchange_broke(&h->exchange, error, now_ms));
+    return follow(h, exchange_broke(&h->exchange, error, now_ms), now_ms);
 }
 
 enum harvest_want harvest_taken(struct harvest *h, const struct page_seen *seen, int64_t now_ms)
@@ -218,6 +253,7 @@ enum harvest_want harvest_get(struct harvest *h, const struct resource_view *ite
     h->exchange.set.build = NULL;
     h->exchange.set.request = &h->def->get;
     h->exchange.set.is_get = true;
+    h->exchange.set.is_sized = false;
     sm_move(states, &h->state, CONFIRMING);
-    return follow(h, exchange_start(&h->exchange, now_ms));
+    return follow(h, exchange_start(&h->exchange, now_ms), now_ms);
 }

@@ -37,8 +37,13 @@ struct harvest {
     struct answer_decoder decoder;
     struct resource_view asked; /* by harvest_get */
     uint64_t first_request;     /* which one the first request was, as validators_request says */
-    /* To be set after harvest_open, if there are any; to outlive it. */
+    /* To be set after harvest_open, where there are any; to outlive it. */
     const struct validators *known;
+    const struct page_size *known_size;
+    uint64_t size_tried; /* pages of so many items kept failing, and none came since; 0: no */
+    /* Pages of so many kept failing, and so many were asked for with success, or shall be by the next
+     * listing. */
+    uint64_t size_failed, size_smaller;
     /* Of the listing so far. */
     uint64_t pages;
     uint64_t duplicate_keys;

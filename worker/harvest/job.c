@@ -9,6 +9,7 @@ int job_open(struct job *job, const struct job_setting *s, int64_t wall_ms, stru
     error_none(&job->outcome.fault);
     harvest_open(&job->harvest, s->def, s->values, s->session, s->retry, &job->listing.forecast);
     job->harvest.known = &job->listing.known;
+    job->harvest.known_size = &job->listing.record.page_size;
     return listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
 }
 
@@ -75,6 +76,8 @@ static enum job_want done(struct job *job)
 static void fill_receipt(struct job *job)
 {
     struct receipt *receipt = &job->listing.receipt;
+    job->listing.size_failed = job->harvest.size_failed;
+    job->listing.size_smaller = job->harvest.size_smaller;
     receipt->requests = job->requests;
     receipt->bytes = job->bytes;
     receipt->duplicate_keys = job->harvest.duplicate_keys + job->listing.winnow.notes.duplicate_keys;

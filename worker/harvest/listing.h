@@ -28,11 +28,12 @@ struct listing {
     struct receipt_id rests_on; /* the parent's receipt */
     struct winnow winnow;
     const struct placeholders *values;
-    struct validators known; /* to ask with; request 0: none */
-    struct validators fresh; /* that the first page came with */
-    bool begun;              /* listing_begin was called */
-    bool unmodified;         /* nothing was listed: the receipt is the last sound one's, as far as it goes */
-    bool woven;              /* stretches were written with this page */
+    struct validators known;            /* to ask with; request 0: none */
+    struct validators fresh;            /* that the first page came with */
+    uint64_t size_failed, size_smaller; /* as the harvest has them */
+    bool begun;                         /* listing_begin was called */
+    bool unmodified; /* nothing was listed: the receipt is the last sound one's, as far as it goes */
+    bool woven;      /* stretches were written with this page */
     struct winnow_rules old_rules;
     bool void_first;     /* the id rule has changed: forget all before the first page is taken */
     bool definition_new; /* to be written with the first complete listing */

@@ -2,6 +2,7 @@
 #include "worker/harvest/listing_internal.h"
 
 #include "common/check.h"
+#include "worker/provider/page_size.h"
 
 static int judge_row(struct listing *l, const struct settle *settle, uint32_t row, int64_t wall_ms,
                      struct error *e)
@@ -250,9 +251,20 @@ static int say_statuses(struct listing *l, int64_t wall_ms, struct error *e)
     return code ? code : say_held(l, wall_ms, e);
 }
 
-/* Receipts that a later delete may rest on are kept too: those that noted a row as missing. */
-static int put_receipt(struct listing *l, struct error *e)
+/* What this harvest found out about the size of pages. */
+static void note_page_size(struct listing *l, int64_t wall_ms)
 {
+    struct page_size *known = &l->record.page_size;
+    if (l->size_failed)
+        page_size_failed(known, l->size_failed, l->size_smaller, wall_ms);
+    else if (l->receipt.complete)
+        page_size_listed(known, &l->def->page, wall_ms);
+}
+
+/* Receipts that a later delete may rest on are kept too: those that noted a row as missing. */
+static int put_receipt(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    note_page_size(l, wall_ms);
     bool pinned = l->receipt.deleted || (l->receipt.sound && l->receipt.missing);
     int code = store_receipt_put(l->store, &l->receipt, pinned, e);
     return code ? code : store_collection_put(l->store, &l->record, e);
@@ -280,7 +292,7 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
         code = say_statuses(l, wall_ms, e);
     if (!code)
         listing_keep_validators(l);
-    return code ? code : put_receipt(l, e);
+    return code ? code : put_receipt(l, wall_ms, e);
 }
 
 /* Said once a transition: from reachable, or from unwatched, which it was in between. A harvest that was
@@ -311,5 +323,5 @@ int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, 
     l->receipt.cause = cause->text;
     l->receipt.unsound = NULL;
     code = say_unreachable(l, cause, wall_ms, e);
-    return code ? code : put_receipt(l, e);
+    return code ? code : put_receipt(l, wall_ms, e);
 }

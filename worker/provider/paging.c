@@ -6,6 +6,7 @@
  * short page and `last`. True on an empty page of a style that counts or marks (offset, number, marker)
  * is an error: asking on could go on for ever. Where a rule could end a listing early or stop it with an
  * error, the error is taken: what wasn't listed must not look deleted. */
+#include "worker/provider/page_size.h"
 #include "worker/provider/paging_state.h"
 
 #include <inttypes.h>
@@ -30,8 +31,7 @@ void paging_open(struct paging *p, const struct collection_def *def, const struc
     *p = (struct paging){.def = def, .page = 1, .number = page->first};
     if (page->style == PAGE_LINK)
         p->origin = url_origin_of(&p->arena, origin);
-    if (page->has_size)
-        p->size = page->size.default_ ? page->size.default_ : page->size.max;
+    p->size = page_size_first(page, NULL);
 }
 
 void paging_close(struct paging *p)
@@ -42,6 +42,11 @@ void paging_close(struct paging *p)
     arena_close(&p->position);
     arena_close(&p->arena);
     p->def = NULL;
+}
+
+void paging_resize(struct paging *p, uint64_t size)
+{
+    p->size = size;
 }
 
 uint64_t paging_page(const struct paging *p)

@@ -70,6 +70,9 @@ struct paging {
 void paging_open(struct paging *paging, const struct collection_def *def, const struct url *origin);
 void paging_close(struct paging *paging); /* safe twice, and on one whose `def` is null */
 
+/* Ask for pages of another size from now on; 0: don't say. */
+void paging_resize(struct paging *paging, uint64_t size);
+
 /* Put the current position and page size into the next request's parts. For links: the URL (query is
  * not added again, method, headers and auth are) and link_origin. To be called before auth_apply.
  * 0 or an error of request_set. */
