@@ -344,6 +344,98 @@ static void unfit_keys_are_refused(void **state)
     (void)state;
 }
 
+static enum exchange_want answer_with(struct talk *t, int status, const char *body, struct pair header)
+{
+    struct answer given = {.status = status,
+                           .headers = {&header, 1, 1},
+                           .body = bytes_of(body),
+                           .delimited = true,
+                           .url = "https://s3.test/"};
+    return exchange_answered(&t->x, &given, t->now_ms, wall_start_ms);
+}
+
+/* What an answer says of limits is kept for them: whether it throttled, by status, code or headers. */
+static void limits_hear_of_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+        struct pair header;
+        enum verdict verdict;
+        int code;
+        bool has_quota;
+    } cases[] = {
+        {200, "{}", {BYTES("Date"), BYTES("x")}, VERDICT_WELL, 0, false},
+        {200, "{}", {BYTES("X-RateLimit-Remaining"), BYTES("7")}, VERDICT_WELL, 0, true},
+        {429, "", {BYTES("Date"), BYTES("x")}, VERDICT_THROTTLED, ERR_THROTTLED, false},
+        {429, "", {BYTES("Retry-After"), BYTES("7")}, VERDICT_THROTTLED, ERR_THROTTLED, true},
+        {503, "", {BYTES("Retry-After"), BYTES("7")}, VERDICT_NONE, ERR_SERVER, true},
+        {400, "", {BYTES("X-Type"), BYTES("SlowDown")}, VERDICT_THROTTLED, ERR_THROTTLED, false},
+        {200,
+         "{\"Error\":{\"Code\":\"SlowDown\"}}",
+         {BYTES("Date"), BYTES("x")},
+         VERDICT_THROTTLED,
+         ERR_THROTTLED,
+         false},
+        {403, "", {BYTES("Date"), BYTES("x")}, VERDICT_WELL, ERR_DENIED, false},
+        {403, "", {BYTES("X-RateLimit-Remaining"), BYTES("7")}, VERDICT_WELL, ERR_DENIED, true},
+        {403, "", {BYTES("X-RateLimit-Remaining"), BYTES("0")}, VERDICT_THROTTLED, ERR_THROTTLED, true},
+        {403, "", {BYTES("Retry-After"), BYTES("7")}, VERDICT_THROTTLED, ERR_THROTTLED, true},
+        {404, "", {BYTES("Date"), BYTES("x")}, VERDICT_WELL, ERR_HTTP, false},
+        {200, "{", {BYTES("Date"), BYTES("x")}, VERDICT_NONE, ERR_BODY, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct talk t;
+        talk_open(&t);
+        begin(&t);
+        exchange_request(&t.x, wall_start_ms);
+        enum exchange_want want = answer_with(&t, cases[i].status, cases[i].body, cases[i].header);
+        assert_int_equal(t.x.heard.verdict, cases[i].verdict);
+        assert_int_equal(t.x.heard.has_quota, cases[i].has_quota);
+        assert_false(t.x.heard.again);
+        assert_int_equal(want == EXCHANGE_DONE, cases[i].code == 0);
+        assert_int_equal(want == EXCHANGE_WAIT, retry_makes_sense(cases[i].code));
+        if (want == EXCHANGE_WAIT) {
+            assert_int_equal(t.x.error.code, cases[i].code);
+            assert_int_equal(exchange_due(&t.x, t.x.at_ms), EXCHANGE_SEND);
+            exchange_request(&t.x, wall_start_ms);
+            exchange_broke(&t.x, &(struct error){.code = ERR_TRANSFER}, t.now_ms);
+            assert_int_equal(t.x.heard.verdict, VERDICT_NONE);
+            assert_true(t.x.heard.again);
+        }
+        talk_close(&t);
+    }
+}
+
+/* When an account's retries are used up, what fails isn't tried again, and says so. */
+static void without_a_budget_nothing_is_tried_again(void **state)
+{
+    (void)state;
+    struct budget budget = {0};
+    struct talk t;
+    talk_open(&t);
+    t.retry.budget = &budget;
+    begin(&t);
+    int retries = 0;
+    for (; retries < 1000; retries++) {
+        exchange_request(&t.x, wall_start_ms);
+        if (answer(&t, wall_start_ms, (struct said){.status = 500}) == EXCHANGE_FAILED)
+            break;
+        assert_int_equal(exchange_due(&t.x, t.now_ms), EXCHANGE_SEND);
+        exchange_request(&t.x, wall_start_ms);
+        assert_int_equal(answer(&t, wall_start_ms, (struct said){.status = 200}), EXCHANGE_DONE);
+        assert_int_equal(exchange_start(&t.x, t.now_ms), EXCHANGE_SEND);
+    }
+    assert_in_range(retries, LIMIT_BUDGET_MIN, LIMIT_BUDGET_MIN * 5 / 4);
+    failed_saying(&t, ERR_SERVER, "not tried again");
+    t.now_ms += 60000;
+    assert_int_equal(exchange_start(&t.x, t.now_ms), EXCHANGE_SEND);
+    exchange_request(&t.x, wall_start_ms);
+    assert_int_equal(answer(&t, wall_start_ms, (struct said){.status = 500}), EXCHANGE_WAIT);
+    talk_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +449,8 @@ int main(void)
         cmocka_unit_test(expired_keys_are_renewed_once),
         cmocka_unit_test(refusals_say_what_to_do),
         cmocka_unit_test(unfit_keys_are_refused),
+        cmocka_unit_test(limits_hear_of_answers),
+        cmocka_unit_test(without_a_budget_nothing_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,8 +5,8 @@
 #define GARNER_LOOP_H
 
 #include "common/error.h"
-#include "worker/fetch/fetch.h"
 #include "common/heap.h"
+#include "worker/fetch/fetch.h"
 
 struct watch;
 typedef void loop_ready(struct watch *watch, uint32_t events);

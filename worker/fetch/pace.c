@@ -65,7 +65,7 @@ void pace_went(struct pace *p, int64_t now_ms)
 static double measured(const struct pace *p, int64_t now_ms)
 {
     int64_t span_ms = p->window_ms == PACE_NEVER ? 0 : now_ms - p->window_ms;
-    double now = p->window_count * 1000.0 / (double)(span_ms > PACE_MEASURE_MS ? span_ms : PACE_MEASURE_MS);
+    double now = p->window_count * 1000.0 / (double)(span_ms > PACE_BURST_MS ? span_ms : PACE_BURST_MS);
     return fmax(now, p->measured);
 }
 

@@ -27,7 +27,8 @@
 #define PACE_RATE_MIN 0.1 /* requests a second */
 enum {
     PACE_CUT_MS = 1000,         /* from one cut to the next */
-    PACE_MEASURE_MS = 1000,     /* over which the rate is measured */
+    PACE_MEASURE_MS = 1000,     /* over which the rate is measured, … */
+    PACE_BURST_MS = 100,        /* … or over this, when it has only begun */
     PACE_JITTER_MS = 50,        /* the least that a pause's random part ranges over */
     PACE_WELL = 16,             /* successes for one more at once, up to where it was throttled … */
     PACE_CONCURRENT_MS = 30000, /* … and beyond, so long for each step */

@@ -10,11 +10,13 @@
 #include "common/bytes.h"
 #include "common/error.h"
 #include "common/random.h"
+#include "worker/fetch/budget.h"
 
 /* Whose retries they are: how patient, and the dice. */
 struct retry {
     struct random random;
-    int64_t first_ms; /* the first retry waits up to this; 0: LIMIT_RETRY_FIRST_MS */
+    int64_t first_ms;      /* the first retry waits up to this; 0: LIMIT_RETRY_FIRST_MS */
+    struct budget *budget; /* how many there may be; null: that doesn't matter */
 };
 
 /* Does trying again make sense after this error? Broken transfers and connections, THROTTLED, SERVER, BODY (a

@@ -120,7 +120,8 @@ static enum exchange_want go(struct exchange *x, int64_t now_ms)
     }
     if (build(x))
         return fail(x);
-    x->tries++;
+    if (x->tries++ == 0 && x->set.retry->budget)
+        budget_asked(x->set.retry->budget, now_ms);
     sm_move(states, &x->state, SENT);
     return EXCHANGE_SEND;
 }
@@ -153,6 +154,7 @@ enum exchange_want exchange_due(struct exchange *x, int64_t now_ms)
 
 static enum exchange_want try_again(struct exchange *x, int64_t retry_after_ms, int64_t now_ms)
 {
+    struct budget *budget = x->set.retry->budget;
     bool is_enough = x->set.is_sized && x->is_suspect && x->tries >= LIMIT_PAGE_SIZE_TRIES;
     if (is_enough ||
         !retry_decide(x->error.code, x->tries, retry_after_ms, now_ms, x->set.retry, &x->at_ms)) {
@@ -161,6 +163,14 @@ static enum exchange_want try_again(struct exchange *x, int64_t retry_after_ms, 
         else if (retry_after_ms > LIMIT_RETRY_AFTER_MS)
             error_set(&x->error, x->error.code, "%s (asked to wait %lld s, longer than %d s)", x->error.text,
                       (long long)retry_after_ms / 1000, LIMIT_RETRY_AFTER_MS / 1000);
+        return fail(x);
+    }
+    if (budget && !budget_take(budget, now_ms)) {
+        error_set(
+            &x->error, x->error.code,
+            "%s (not tried again: so much fails of what this account asks for that its retries are used "
+            "up)",
+            x->error.text);
         return fail(x);
     }
     sm_move(states, &x->state, WAITING);
@@ -246,18 +256,43 @@ static int judge(struct exchange *x, const struct answer *answer)
     return answer_judge(x->set.def, answer, x->set.decoder, &x->arena, &x->kind, &x->body, &x->error);
 }
 
+static enum verdict verdict_of(int code)
+{
+    switch (code) {
+    case ERR_THROTTLED:
+        return VERDICT_THROTTLED;
+    case ERR_SERVER:
+    case ERR_BODY:
+    case ERR_LIMIT:
+        return VERDICT_NONE;
+    default:
+        return VERDICT_WELL;
+    }
+}
+
+/* What the answer came to, for the limits. Some APIs throttle with a 403, and only headers tell that from a
+ * denial. */
+static int hear(struct exchange *x, const struct answer *answer, int code, int64_t wall_ms)
+{
+    struct heard *heard = &x->heard;
+    heard->again = x->tries > 1;
+    heard->has_quota = quota_read(answer, wall_ms, &heard->quota);
+    if (code == ERR_DENIED && answer->status == 403 && heard->has_quota &&
+        (heard->quota.remaining == 0 || heard->quota.after_ms >= 0))
+        code = error_set(&x->error, ERR_THROTTLED, "%s; by its headers it is throttled", x->error.text);
+    heard->verdict = verdict_of(code);
+    return code;
+}
+
 enum exchange_want exchange_answered(struct exchange *x, const struct answer *answer, int64_t now_ms,
                                      int64_t wall_ms)
 {
     CHECK(x->state == SENT);
     x->answer = answer;
-    int code = judge(x, answer);
+    int code = hear(x, answer, judge(x, answer), wall_ms);
     if (code) {
-        struct bytes value;
         x->is_suspect = page_size_is_suspect(code, true);
-        int64_t after_ms = answer_header(answer, "Retry-After", &value) ? retry_after_read(value, wall_ms)
-                                                                        : -1;
-        return try_again(x, after_ms, now_ms);
+        return try_again(x, x->heard.has_quota ? x->heard.quota.after_ms : -1, now_ms);
     }
     if (x->kind == ANSWER_REJECTED)
         return rejected(x, now_ms);
@@ -274,5 +309,6 @@ enum exchange_want exchange_broke(struct exchange *x, const struct error *error,
     CHECK(x->state == SENT);
     x->error = *error;
     x->is_suspect = page_size_is_suspect(error->code, false);
+    x->heard = (struct heard){.again = x->tries > 1};
     return try_again(x, -1, now_ms);
 }

@@ -11,6 +11,7 @@
 #define GARNER_EXCHANGE_H
 
 #include "common/limits.h"
+#include "worker/fetch/pace.h"
 #include "worker/fetch/retry.h"
 #include "worker/harvest/answer.h"
 #include "worker/provider/auth.h"
@@ -56,6 +57,7 @@ struct exchange {
     enum answer_kind kind;
     struct decoded body;
     const struct answer *answer; /* during exchange_answered, and until the caller's answer goes */
+    struct heard heard;          /* what the last request that was sent came to, for its limits */
     int64_t at_ms;
     struct error error; /* last: only begun with a NUL */
 };

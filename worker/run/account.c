@@ -66,6 +66,7 @@ void account_close(struct account *a)
         session_close(&a->sessions[i]);
     free(a->sessions);
     brood_close_all(a);
+    breaker_close(&a->breaker);
     credentials_wipe(a); /* no secret outlives its use */
     arena_close(&a->arena);
 }
@@ -79,6 +80,7 @@ static struct place *own_places(struct account *a, const char *const *names)
     for (count = 0; *names; names++)
         if (is_own(a, bytes_of(*names)))
             own[count++].region = *names;
+    a->own_count = count;
     return own;
 }
 
@@ -136,4 +138,17 @@ bool account_start_next(struct account *a)
         return false;
     task_start_collection(a, def, place, NULL, NULL);
     return true;
+}
+
+void account_heard(struct task *task, const struct error *failed, bool rejected)
+{
+    struct account *a = task->account;
+    const struct breaker_end end = {
+        .error = failed,
+        .rejected = rejected,
+        .is_probe = task->is_probe,
+        .collections = a->provider->collection_count * (a->own_count + 1),
+    };
+    task->is_probe = false;
+    breaker_ended(&a->breaker, &end, a->run->now_ms, &a->run->retry.random);
 }

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "worker/aws/chain.h"
+#include "worker/fetch/breaker.h"
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/limiter.h"
 #include "worker/harvest/job.h"
@@ -122,6 +123,7 @@ struct account {
     struct error error;         /* it can't be harvested at all; code ERR_OK when it can */
     const char *const *regions; /* ended by null; null while they are being asked for */
     struct place *own;          /* of these, those whose shards are this thread's; likewise */
+    uint32_t own_count;         /* of these */
     struct place whole;         /* beside them */
     bool limited_as_one;        /* its provider's limits have the same key in all places */
     bool regions_asked;
@@ -135,6 +137,7 @@ struct account {
     uint32_t active;  /* its tasks */
     struct account *next_queued;
     bool queued;
+    struct breaker breaker; /* fed with all harvests that end; a run of once doesn't ask it */
 };
 
 enum task_kind { TASK_COLLECTION, TASK_REGIONS };
@@ -166,9 +169,11 @@ struct task {
     struct limiter_ticket ticket;
     struct session *session; /* it waits for */
     struct fetch_timer *timer;
-    bool in_flight;  /* a request of it is under way: don't free it */
-    bool owes;       /* its request has ended, and the limits don't know yet */
-    struct job *job; /* of a collection, once it has begun */
+    bool in_flight;     /* a request of it is under way: don't free it */
+    bool owes;          /* its request has ended, and the limits don't know yet: */
+    struct heard heard; /* this is what became of it */
+    bool is_probe;      /* its account's breaker waits for it */
+    struct job *job;    /* of a collection, once it has begun */
     struct discovery *discovery;
 };
 
@@ -260,11 +265,15 @@ void limits_close(struct limits *limits);          /* safe twice */
 int limits_join(struct run *run, struct error *e); /* its fetch is open: let it be woken */
 void limits_leave(struct run *run);                /* it asks for nothing any more */
 struct bucket *limits_bucket(struct run *run, struct bytes key, const struct limits_def *def);
-void limits_ask(struct task *task);     /* pays what it owes; ends in task_send, now or later */
-void limits_cancel(struct task *task);  /* that asked, and was not sent */
+void limits_ask(struct task *task);    /* pays what it owes; ends in task_send, now or later */
+void limits_cancel(struct task *task); /* that asked, and was not sent */
+void limits_heard(struct task *task, const struct heard *heard); /* for when it pays what it owes */
 void limits_done(struct task *task);    /* what let it go is given back; limits_pump is to follow */
 void limits_pass_on(struct task *task); /* both */
 void limits_pump(struct run *run);      /* send what may go */
+/* How all buckets are doing, under the mutex: `see` must be quick, and not call limits. Any thread. */
+void limits_each(struct limits *limits, int64_t now_ms,
+                 void (*see)(void *context, const struct bucket_view *view), void *context);
 
 /* account.c */
 void account_open(struct account *a, struct run *run, const struct config_account *config);
@@ -272,6 +281,8 @@ void account_resolved(struct account *a); /* its credentials are there, or its e
 void account_close(struct account *a);
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
+void account_heard(struct task *task, const struct error *failed,
+                   bool rejected); /* its harvest ended; null: well */
 
 /* place.c */
 struct collection_key place_key(const struct account *a, const struct place *place,

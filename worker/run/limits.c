@@ -103,6 +103,15 @@ static void take_all(struct task_list *list, struct task_list *from)
 
 /* --- under the mutex --- */
 
+/* What let a request go is given back, with what became of it. */
+static void pay(struct limits *limits, struct task *task)
+{
+    limiter_heard(limits->limiter, &task->ticket, &task->heard, task->run->now_ms);
+    limiter_done(limits->limiter, &task->ticket);
+    task->heard = (struct heard){0};
+    task->owes = false;
+}
+
 /* Let go what may go. Gives back whose inboxes have something new. */
 static uint64_t let_go(struct limits *limits, int64_t now_ms, int64_t *at_ms)
 {
@@ -198,8 +207,7 @@ void limits_ask(struct task *task)
     struct limits *limits = &task->run->crew->limits;
     pthread_mutex_lock(&limits->lock);
     if (task->owes)
-        limiter_done(limits->limiter, &task->ticket);
-    task->owes = false;
+        pay(limits, task);
     limiter_ask(limits->limiter, &task->ticket);
     task->account->limited++;
     pump_and_unlock(task->run);
@@ -211,13 +219,25 @@ void limits_pump(struct run *run)
     pump_and_unlock(run);
 }
 
+/* A run of once has little patience: a pause that is longer than a request would wait isn't kept, so that
+ * what asks next fails by itself, and says why. */
+void limits_heard(struct task *task, const struct heard *heard)
+{
+    task->heard = *heard;
+    if (!heard->has_quota)
+        return;
+    if (heard->quota.after_ms > LIMIT_RETRY_AFTER_MS)
+        task->heard.quota.after_ms = -1;
+    if (heard->quota.reset_ms > LIMIT_RETRY_AFTER_MS)
+        task->heard.quota.remaining = -1;
+}
+
 void limits_done(struct task *task)
 {
     struct limits *limits = &task->run->crew->limits;
     pthread_mutex_lock(&limits->lock);
-    limiter_done(limits->limiter, &task->ticket);
+    pay(limits, task);
     pthread_mutex_unlock(&limits->lock);
-    task->owes = false;
     task->run->unpumped = true;
 }
 
@@ -225,8 +245,7 @@ void limits_pass_on(struct task *task)
 {
     struct limits *limits = &task->run->crew->limits;
     pthread_mutex_lock(&limits->lock);
-    limiter_done(limits->limiter, &task->ticket);
-    task->owes = false;
+    pay(limits, task);
     pump_and_unlock(task->run);
 }
 
@@ -245,6 +264,14 @@ void limits_cancel(struct task *task)
     pthread_mutex_unlock(&limits->lock);
     run->unpumped = true;
     waits_no_more(task);
+}
+
+void limits_each(struct limits *limits, int64_t now_ms,
+                 void (*see)(void *context, const struct bucket_view *view), void *context)
+{
+    pthread_mutex_lock(&limits->lock);
+    limiter_each(limits->limiter, now_ms, see, context);
+    pthread_mutex_unlock(&limits->lock);
 }
 
 /* --- a thread's coming and going --- */

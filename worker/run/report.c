@@ -84,6 +84,8 @@ void report_add(struct run_totals *totals, const struct run_totals *more)
     totals->accounts_failed += more->accounts_failed;
     totals->requests += more->requests;
     totals->bytes += more->bytes;
+    totals->throttled += more->throttled;
+    totals->retries += more->retries;
     totals->stopped |= more->stopped;
 }
 

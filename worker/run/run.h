@@ -16,6 +16,7 @@ struct run_totals {
     uint64_t unmodified; /* of these, those that the provider said were as before (tier 0) */
     uint64_t items, created, updated, deleted, unchanged;
     uint64_t requests, bytes;
+    uint64_t throttled, retries; /* answers that were refusals; requests that were further tries */
     bool stopped;
 };
 

@@ -148,6 +148,27 @@ static enum job_want result_of(struct task *task, const struct fetch_result *res
                         : job_answered(task->job, &result->answer, now, wall);
 }
 
+/* What the answer says to the limits. */
+static void hear(struct task *task)
+{
+    const struct exchange *x = task->discovery ? &task->discovery->harvest.exchange
+                                               : &task->job->harvest.exchange;
+    struct run_totals *totals = &task->run->totals;
+    totals->throttled += x->heard.verdict == VERDICT_THROTTLED;
+    totals->retries += x->heard.again;
+    limits_heard(task, &x->heard);
+}
+
+/* And the end of a harvest to the account's breaker. */
+static void tell_breaker(struct task *task)
+{
+    const struct job *job = task->job;
+    const struct job_outcome *o = &job->outcome;
+    enum answer_kind kind = job->harvest.exchange.kind;
+    account_heard(task, o->complete ? NULL : &o->error,
+                  kind == ANSWER_REJECTED || kind == ANSWER_SKEWED || kind == ANSWER_STALE);
+}
+
 static const struct request *request_of(struct task *task)
 {
     int64_t wall = task->run->wall_ms;
@@ -171,7 +192,9 @@ static void on_result(void *context, const struct fetch_result *result)
     run->totals.requests += result->requests;
     run->totals.bytes += result->bytes;
     if (task->state == TASK_SENT) {
-        task_follow(task, result_of(task, result));
+        enum job_want want = result_of(task, result);
+        hear(task);
+        task_follow(task, want);
         session_tell_skew(&task->account->sessions[task->def->auth.index]);
         if (task->shard && task->state != TASK_DEAD)
             shard_after_write(task->shard, false);
@@ -247,8 +270,10 @@ void task_follow(struct task *task, enum job_want want)
         task->run->done++;
         if (task->kind == TASK_REGIONS)
             discovery_ended(task);
-        else
+        else {
+            tell_breaker(task);
             shard_job_done(task->shard, task);
+        }
         return;
     case JOB_STORE_FAILED:
         break;
@@ -292,6 +317,8 @@ void task_end(struct task *task)
     CHECK(task->state != TASK_DEAD);
     if (task->state == TASK_DONE)
         run->done--;
+    if (task->is_probe) /* it came to nothing: another one is to go */
+        account_heard(task, &(struct error){.code = ERR_STOPPED}, false);
     detach(task);
     task->state = TASK_DEAD;
     task->account->active--;
