@@ -20,3 +20,10 @@ find_library(MSGPACK_LIBRARY NAMES msgpack-c msgpackc REQUIRED)
 add_library(msgpack UNKNOWN IMPORTED)
 set_target_properties(msgpack PROPERTIES
     IMPORTED_LOCATION ${MSGPACK_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${MSGPACK_INCLUDE})
+
+# NNG comes without a pkg-config file.
+find_path(NNG_INCLUDE nng/nng.h REQUIRED)
+find_library(NNG_LIBRARY nng REQUIRED)
+add_library(nng UNKNOWN IMPORTED)
+set_target_properties(nng PROPERTIES
+    IMPORTED_LOCATION ${NNG_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${NNG_INCLUDE})

@@ -107,6 +107,15 @@ enum {
     LIMIT_RECORD_BYTES = 64 << 20,
     LIMIT_QUARANTINE_ITEMS = 256,           /* of a collection: more are only counted */
     LIMIT_QUARANTINE_ITEM_BYTES = 64 << 10, /* of one: longer ones are cut */
+
+    /* The operator's connection. */
+    LIMIT_RPC_REQUESTS = 64,     /* at once; others wait in their sockets */
+    LIMIT_RPC_KEPT = 48,         /* of these, that wait for something to happen */
+    LIMIT_RPC_PEERS = 1024,      /* connected at once */
+    LIMIT_RPC_CONNECT_MS = 5000, /* until a connection is there */
+    LIMIT_RPC_ANSWER_MS = 30000, /* for an answer, beside what the request itself wants to wait */
+    LIMIT_MESSAGE_BYTES = 1 << 20,
+    LIMIT_WAIT_MS = 30000, /* a request for what is still to come */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a
@@ -121,6 +130,7 @@ _Static_assert(LIMIT_RULES_BYTES * 64 < LIMIT_COLLECTION_BYTES, "a record holds 
 _Static_assert(LIMIT_RETRY_MAX_MS <= LIMIT_RETRY_AFTER_MS, "our own patience is the shorter one");
 _Static_assert(LIMIT_RETRY_AFTER_MS <= LIMIT_PAUSE_MS, "a request waits no longer than its bucket");
 _Static_assert(LIMIT_BREAKER_FIRST_MS <= LIMIT_BREAKER_MAX_MS, "it doubles up to the latter");
+_Static_assert(LIMIT_RPC_KEPT < LIMIT_RPC_REQUESTS, "others are served while these wait");
 _Static_assert(LIMIT_SILENCE_MS < LIMIT_TRANSFER_MS, "silence is noticed first");
 
 #endif

@@ -28,6 +28,7 @@ ONLY_IN = {
     "msgpack": "common/value",
     "libfyaml.h": "common/yaml",
     "libxml/": "worker/decode",
+    "nng/": "common/rpc",
 }
 
 # Deciding code: state + event + now -> actions. Folders end in "/"; the others are stems of a .h and a .c.

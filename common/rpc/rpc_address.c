@@ -1,0 +1,28 @@
+#include "common/rpc/rpc_address.h"
+
+#include <nng/nng.h>
+
+#include "common/text.h"
+
+static const char looks_like[] = "an address looks like tcp://127.0.0.1:7801 or ipc:///run/garner.sock";
+
+/* NNG would take more schemes than these, lets a port be left out, and listens anywhere at "*", where nobody
+ * can connect to. */
+static bool is_sound(const nng_url *url)
+{
+    uint64_t port;
+    if (strcmp(url->u_scheme, "ipc") == 0)
+        return url->u_path && *url->u_path;
+    return strcmp(url->u_scheme, "tcp") == 0 && url->u_hostname && *url->u_hostname &&
+           strcmp(url->u_hostname, "*") != 0 && url->u_port && bytes_to_u64(bytes_of(url->u_port), &port) &&
+           port <= UINT16_MAX && (!url->u_path || !*url->u_path);
+}
+
+int rpc_address_check(const char *address, struct error *e)
+{
+    nng_url *url = NULL;
+    bool sound = nng_url_parse(&url, address) == 0 && is_sound(url);
+    if (url)
+        nng_url_free(url);
+    return sound ? 0 : error_set(e, ERR_CONFIG, "%s: %s", address, looks_like);
+}

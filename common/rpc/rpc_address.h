@@ -1,0 +1,10 @@
+/* Addresses that processes of Garner meet at: tcp://HOST:PORT and ipc://PATH. */
+#ifndef GARNER_RPC_ADDRESS_H
+#define GARNER_RPC_ADDRESS_H
+
+#include "common/error.h"
+
+/* 0, or ERR_CONFIG with a sentence that begins with the address and says what one looks like. */
+int rpc_address_check(const char *address, struct error *e);
+
+#endif

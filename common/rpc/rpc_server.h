@@ -1,0 +1,56 @@
+/* Server: takes requests of other processes, one after the other, and answers them. Bytes in, bytes out.
+ *
+ * One thread of the server's own calls `serve`, so what is served needs no locks of its own. A request
+ * that can't be answered yet is kept, and served again whenever rpc_server_wake was called and when
+ * its time is over (a long poll):
+ *
+ *   RECEIVING --message--> QUEUED --> SERVING --answer--> SENDING --> RECEIVING
+ *                                      |   ^
+ *                                  wait|   |wake, time over, closing
+ *                                      v   |
+ *                                      KEPT
+ *
+ * There are LIMIT_RPC_REQUESTS of these places: further requests wait in their sockets. Of them
+ * LIMIT_RPC_KEPT may be KEPT; what is beyond is served once more at once, with its time over. */
+#ifndef GARNER_RPC_SERVER_H
+#define GARNER_RPC_SERVER_H
+
+#include "common/error.h"
+
+/* One turn of a request. */
+struct rpc_turn {
+    struct bytes request; /* whatever somebody sent: to be validated */
+    int64_t waited_ms;    /* since it came */
+    bool over;            /* it must be answered now */
+    int64_t wait_ms;      /* to be set when it isn't answered: so long at most since it came */
+    struct buffer answer; /* to be filled; the server closes it. At most `answer_bytes_max` */
+};
+
+enum rpc_verdict { RPC_ANSWER, RPC_WAIT };
+
+struct rpc_server_setting {
+    const char *address;      /* tcp://HOST:PORT (port 0: one that is free) or ipc://PATH */
+    size_t request_bytes_max; /* a peer that sends more is disconnected */
+    void *context;
+    /* On the server's thread; may block for milliseconds, all others wait meanwhile. RPC_WAIT isn't allowed
+     * when the turn is over. */
+    enum rpc_verdict (*serve)(void *context, struct rpc_turn *turn);
+};
+
+struct rpc_server;
+
+/* Listen, and serve. ERR_CONFIG: no address, in use (what to do is said), or not this machine's;
+ * ERR_IO. The setting's context must outlive the server. */
+int rpc_server_open(const struct rpc_server_setting *setting, struct rpc_server **out, struct error *e);
+
+/* Something has happened: serve what is kept again. Any thread, never blocks for long. */
+void rpc_server_wake(struct rpc_server *server);
+
+/* Where it listens, with the port that was found. Valid until it is closed. */
+const char *rpc_server_address(const struct rpc_server *server);
+
+/* Answer what has come and what is kept (with its time over), and end. Blocks until all is done. Null is
+ * fine. Not on the server's own thread. */
+void rpc_server_close(struct rpc_server *server);
+
+#endif
