@@ -1,0 +1,26 @@
+/* Client: a connection to a running Garner, as operators' commands and subscribers use it (docs/protocol.md).
+ *
+ * One thread at a time. Everything blocks, within bounds. When a connection breaks the request under way
+ * fails with ERR_CONNECT; the next one connects again by itself, and first greets whoever is there now. */
+#ifndef GARNER_CLIENT_H
+#define GARNER_CLIENT_H
+
+#include "proto/operator.h"
+
+struct client;
+
+/* Connect and greet. ERR_CONNECT or ERR_RESOLVE: nobody there, with what to do; ERR_CONFIG: no address;
+ * ERR_USAGE: no version that both speak; ERR_BODY: not a Garner. */
+int client_open(const char *address, struct client **out, struct error *e);
+void client_close(struct client *client); /* null is fine */
+
+/* Who is there, as it greeted us last. Valid until the next request. */
+const struct operator_hello *client_peer(const struct client *client);
+
+/* Ask. Fills in the request's version and id. The answer lives in the arena; it is of the request's kind.
+ * Returns its failure's code with its sentence, or ERR_CONNECT (no answer), ERR_LIMIT (the request is too
+ * large), ERR_BODY; or ERR_STOPPED: somebody else is there now, with another feed, and was not asked. */
+int client_ask(struct client *client, struct operator_request *request, struct arena *arena,
+               struct operator_reply *reply, struct error *e);
+
+#endif

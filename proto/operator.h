@@ -1,0 +1,112 @@
+/* What operators and subscribers say to a running Garner, as plain structs, and packed (docs/protocol.md).
+ *
+ * Unpacked texts live in the arena. What comes from outside is validated: sizes, UTF-8, ranges. */
+#ifndef GARNER_PROTO_OPERATOR_H
+#define GARNER_PROTO_OPERATOR_H
+
+#include "proto/change.h"
+
+enum { OPERATOR_VERSION_FROM = 1, OPERATOR_VERSION = 1 };
+
+/* Of both a request and its answer. */
+enum operator_kind {
+    OPERATOR_NONE, /* an answer that failed; a request that a newer peer knows */
+    OPERATOR_HELLO,
+    OPERATOR_HARVEST,
+    OPERATOR_CONFIRM,
+    OPERATOR_FETCH,
+    OPERATOR_STATUS,
+};
+
+struct operator_hello {
+    uint32_t from, to; /* versions */
+    struct bytes program;
+    /* These are the answer's: */
+    struct bytes role;
+    uint32_t pid, shards;
+    uint8_t feed[16];
+};
+
+/* A null `data` stands for any. */
+struct operator_which {
+    struct bytes provider, account, region, type, parent;
+};
+
+struct operator_fetch {
+    const struct position *positions; /* by shard, ascending */
+    uint32_t count;
+    bool now;
+    struct operator_which only;
+    unsigned ops; /* 0: all */
+    bool no_initial;
+    uint64_t max_events, max_bytes, wait_ms;
+};
+
+struct operator_request {
+    uint32_t version;
+    uint64_t id;
+    enum operator_kind kind;
+    struct operator_hello hello;
+    struct operator_which which; /* of harvest and confirm */
+    struct operator_fetch fetch;
+    struct bytes status;
+};
+
+enum refusal_kind { REFUSAL_COMPACTED = 1, REFUSAL_FUTURE, REFUSAL_DIVERGED, REFUSAL_MOVED };
+
+struct refusal {
+    enum refusal_kind kind;
+    uint32_t shard;
+    uint64_t oldest, head;
+};
+
+struct operator_changes {
+    struct bytes *changes; /* packed */
+    uint32_t count;
+    const struct position *positions;
+    uint32_t position_count;
+    bool more;
+    const struct refusal *refusals;
+    uint32_t refusal_count;
+};
+
+struct confirmed {
+    struct operator_which collection;
+    uint64_t held, rows;
+    int64_t since_ms;
+};
+
+struct operator_reply {
+    uint64_t id;
+    enum operator_kind kind;
+    struct error failure; /* code ERR_OK: none */
+    struct operator_hello hello;
+    uint64_t collections; /* harvested now */
+    const struct confirmed *confirmed;
+    uint32_t confirmed_count;
+    struct operator_changes fetch;
+    struct bytes status;
+};
+
+void operator_request_pack(const struct operator_request *request, struct buffer *out);
+
+/* 0; ERR_BODY: no request of ours (then `out->id` is 0). A request of another version, or that isn't known,
+ * is one: see operator_request_check. */
+int operator_request_unpack(struct arena *arena, struct bytes packed, struct operator_request *out,
+                            struct error *e);
+
+/* ERR_USAGE when this program doesn't speak a request's version, or doesn't know it: a sentence that says
+ * which of the two programs is the older one. `program` is ours. */
+int operator_request_check(const struct operator_request *request, const char *program, struct error *e);
+
+void operator_reply_pack(const struct operator_reply *reply, struct buffer *out);
+
+/* 0, or ERR_BODY. */
+int operator_reply_unpack(struct arena *arena, struct bytes packed, struct operator_reply *out,
+                          struct error *e);
+
+/* The version to speak with whoever answered so; 0: there is none, and `e` says which program is the older
+ * one. */
+uint32_t operator_version_with(const struct operator_hello *peer, const char *program, struct error *e);
+
+#endif

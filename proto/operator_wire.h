@@ -1,0 +1,29 @@
+/* What the two .c files of operator.h share. For them only. */
+#ifndef GARNER_PROTO_OPERATOR_WIRE_H
+#define GARNER_PROTO_OPERATOR_WIRE_H
+
+#include "proto/operator.h"
+#include "proto/operator.pb-c.h"
+#include "proto/wire.h"
+
+/* A message to be packed, in the arena, with all its fields as they are at first. */
+#define OPERATOR_NEW(arena, type, init)                                                                      \
+    __extension__({                                                                                          \
+        type *message_ = arena_alloc(arena, sizeof *message_);                                               \
+        init(message_);                                                                                      \
+        message_;                                                                                            \
+    })
+
+/* Set an optional field of bytes unless `span` is absent. */
+#define OPERATOR_SET(message, field, span)                                                                   \
+    ((message)->has_##field = (span).data != NULL, (message)->field = wire_bytes(span))
+
+Garner__Which *which_to_wire(struct arena *arena, const struct operator_which *which);
+bool which_from_wire(const Garner__Which *from, struct operator_which *to);
+
+/* `*count` of them, in `*positions`; ascending. */
+Garner__Position **positions_to_wire(struct arena *arena, const struct position *positions, uint32_t count);
+bool positions_from_wire(struct arena *arena, Garner__Position *const *from, size_t count,
+                         const struct position **positions, uint32_t *positions_count);
+
+#endif
