@@ -207,6 +207,7 @@ static int harvest(struct running *run, const struct setup *setup)
         .config = setup->config,
         .providers = setup->providers,
         .provider_count = setup->config->provider_count,
+        .once = run->options->once,
         .folder = &run->folder,
         .threads = run->threads,
         .context = run,
@@ -218,7 +219,7 @@ static int harvest(struct running *run, const struct setup *setup)
     run->started_ms = run->logged_ms = clock_steady_ms();
     int r = run->print_feed ? find_positions(run, &e) : 0;
     if (!r)
-        r = run_once(&setting, &totals, &e);
+        r = run_all(&setting, &totals, &e);
     if (run->terminal)
         say_passing("");
     if (r)
@@ -267,11 +268,6 @@ static int run_with(const struct options *options, const struct setup *setup)
 static int run(const struct options *options)
 {
     struct setup setup;
-    if (options->config && !options->once) {
-        say("this version harvests once and ends: say so with --once (harvesting on and on comes in a later "
-            "version)");
-        return EXIT_USAGE;
-    }
     int exit_code = setup_open(options->config, &setup);
     if (exit_code)
         return exit_code;

@@ -245,7 +245,7 @@ static void read_known(struct config_reader *c, const yaml_node *key, const yaml
 static void read_account(struct config_reader *c, const yaml_node *node, struct config_account *out)
 {
     struct config *config = c->config;
-    *out = (struct config_account){.splits = 1, .place = node};
+    *out = (struct config_account){.splits = 1, .written = yaml_node_digest(node), .place = node};
     out->keys = value_object(&config->arena, yaml_kind(node) == YAML_MAP ? yaml_count(node) : 0);
     out->vars = value_object(&config->arena, 0);
     if (!yaml_expect(c->report, config->file, node, YAML_MAP, "an account: a map with 'id' and 'provider'"))

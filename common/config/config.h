@@ -33,6 +33,7 @@ struct config_account {
     const struct credential *credentials;
     uint32_t credential_count;
     struct config_aws aws;
+    struct digest written; /* what the file says of it */
     const yaml_node *place;
 };
 
@@ -62,6 +63,9 @@ struct config {
  * made of it. With errors in the report the result must not be run. config_close(NULL) is fine. */
 struct config *config_open(const char *path, struct yaml_report *report);
 void config_close(struct config *config);
+
+/* A copy that needs no file and no configuration any more: all `place`s in it are null. */
+struct config_account *config_account_copy(struct arena *arena, const struct config_account *from);
 
 /* Say of each credential that can't be resolved as things are now: a variable that isn't set, a file that
  * can't be read, a command that isn't there (none is run). Warnings, since such a credential fails its

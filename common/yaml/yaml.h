@@ -10,6 +10,7 @@
 #ifndef GARNER_COMMON_YAML_H
 #define GARNER_COMMON_YAML_H
 
+#include "common/hash.h"
 #include "common/value/value.h"
 
 struct yaml_file;                   /* one document; owns its text */
@@ -33,6 +34,10 @@ struct yaml_file *yaml_open(const char *path, struct yaml_report *report);
 struct yaml_file *yaml_open_text(const char *name, struct bytes text, struct yaml_report *report);
 void yaml_close(struct yaml_file *file); /* null is fine */
 const yaml_node *yaml_root(const struct yaml_file *file);
+
+/* Of a file's text, and of what a node says, however it is laid out: equal ones are the same. */
+struct digest yaml_file_digest(const struct yaml_file *file);
+struct digest yaml_node_digest(const yaml_node *node);
 
 /* Messages at a node; null: about the file as a whole. Control characters become `?`. */
 void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,

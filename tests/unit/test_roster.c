@@ -29,7 +29,7 @@ static void lab_has(struct lab *lab, uint32_t count, uint32_t threads)
         lab->accounts[i] = (struct config_account){
             .id = lab->ids[i], .provider = i % 2 ? "p" : "q", .splits = i % 5 ? 1 : 8};
     }
-    roster_open(&lab->roster, &lab->config, SHARDS, threads);
+    roster_open(&lab->roster, &lab->config, SHARDS, threads, false);
 }
 
 static bool reaches(const struct config_account *account, uint32_t shard)

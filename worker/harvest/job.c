@@ -220,6 +220,11 @@ enum job_want job_stop(struct job *job, const struct error *why, int64_t wall_ms
     return fail(job, why, wall_ms);
 }
 
+bool job_dropped(const struct job *job)
+{
+    return job->listing.receipt.deleted || job->listing.voided;
+}
+
 void job_count(struct job *job, uint64_t requests, uint64_t bytes)
 {
     job->requests += requests;

@@ -72,6 +72,9 @@ enum job_want job_broke(struct job *job, const struct error *error, int64_t now_
 /* End a job that was not done: its receipt says why. */
 enum job_want job_stop(struct job *job, const struct error *why, int64_t wall_ms);
 
+/* Did it delete resources, or forget all? Then what was below them is gone, too. */
+bool job_dropped(const struct job *job);
+
 void job_count(struct job *job, uint64_t requests, uint64_t bytes);
 const struct request *job_request(struct job *job, int64_t wall_ms); /* right before sending */
 int64_t job_at_ms(const struct job *job);

@@ -133,6 +133,7 @@ static int start_anew(struct listing *l, int64_t wall_ms, struct error *e)
 {
     struct collection_record *r = &l->record;
     l->void_first = false;
+    l->voided = true;
     int code = listing_ensure(l, e);
     if (!code)
         code = cascade_void(l->store, r->id, wall_ms, e);

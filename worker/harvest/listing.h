@@ -36,6 +36,7 @@ struct listing {
     bool woven;      /* stretches were written with this page */
     struct winnow_rules old_rules;
     bool void_first;     /* the id rule has changed: forget all before the first page is taken */
+    bool voided;         /* it was done */
     bool definition_new; /* to be written with the first complete listing */
     bool rules_new;      /* the rules are to be written with the first page that changes anything */
     bool initial;

@@ -231,6 +231,11 @@ int auth_renewed_keys(struct auth_session *session, const struct sigv4_keys *key
     return 0;
 }
 
+bool auth_renewing(const struct auth_session *session)
+{
+    return session->state == RENEWING;
+}
+
 void auth_session_close(struct auth_session *session)
 {
     buffer_wipe(&session->token);

@@ -1,5 +1,5 @@
-/* An account: its resolved credentials, its regions, and which of its collections comes next: children of
- * what was listed first (they hold memory), then roots by priority. */
+/* An account: its resolved credentials, its regions, and which of its collections comes next. Once: children
+ * of what was listed first (they hold memory), then roots by priority. Again and again: what is due. */
 #include "worker/run/internal.h"
 
 #include <stdlib.h>
@@ -7,29 +7,67 @@
 #include "common/check.h"
 #include "worker/provider/check.h"
 
-static const struct provider *provider_of(const struct run *run, const char *name)
-{
-    for (uint32_t i = 0; i < run->set->provider_count; i++)
-        if (bytes_is(bytes_of(name), run->set->providers[i]->name))
-            return run->set->providers[i];
-    return NULL;
-}
-
 static bool is_own(const struct account *a, struct bytes region)
 {
     const struct run *run = a->run;
     return roster_thread(&run->crew->roster, a->config, region) == run->thread;
 }
 
-static bool is_home(const struct account *a)
+bool account_is_home(const struct account *a)
 {
     return is_own(a, (struct bytes){0});
 }
 
-void account_open(struct account *a, struct run *run, const struct config_account *config)
+/* --- by name --- */
+
+static struct account **slot_of(const struct run *run, struct bytes provider, struct bytes id)
 {
-    *a = (struct account){.run = run, .config = config, .provider = provider_of(run, config->provider)};
-    CHECK(a->provider); /* the configuration was checked */
+    return (struct account **)&run->slots[(hash64(provider) ^ hash64(id)) % RUN_ACCOUNT_SLOTS];
+}
+
+struct account *account_find(const struct run *run, struct bytes provider, struct bytes id)
+{
+    struct account *a = *slot_of(run, provider, id);
+    while (a && !(bytes_is(id, a->config->id) && bytes_is(provider, a->config->provider)))
+        a = a->same_slot;
+    return a;
+}
+
+static void add_to_run(struct account *a)
+{
+    struct run *run = a->run;
+    struct account **slot = slot_of(run, bytes_of(a->config->provider), bytes_of(a->config->id));
+    a->same_slot = *slot;
+    *slot = a;
+    *(run->accounts_last ? &run->accounts_last->next : &run->accounts) = a;
+    run->accounts_last = a;
+}
+
+void account_take_out(struct account *a)
+{
+    struct run *run = a->run;
+    struct account **at = slot_of(run, bytes_of(a->config->provider), bytes_of(a->config->id));
+    while (*at != a)
+        at = &(*at)->same_slot;
+    *at = a->same_slot;
+    struct account *before = NULL;
+    for (at = &run->accounts; *at != a; at = &(*at)->next)
+        before = *at;
+    *at = a->next;
+    if (run->accounts_last == a)
+        run->accounts_last = before;
+    a->next = NULL;
+}
+
+/* --- from its opening to its end --- */
+
+struct account *account_open(struct run *run, const struct config_account *config)
+{
+    struct account *a = mem_zalloc(sizeof *a);
+    a->run = run;
+    a->config = config = config_account_copy(&a->arena, config);
+    a->provider = adopt_provider(run->crew, config->provider);
+    a->whole.is_listed = true;
     a->vars = provider_vars(&a->arena, a->provider, config);
     a->values = (struct placeholders){
         .account_id = bytes_of(config->id),
@@ -40,22 +78,71 @@ void account_open(struct account *a, struct run *run, const struct config_accoun
     a->sessions = mem_zalloc((a->provider->auth_count + 1) * sizeof *a->sessions);
     for (uint32_t i = 0; i < a->provider->auth_count; i++)
         a->sessions[i].account = a;
-    if (is_home(a))
-        run->crew->homes[config - run->set->config->accounts] = a;
+    a->notes = crew_notes(run->crew, bytes_of(config->provider), bytes_of(config->id));
+    a->notes->splits = config->splits;
+    if (account_is_home(a))
+        a->notes->home = a;
+    schedule_open(&a->schedule, random_u64(&run->retry.random));
+    add_to_run(a);
+    return a;
+}
+
+void account_begin(struct account *a)
+{
     credentials_resolve(a);
+}
+
+static void on_retry(void *context)
+{
+    struct account *a = context;
+    a->retry = NULL;
+    run_tick(a->run);
+    error_none(&a->error);
+    credentials_wipe(a);
+    credentials_resolve(a);
+}
+
+/* Its credentials may be there later: a command that failed, a file that is mounted late. */
+static void retry_later(struct account *a)
+{
+    int64_t wait_ms = RUN_CREDENTIALS_FIRST_MS << (a->retries < 5 ? a->retries : 5);
+    a->retries++;
+    a->retry = fetch_timer_start(a->run->fetch, a->run->now_ms + wait_ms, a, on_retry);
+}
+
+/* What failed for want of them is due now. */
+static void resolved_at_last(struct account *a)
+{
+    struct error well;
+    a->retries = 0;
+    crew_tell_again(a, TOLD_FAILED);
+    error_set(&well, ERR_OK, "its credentials are there now");
+    report_account(a, &well, NULL, "its collections are harvested");
+    for (struct watched *w = a->watched; w; w = w->next)
+        if (w->entry.state != SCHEDULE_OUT)
+            schedule_now(&a->schedule, &w->entry, a->run->now_ms);
 }
 
 void account_resolved(struct account *a)
 {
-    if (a->config->regions)
+    if (a->regions_asked) {
+    } else if (a->config->regions) {
         account_set_regions(a, a->config->regions, true);
-    else if (a->provider->regions.names)
+    } else if (a->provider->regions.names) {
         account_set_regions(a, a->provider->regions.names, true);
-    else if (a->error.code)
+    } else if (a->error.code) {
         account_set_regions(a, watch_regions(a), false);
+    }
     if (a->error.code && crew_tell_first(a, TOLD_FAILED)) {
         report_account(a, &a->error, NULL, "nothing of this account was harvested");
         a->run->totals.accounts_failed++;
+    }
+    if (!run_is_once(a->run)) {
+        if (a->error.code)
+            retry_later(a);
+        else if (a->retries)
+            resolved_at_last(a);
+        watched_resolved(a);
     }
     run_queue(a);
 }
@@ -67,19 +154,47 @@ void account_close(struct account *a)
     free(a->sessions);
     brood_close_all(a);
     breaker_close(&a->breaker);
+    watched_remove_all(a);
+    schedule_close(&a->schedule);
+    if (a->notes->home == a)
+        a->notes->home = NULL;
     credentials_wipe(a); /* no secret outlives its use */
+    adopt_provider_done(a->run->crew, a->provider);
     arena_close(&a->arena);
+    free(a);
 }
 
-static struct place *own_places(struct account *a, const char *const *names)
+/* --- regions --- */
+
+struct place *account_place(struct account *a, struct bytes region)
+{
+    struct place *place = a->places;
+    if (!region.data)
+        return &a->whole;
+    while (place && !bytes_is(region, place->region))
+        place = place->next;
+    if (!place) {
+        place = arena_zalloc(&a->arena, sizeof *place);
+        place->next = a->places;
+        place->region = arena_strdup(&a->arena, region);
+        a->places = place;
+    }
+    return place;
+}
+
+static struct place **own_places(struct account *a, const char *const *names)
 {
     uint32_t count = 0;
     while (names[count])
         count++;
-    struct place *own = arena_zalloc(&a->arena, (count + 1) * sizeof *own);
+    struct place **own = arena_zalloc(&a->arena, (count + 1) * sizeof(struct place *));
+    for (struct place *place = a->places; place; place = place->next)
+        place->is_listed = false;
     for (count = 0; *names; names++)
-        if (is_own(a, bytes_of(*names)))
-            own[count++].region = *names;
+        if (is_own(a, bytes_of(*names))) {
+            own[count] = account_place(a, bytes_of(*names));
+            own[count++]->is_listed = true;
+        }
     a->own_count = count;
     return own;
 }
@@ -90,8 +205,12 @@ void account_set_regions(struct account *a, const char *const *names, bool certa
     a->own = own_places(a, names);
     a->regions_asked = true;
     a->regions_certain = certain;
+    if (!run_is_once(a->run))
+        watched_regions(a);
     run_queue(a);
 }
+
+/* --- what is next, once --- */
 
 /* The next root collection and its place; null at the end, or (`*wait`) until the regions are known. */
 static const struct collection_def *next_root(struct account *a, struct place **place, bool *wait)
@@ -105,7 +224,7 @@ static const struct collection_def *next_root(struct account *a, struct place **
             if ((int)def->priority != a->priority || def->scope == SCOPE_PARENT)
                 continue;
             if (def->scope == SCOPE_ACCOUNT) {
-                if (!is_home(a))
+                if (!account_is_home(a))
                     continue;
                 a->def_index++;
                 return def;
@@ -114,8 +233,8 @@ static const struct collection_def *next_root(struct account *a, struct place **
                 *wait = true;
                 return NULL;
             }
-            *place = &a->own[a->region_index];
-            if ((*place)->region) {
+            *place = a->own[a->region_index];
+            if (*place) {
                 a->region_index++;
                 return def;
             }
@@ -123,7 +242,7 @@ static const struct collection_def *next_root(struct account *a, struct place **
     return NULL;
 }
 
-bool account_start_next(struct account *a)
+static bool start_once(struct account *a)
 {
     struct place *place;
     bool wait;
@@ -136,7 +255,7 @@ bool account_start_next(struct account *a)
     }
     if (!def)
         return false;
-    task_start_collection(a, def, place, NULL, NULL);
+    task_start_collection(a, def, place, NULL, NULL, NULL);
     return true;
 }
 
@@ -151,4 +270,9 @@ void account_heard(struct task *task, const struct error *failed, bool rejected)
     };
     task->is_probe = false;
     breaker_ended(&a->breaker, &end, a->run->now_ms, &a->run->retry.random);
+}
+
+bool account_start_next(struct account *a)
+{
+    return run_is_once(a->run) ? start_once(a) : watched_start_next(a);
 }

@@ -5,37 +5,8 @@
 #include <stdlib.h>
 
 #include "common/check.h"
-#include "worker/provider/url.h"
 
-void lineage_release(struct lineage *lineage)
-{
-    while (lineage && --lineage->references == 0) {
-        struct lineage *above = lineage->above;
-        arena_close(&lineage->arena);
-        free(lineage);
-        lineage = above;
-    }
-}
-
-static void add_chain(const struct lineage *lineage, struct buffer *path)
-{
-    if (lineage->above) {
-        add_chain(lineage->above, path);
-        buffer_add_char(path, '/');
-    }
-    url_encode_part(lineage->view.id, path);
-}
-
-void lineage_path(const struct lineage *lineage, struct buffer *path)
-{
-    if (lineage && !lineage->above)
-        buffer_add_bytes(path, lineage->view.id);
-    else if (lineage)
-        add_chain(lineage, path);
-}
-
-/* The next collection that has `parent` as its parent, from `*index` on; null when there is none. */
-static const struct collection_def *next_child(const struct collection_def *parent, uint32_t *index)
+const struct collection_def *brood_next_def(const struct collection_def *parent, uint32_t *index)
 {
     const struct provider *p = parent->provider;
     for (; *index < p->collection_count; ++*index)
@@ -44,17 +15,23 @@ static const struct collection_def *next_child(const struct collection_def *pare
     return NULL;
 }
 
-bool brood_has(const struct task *task)
+bool brood_has(const struct collection_def *def)
 {
     uint32_t index = 0;
-    return next_child(task->def, &index) != NULL;
+    return brood_next_def(def, &index) != NULL;
 }
 
 void brood_begin(struct task *task)
 {
     const struct listing *l = &task->job->listing;
     struct account *a = task->account;
-    if (!brood_has(task) || a->error.code || a->run->stopping)
+    if (task->watched) {
+        watched_remember(task->watched, &l->record);
+        if (offspring_is_due(task))
+            offspring_update(task->watched);
+        return;
+    }
+    if (!brood_has(task->def) || a->error.code || a->run->stopping)
         return;
     struct brood *brood = mem_zalloc(sizeof *brood);
     *brood = (struct brood){
@@ -98,26 +75,10 @@ struct first {
 static int take_first(void *context, const struct document *document)
 {
     struct first *first = context;
-    struct lineage *lineage = first->lineage;
     first->found = true;
     first->row = document->row;
-    lineage->view.id = arena_copy(&lineage->arena, document->id);
-    lineage->view.document = &lineage->document;
-    first->code = value_from_msgpack(&lineage->arena, arena_copy(&lineage->arena, document->packed),
-                                     &lineage->document, &first->error);
+    first->code = lineage_fill(first->lineage, document, &first->error);
     return 1;
-}
-
-static struct lineage *lineage_new(struct lineage *above)
-{
-    struct lineage *lineage = mem_zalloc(sizeof *lineage);
-    lineage->references = 1;
-    lineage->above = above;
-    if (above) {
-        above->references++;
-        lineage->view.parent = &above->view;
-    }
-    return lineage;
 }
 
 /* The parent resource of the brood's next child: null when that collection_def has no more, or on an error.
@@ -151,7 +112,7 @@ bool brood_start_next(struct account *a)
 {
     while (a->broods) {
         struct brood *brood = a->broods;
-        const struct collection_def *def = next_child(brood->parent_def, &brood->def_index);
+        const struct collection_def *def = brood_next_def(brood->parent_def, &brood->def_index);
         struct listing_parent parent;
         struct error e;
         if (!def || a->run->stopping) {
@@ -165,7 +126,7 @@ bool brood_start_next(struct account *a)
             a->run->totals.incomplete++;
         }
         if (lineage) {
-            task_start_collection(a, def, brood->place, lineage, &parent);
+            task_start_collection(a, def, brood->place, lineage, &parent, NULL);
             return true;
         }
         brood->def_index++;

@@ -1,7 +1,7 @@
 /* Control: what is asked of a run from outside while it goes on.
  *
- * Any thread may call but the run's own. Each call waits until the threads that it concerns have done it, which
- * is between two turns of their loops: milliseconds, or one commit. ERR_STOPPED once the run ends. */
+ * Any thread may call but the run's own. Each call waits until the threads that it concerns have done it,
+ * which is between two turns of their loops: milliseconds, or one commit. ERR_STOPPED once the run ends. */
 #ifndef GARNER_CONTROL_H
 #define GARNER_CONTROL_H
 
@@ -13,21 +13,21 @@ struct run;
 
 /* Which collections; a null `data` stands for any. */
 struct control_which {
-    struct bytes provider, account, region, type, parent;
+    struct bytes provider, account, region, type;
 };
 
 /* Do something on each thread of the run, one after the other: `act` may use all that belongs to `run`, and
  * must not block. Stops at the first error and gives it back. */
-int control_each(struct crew *crew, int (*act)(struct run *run, void *context, struct error *e), void *context,
-                 struct error *e);
+int control_each(struct crew *crew, int (*act)(struct run *run, void *context, struct error *e),
+                 void *context, struct error *e);
 
 /* The same on the one thread that owns a shard. */
 int control_on_shard(struct crew *crew, uint32_t shard,
                      int (*act)(struct run *run, void *context, struct error *e), void *context,
                      struct error *e);
 
-/* Harvest now what is meant, whatever its period, back-off or breaker say; what is under way is harvested once
- * more afterwards. `*count`: so many collections. */
+/* Harvest now what is meant, whatever its period, back-off or breaker say; what is under way is harvested
+ * once more afterwards. `*count`: so many collections. */
 int control_harvest(struct crew *crew, const struct control_which *which, uint64_t *count, struct error *e);
 
 #endif

@@ -43,6 +43,7 @@ void credentials_resolve(struct account *a)
     struct buffer secret = {0};
     struct error e;
     a->credentials = value_object(&a->arena, config->credential_count);
+    free(a->secrets);
     a->secrets = mem_zalloc((config->credential_count + 1) * sizeof *a->secrets);
     for (uint32_t i = 0; i < config->credential_count; i++) {
         const struct credential *credential = &config->credentials[i];

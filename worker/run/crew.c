@@ -39,18 +39,31 @@ static uint32_t usable_cores(void)
 
 static int open_crew(struct crew *crew, const struct run_setting *set, struct error *e)
 {
-    uint32_t accounts = set->config->account_count, wanted = set->threads ? set->threads : usable_cores();
+    uint32_t wanted = set->threads ? set->threads : usable_cores();
     *crew = (struct crew){.set = set};
     CHECK(pthread_mutex_init(&crew->telling, NULL) == 0);
-    roster_open(&crew->roster, set->config, set->folder->shards, wanted);
+    roster_open(&crew->roster, set->config, set->folder->shards, wanted, !set->once);
     crew->runs = mem_zalloc(crew->roster.threads * sizeof(struct run *));
     crew->shards = mem_zalloc(set->folder->shards * sizeof(struct shard *));
-    crew->homes = mem_zalloc(accounts * sizeof(struct account *));
-    crew->told = mem_zalloc(accounts * sizeof *crew->told);
-    int code = limits_open(&crew->limits, crew->roster.threads, e);
+    crew->notes = mem_zalloc(NOTES_SLOTS * sizeof(struct account_notes *));
+    control_open(crew);
+    adopt_first(crew);
+    int code = limits_open(&crew->limits, crew->roster.threads, crew->roster.threads > 1 || !set->once, e);
     for (uint32_t i = 0; !code && i < crew->roster.threads; i++)
         code = run_open(&crew->runs[i], crew, i, e);
     return code;
+}
+
+static void close_notes(struct crew *crew)
+{
+    for (uint32_t i = 0; i < NOTES_SLOTS; i++)
+        while (crew->notes[i]) {
+            struct account_notes *notes = crew->notes[i];
+            crew->notes[i] = notes->same_slot;
+            free(notes->name);
+            free(notes);
+        }
+    free(crew->notes);
 }
 
 static void close_crew(struct crew *crew)
@@ -62,8 +75,9 @@ static void close_crew(struct crew *crew)
     limits_close(&crew->limits);
     free(crew->runs);
     free(crew->shards);
-    free(crew->homes);
-    free(crew->told);
+    adopt_last(crew);
+    close_notes(crew);
+    control_close(crew);
     roster_close(&crew->roster);
     pthread_mutex_destroy(&crew->telling);
 }
@@ -104,6 +118,8 @@ static int start(struct crew *crew, uint32_t *started, struct error *e)
             ++*started;
     }
     CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    if (!code && crew->set->started)
+        code = crew->set->started(crew->set->context, crew, e);
     crew->abandoned = code != 0;
     pthread_mutex_unlock(&crew->telling);
     return code;
@@ -118,6 +134,8 @@ static int harvest(struct crew *crew, struct error *e)
         run_harvest(crew->runs[0]);
     for (uint32_t i = 1; i <= started; i++)
         CHECK(pthread_join(crew->runs[i]->id, NULL) == 0);
+    if (!code && crew->set->ending)
+        crew->set->ending(crew->set->context);
     return code;
 }
 
@@ -152,18 +170,47 @@ void crew_progress(struct run *run)
     pthread_mutex_unlock(&crew->telling);
 }
 
+/* --- what is told of accounts --- */
+
+struct account_notes *crew_notes(struct crew *crew, struct bytes provider, struct bytes id)
+{
+    struct buffer name = {0};
+    buffer_printf(&name, "%.*s/%.*s", BYTES_ARG(provider), BYTES_ARG(id));
+    pthread_mutex_lock(&crew->telling);
+    struct account_notes **slot = &crew->notes[hash64(buffer_bytes(&name)) % NOTES_SLOTS];
+    struct account_notes *notes = *slot;
+    while (notes && !bytes_is(buffer_bytes(&name), notes->name))
+        notes = notes->same_slot;
+    if (!notes) {
+        notes = mem_zalloc(sizeof *notes);
+        notes->same_slot = *slot;
+        notes->name = mem_strdup(buffer_text(&name));
+        *slot = notes;
+    }
+    pthread_mutex_unlock(&crew->telling);
+    buffer_close(&name);
+    return notes;
+}
+
 bool crew_tell_first(const struct account *a, enum told what)
 {
     struct crew *crew = a->run->crew;
-    unsigned *told = &crew->told[a->config - crew->set->config->accounts];
     pthread_mutex_lock(&crew->telling);
-    bool is_first = !(*told & what);
-    *told |= what;
+    bool is_first = !(a->notes->told & what);
+    a->notes->told |= what;
     pthread_mutex_unlock(&crew->telling);
     return is_first;
 }
 
-int run_once(const struct run_setting *set, struct run_totals *totals, struct error *e)
+void crew_tell_again(const struct account *a, enum told what)
+{
+    struct crew *crew = a->run->crew;
+    pthread_mutex_lock(&crew->telling);
+    a->notes->told &= ~(unsigned)what;
+    pthread_mutex_unlock(&crew->telling);
+}
+
+int run_all(const struct run_setting *set, struct run_totals *totals, struct error *e)
 {
     struct crew crew;
     int code = open_crew(&crew, set, e);
@@ -172,7 +219,7 @@ int run_once(const struct run_setting *set, struct run_totals *totals, struct er
     if (!code)
         code = harvest(&crew, e);
     sum(&crew, totals);
-    if (!code && !totals->stopped)
+    if (!code && set->once && !totals->stopped)
         code = watch_mark(&crew, e);
     sum(&crew, totals);
     close_crew(&crew);

@@ -66,6 +66,7 @@ void discovery_begin(struct account *a)
 {
     struct task *task = task_new(a, TASK_REGIONS, &a->provider->regions.discovery);
     struct discovery *d = task->discovery = mem_zalloc(sizeof *d);
+    task->watched = a->regions_watched;
     a->regions_asked = true;
     a->discovery = task;
     winnow_open(&d->winnow, task->def, &task->values, NULL, &d->arena, NULL);
@@ -74,22 +75,43 @@ void discovery_begin(struct account *a)
     task_follow(task, discovery_follow(task, harvest_start(&d->harvest, task->run->now_ms)));
 }
 
+static bool are_as_known(const struct account *a, const struct discovery *d)
+{
+    uint32_t i = 0;
+    while (a->regions && i < d->count && a->regions[i] && strcmp(a->regions[i], d->names[i]) == 0)
+        i++;
+    return a->regions && a->regions_certain && i == d->count && !a->regions[i];
+}
+
+static void failed(struct account *a, const struct error *e)
+{
+    if (crew_tell_first(a, TOLD_REGIONS)) {
+        report_account(a, e, "finding its regions", "the last known ones go on");
+        a->run->totals.incomplete++;
+    }
+    if (!a->regions)
+        account_set_regions(a, watch_regions(a), false);
+}
+
+static void found(struct account *a, const struct discovery *d)
+{
+    crew_tell_again(a, TOLD_REGIONS);
+    if (are_as_known(a, d))
+        return;
+    const char **names = arena_zalloc(&a->arena, (d->count + 1) * sizeof *names);
+    for (uint32_t i = 0; i < d->count; i++)
+        names[i] = arena_strdup(&a->arena, bytes_of(d->names[i]));
+    account_set_regions(a, names, true);
+}
+
 void discovery_ended(struct task *task)
 {
     struct account *a = task->account;
     struct discovery *d = task->discovery;
     a->discovery = NULL;
-    if (d->error.code) {
-        if (crew_tell_first(a, TOLD_REGIONS)) {
-            report_account(a, &d->error, "finding its regions", "the last known ones go on");
-            a->run->totals.incomplete++;
-        }
-        account_set_regions(a, watch_regions(a), false);
-    } else {
-        const char **names = arena_zalloc(&a->arena, (d->count + 1) * sizeof *names);
-        for (uint32_t i = 0; i < d->count; i++)
-            names[i] = arena_strdup(&a->arena, bytes_of(d->names[i]));
-        account_set_regions(a, names, true);
-    }
+    if (d->error.code)
+        failed(a, &d->error);
+    else
+        found(a, d);
     task_end(task);
 }

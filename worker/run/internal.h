@@ -19,10 +19,19 @@
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/limiter.h"
 #include "worker/harvest/job.h"
+#include "worker/run/control.h"
 #include "worker/run/roster.h"
 #include "worker/run/run.h"
+#include "worker/schedule/schedule.h"
 
-enum { RUN_PROGRESS_MS = 500, RUN_SPARE_TASKS = 64, RUN_SPARE_JOBS = 64 };
+enum {
+    RUN_PROGRESS_MS = 500,
+    RUN_SPARE_TASKS = 64,
+    RUN_SPARE_JOBS = 64,
+    RUN_ACCOUNT_SLOTS = 4096,
+    RUN_REGIONS_MS = 3600000,        /* regions are asked for again */
+    RUN_CREDENTIALS_FIRST_MS = 30000 /* … and credentials that failed; then twice as long, five times */
+};
 
 struct crew;
 struct run;
@@ -36,9 +45,27 @@ struct task_list {
 /* Where collections stand: a region of an account, or the account as a whole. What all of them there share.
  */
 struct place {
+    struct place *next;    /* of its account's, but for the whole */
     const char *region;    /* null: the account as a whole */
     struct shard *shard;   /* null until it is asked for; as is: */
     struct bucket *bucket; /* of the provider's limits */
+    bool is_listed;        /* among the account's regions, as far as they are known, and this thread's */
+};
+
+/* A collection that is harvested again and again (watched.c): there may be a million, so it is small. */
+struct watched {
+    struct schedule_entry entry;
+    struct watched *next, *previous; /* of its account's */
+    struct account *account;
+    struct place *place;
+    const struct collection_def *def;
+    struct offspring *offspring; /* of a parent, once it was listed: whose children are watched; else null */
+    int64_t good_ms;             /* when its last harvest that went well began; INT64_MIN: none yet */
+    uint32_t parent, row;        /* of its parent's collection and row; 0: it has none */
+    uint32_t id;                 /* its collection's in the store; 0: not known yet */
+    uint32_t told;               /* what was last told of it, as a hash; 0: nothing, or that it is well */
+    bool is_unreachable, is_held, is_quarantined; /* as its record says */
+    bool is_gone;                                 /* under way, and to be forgotten when that has ended */
 };
 
 /* A harvest that is over, committed but for the commit, and will have nothing to tell: what it takes to say
@@ -64,7 +91,8 @@ struct shard {
     uint64_t told;             /* the last seq that was given to `committed` */
     struct fetch_timer *timer; /* of the next commit */
     int64_t timer_at_ms;
-    bool failing; /* inside shard_fail */
+    bool has_changes; /* gathered, not receipts only */
+    bool failing;     /* inside shard_fail */
 };
 
 /* A chain of parents, as placeholders need it; in an arena of its own, shared by reference count. */
@@ -111,8 +139,11 @@ struct secret {
 };
 
 struct account {
+    struct account *next;      /* of its run's */
+    struct account *same_slot; /* of those by name */
     struct run *run;
     const struct config_account *config;
+    struct account_notes *notes;
     const struct provider *provider;
     struct arena arena;
     struct value credentials, vars;
@@ -122,22 +153,35 @@ struct account {
     struct session *sessions;   /* provider->auth_count */
     struct error error;         /* it can't be harvested at all; code ERR_OK when it can */
     const char *const *regions; /* ended by null; null while they are being asked for */
-    struct place *own;          /* of these, those whose shards are this thread's; likewise */
+    struct place **own;         /* of these, those whose shards are this thread's; likewise */
     uint32_t own_count;         /* of these */
     struct place whole;         /* beside them */
+    struct place *places;       /* of all regions that were ever heard of */
     bool limited_as_one;        /* its provider's limits have the same key in all places */
     bool regions_asked;
     struct task *discovery; /* under way */
     bool regions_certain;   /* not the last known ones after a failed discovery */
-    struct brood *broods;
-    /* Where the iteration over root collections stands. */
-    int priority;
-    uint32_t def_index, region_index;
-    uint32_t limited; /* of its tasks, those that wait for their limits */
-    uint32_t active;  /* its tasks */
+    uint32_t limited;       /* of its tasks, those that wait for their limits */
+    uint32_t active;        /* its tasks */
+    uint32_t tasks;         /* these, and those that are dead and not freed yet */
     struct account *next_queued;
     bool queued;
     struct breaker breaker; /* fed with all harvests that end; a run of once doesn't ask it */
+
+    /* Once: where the iteration over root collections stands, and the children of what was listed. */
+    int priority;
+    uint32_t def_index, region_index;
+    struct brood *broods;
+
+    /* Again and again. */
+    struct schedule schedule;
+    struct watched *watched, *watched_last;
+    uint64_t watched_count;
+    struct watched *regions_watched; /* the discovery of regions; null: they are not asked for */
+    struct heap_node sleeping;       /* until something of it is due */
+    struct fetch_timer *retry;       /* of credentials that couldn't be resolved */
+    unsigned retries;
+    bool is_leaving; /* it isn't in the configuration any more, or not as it was */
 };
 
 enum task_kind { TASK_COLLECTION, TASK_REGIONS };
@@ -166,6 +210,8 @@ struct task {
     struct placeholders values;
     struct lineage *lineage;
     struct listing_parent parent; /* with a lineage */
+    struct watched *watched;      /* what it harvests; null: once, and not again */
+    bool is_void;                 /* what it wrote was lost */
     struct limiter_ticket ticket;
     struct session *session; /* it waits for */
     struct fetch_timer *timer;
@@ -191,19 +237,24 @@ struct run {
     bool pumping;
     struct task_list let_go; /* taken from the inbox, and not sent yet */
     struct retry retry;
-    struct account *accounts;
-    uint32_t account_count;
+    struct account *accounts, *accounts_last;
+    struct account *slots[RUN_ACCOUNT_SLOTS]; /* by a hash of their names */
+    struct account *leaving; /* none of the above any more: to be closed when nothing is under way */
     struct account *queue, *queue_last; /* those that may have something to start */
-    struct shard *shards;               /* those that it has open */
-    uint64_t active;                    /* tasks not dead */
-    uint64_t resolving;                 /* commands that give credentials */
+    struct heap sleeping;               /* accounts of which nothing is due yet, by when something is */
+    struct fetch_timer *due_timer;      /* for the first of them */
+    int64_t due_at_ms;
+    struct shard *shards; /* those that it has open */
+    uint64_t active;      /* tasks not dead */
+    uint64_t resolving;   /* commands that give credentials */
     struct {
         unsigned under_way;
         struct session *first, *last; /* that wait for their turn */
         bool turning;
-    } chains;          /* of session_aws.c */
-    uint64_t done;     /* of these, done and not committed yet */
-    struct task *dead; /* to be buried; linked by next_waiting */
+    } chains;           /* of session_aws.c */
+    uint64_t done;      /* of these, done and not committed yet */
+    uint64_t gathering; /* shards that have gathered changes */
+    struct task *dead;  /* to be buried; linked by next_waiting */
     /* Memory for the next ones: what was used last is taken first. */
     struct task *spare_tasks[RUN_SPARE_TASKS];
     struct job *spare_jobs[RUN_SPARE_JOBS];
@@ -214,10 +265,20 @@ struct run {
     uint64_t shown_active;   /* likewise */
 };
 
+/* What others ask of the threads (control.h), one thing at a time. */
+struct order;
+struct control {
+    pthread_mutex_t asking; /* held by whoever asks */
+    pthread_mutex_t lock;   /* of what follows */
+    pthread_cond_t ended;
+    struct order *order; /* null: none is asked for, or it was taken */
+    bool *left;          /* by thread: it takes none any more */
+};
+
 /* What was let go for a thread, by whichever thread. */
 struct inbox {
     struct task_list let_go;
-    int wake; /* an eventfd; -1 where there is one thread only */
+    int wake; /* an eventfd; -1 where nobody else has anything to say */
     bool left;
 };
 
@@ -232,35 +293,61 @@ struct limits {
 /* What was told of an account: each of these once, whoever of its threads finds it. */
 enum told { TOLD_FAILED = 1 << 0, TOLD_REGIONS = 1 << 1, TOLD_SKEW = 1 << 2 };
 
+/* What the threads of an account share of it: made when the first one opens it, and kept. */
+struct account_notes {
+    struct account_notes *same_slot;
+    char *name;           /* provider/id */
+    uint32_t splits;      /* as it was opened with; fixed */
+    unsigned told;        /* enum told */
+    struct account *home; /* as the thread of its account scope has it; null: that hasn't opened it */
+};
+
+enum { NOTES_SLOTS = 4096 };
+
 /* What the threads of a run share. Read-only while they work, or each thread's own entry, or under a mutex.
  */
 struct crew {
     const struct run_setting *set;
     struct roster roster;
     struct limits limits;
-    struct run **runs;      /* by thread */
-    struct shard **shards;  /* by number; opened by their owner */
-    struct account **homes; /* by the configuration's account: as the thread of its account scope has it */
+    struct run **runs;     /* by thread */
+    struct shard **shards; /* by number; opened by their owner */
+    struct control control;
+    struct known_provider *providers; /* adopt.c; under: */
     /* Under `telling`, as are calls of the setting's functions: */
     pthread_mutex_t telling;
-    bool abandoned; /* not all threads could be started: none is to begin */
-    unsigned *told; /* by the configuration's account: enum told */
+    bool abandoned;               /* not all threads could be started: none is to begin */
+    struct account_notes **notes; /* by a hash of its name: NOTES_SLOTS */
     int64_t shown_ms;
 };
 
 /* crew.c */
 void crew_progress(struct run *run); /* note how far this thread is, and now and then tell how far all are */
 bool crew_tell_first(const struct account *a, enum told what); /* true the first time */
+void crew_tell_again(const struct account *a,
+                     enum told what); /* what was told is over: the next time counts */
+struct account_notes *crew_notes(struct crew *crew, struct bytes provider, struct bytes id);
+
+/* control.c */
+void control_open(struct crew *crew);
+void control_close(struct crew *crew);
+void control_serve(struct run *run); /* do what is asked of this thread, if anything is */
+void control_leave(struct run *run); /* it will do nothing any more */
 
 /* run.c */
 int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error *e);
-void run_harvest(struct run *run); /* on its thread, until all is done or stopped */
-void run_close(struct run *run);   /* when all threads have ended; null is fine */
-void run_queue(struct account *a); /* it may have something to start */
-void run_tick(struct run *run);    /* read the clocks */
+void run_harvest(struct run *run);                /* on its thread, until all is done or stopped */
+void run_close(struct run *run);                  /* when all threads have ended; null is fine */
+void run_queue(struct account *a);                /* it may have something to start */
+void run_sleep(struct account *a, int64_t at_ms); /* it has not, until then */
+void run_tick(struct run *run);                   /* read the clocks */
+bool run_is_once(const struct run *run);
+void run_commit_all(struct run *run);
+void run_stop_account(struct account *a, const struct error *why); /* end what it has under way */
 
 /* limits.c: may be called by any thread for what is its own */
-int limits_open(struct limits *limits, uint32_t threads, struct error *e);
+int limits_open(struct limits *limits, uint32_t threads, bool wakes,
+                struct error *e);                  /* wakes: by eventfds */
 void limits_close(struct limits *limits);          /* safe twice */
 int limits_join(struct run *run, struct error *e); /* its fetch is open: let it be woken */
 void limits_leave(struct run *run);                /* it asks for nothing any more */
@@ -276,13 +363,20 @@ void limits_each(struct limits *limits, int64_t now_ms,
                  void (*see)(void *context, const struct bucket_view *view), void *context);
 
 /* account.c */
-void account_open(struct account *a, struct run *run, const struct config_account *config);
-void account_resolved(struct account *a); /* its credentials are there, or its error is set */
-void account_close(struct account *a);
+struct account *account_open(struct run *run,
+                             const struct config_account *config); /* the caller's to begin */
+void account_begin(struct account *a);      /* resolve its credentials, and go on from there */
+void account_resolved(struct account *a);   /* its credentials are there, or its error is set */
+void account_close(struct account *a);      /* nothing of it is under way; frees it */
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
 void account_heard(struct task *task, const struct error *failed,
                    bool rejected); /* its harvest ended; null: well */
+void account_take_out(struct account *a); /* of the run's accounts: it leaves */
+struct place *account_place(struct account *a,
+                            struct bytes region); /* made when it is new; of no region: the whole */
+bool account_is_home(const struct account *a);    /* is its account scope this thread's? */
+struct account *account_find(const struct run *run, struct bytes provider, struct bytes id); /* or null */
 
 /* place.c */
 struct collection_key place_key(const struct account *a, const struct place *place,
@@ -318,8 +412,8 @@ void discovery_ended(struct task *task);
 /* task.c */
 struct task *task_new(struct account *a, enum task_kind kind, const struct collection_def *def);
 void task_start_collection(struct account *a, const struct collection_def *def, struct place *place,
-                           struct lineage *lineage,
-                           const struct listing_parent *parent); /* takes the lineage */
+                           struct lineage *lineage, const struct listing_parent *parent,
+                           struct watched *watched); /* takes the lineage */
 void task_follow(struct task *task, enum job_want want);
 void task_due(struct task *task);
 void task_end(struct task *task); /* it is over: dead, to be buried */
@@ -327,13 +421,53 @@ void task_stop(struct task *task, const struct error *why);
 void task_send(struct task *task); /* the limits let it go: begin, if it hasn't, and send */
 void task_free(struct task *task);
 
-/* brood.c */
-bool brood_has(const struct task *task); /* does anything have its collection as parent? */
+/* lineage.c */
+struct lineage *lineage_new(struct lineage *above);
+void lineage_release(struct lineage *lineage);                         /* null is fine */
+void lineage_path(const struct lineage *lineage, struct buffer *path); /* the `parent` of a collection_key */
+int lineage_fill(struct lineage *lineage, const struct document *document, struct error *e);
+/* That of a stored resource, with all above it. In a transaction. ERR_NOT_FOUND: one of them isn't there. */
+int lineage_read(struct store *store, uint32_t collection, uint32_t row, struct lineage **out,
+                 struct error *e);
+
+/* brood.c: children, once */
+bool brood_has(const struct collection_def *def); /* does any collection have it as parent? */
 void brood_begin(struct task *task);
 bool brood_start_next(struct account *a);
 void brood_close_all(struct account *a);
-void lineage_release(struct lineage *lineage);                         /* null is fine */
-void lineage_path(const struct lineage *lineage, struct buffer *path); /* the `parent` of a collection_key */
+/* The next collection that has `parent` as its parent, from `*index` on; null when there is none. */
+const struct collection_def *brood_next_def(const struct collection_def *parent, uint32_t *index);
+
+/* watched.c: what is harvested again and again, and when */
+struct watched *watched_add(struct account *a, const struct collection_def *def, struct place *place,
+                            uint32_t parent, uint32_t row);  /* not scheduled yet */
+void watched_schedule(struct watched *w, int64_t period_ms); /* OUT before */
+void watched_remove(struct watched *w);                      /* now, or when it isn't under way any more */
+void watched_remove_all(struct account *a);
+bool watched_start_next(struct account *a);
+void watched_ended(struct task *task, bool well); /* its harvest is over */
+void watched_resolved(struct account *a);         /* its credentials are there, or failed */
+void watched_regions(struct account *a);          /* they were set, perhaps once more */
+void watched_remember(struct watched *w, const struct collection_record *record);
+
+/* offspring.c: children of what is watched */
+void offspring_update(struct watched *parent); /* watch the children that are not watched yet */
+void offspring_note(struct watched *parent, const struct watched *child); /* this one is */
+void offspring_forget(struct watched *parent);
+bool offspring_is_due(const struct task *task);  /* what it listed may have children that are not watched */
+void offspring_end_orphans(struct task *parent); /* children under way whose parent it deleted */
+
+/* load.c: what the shards of a thread know of its accounts (`only`: of one) */
+void load_watched(struct run *run, const struct account *only);
+void load_unwatch(struct watched *w); /* it is in the store, and not watched any more */
+
+/* adopt.c: another configuration (adopt.h), and the provider files of this one */
+void adopt_first(struct crew *crew); /* those that the run began with, which stay the caller's */
+void adopt_last(struct crew *crew);  /* no account is there any more */
+const struct provider *adopt_provider(struct crew *crew, const char *name); /* for an account, until: */
+void adopt_provider_done(struct crew *crew, const struct provider *provider);
+void adopt_finish(struct run *run); /* close what has left and has nothing under way any more */
+void adopt_close(struct run *run);
 
 /* shard.c */
 int shard_open(struct run *run, uint32_t number, struct shard **out, struct error *e);
@@ -348,15 +482,18 @@ void shard_fail(struct shard *shard, const struct error *error);
 int watch_check(struct crew *crew, struct error *e); /* before threads start: `splits` is what it was */
 int watch_mark(struct crew *crew, struct error *e);  /* when all have ended: what isn't watched any more */
 const char *const *watch_regions(struct account *a); /* the last known ones of its thread, in a's arena */
+/* These collections of an open shard are not watched any more: write it, and say so. */
+int watch_end(struct shard *shard, const roaring_bitmap_t *collections, struct error *e);
 
 /* report.c */
 void report_outcome(struct task *task, const struct job_outcome *outcome);
-bool report_says(const struct job_outcome *outcome); /* will report_outcome have anything to say of it? */
+bool report_is_due(const struct task *task); /* will report_outcome have anything to say of its job? */
 void report_count(struct run_totals *totals, const struct job_outcome *outcome);
 void report_add(struct run_totals *totals, const struct run_totals *more);
 /* `what` failed (null: all of it), `so` …: what became of it. */
 void report_account(struct account *a, const struct error *error, const char *what, const char *so);
 void report_shard(struct shard *shard, const struct error *error);
+void report_number(struct run *run, uint32_t shard, const struct error *error); /* one that can't be opened */
 void report_failure(struct account *a, const struct collection_key *key, const struct error *error);
 
 #endif

@@ -21,7 +21,7 @@
 
 _Static_assert(LIMIT_THREADS <= 64, "a set of threads is a bit each");
 
-int limits_open(struct limits *limits, uint32_t threads, struct error *e)
+int limits_open(struct limits *limits, uint32_t threads, bool wakes, struct error *e)
 {
     uint64_t seed = 0;
     CHECK(pthread_mutex_init(&limits->lock, NULL) == 0);
@@ -31,7 +31,7 @@ int limits_open(struct limits *limits, uint32_t threads, struct error *e)
     limits->inboxes = mem_zalloc(threads * sizeof *limits->inboxes);
     for (uint32_t i = 0; i < threads; i++)
         limits->inboxes[i].wake = -1;
-    for (uint32_t i = 0; threads > 1 && i < threads; i++) {
+    for (uint32_t i = 0; wakes && i < threads; i++) {
         limits->inboxes[i].wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (limits->inboxes[i].wake < 0)
             return error_set(e, ERR_IO, "eventfd: %s: raise the limit of open files, or take fewer threads",
@@ -283,6 +283,7 @@ static void on_wake(void *context)
     run_tick(run);
     ssize_t n = read(run->crew->limits.inboxes[run->thread].wake, &count, sizeof count);
     (void)n;
+    control_serve(run);
     limits_pump(run);
 }
 

@@ -52,9 +52,18 @@ static bool is_wrong(const struct job_outcome *o)
     return !o->complete || o->faults || o->unsound;
 }
 
-bool report_says(const struct job_outcome *o)
+/* What is wrong, as a number: 0 is nothing. What a run that goes on has said of a collection isn't said again
+ * until it is something else. */
+static uint32_t trouble_of(const struct job_outcome *o)
 {
-    return is_wrong(o) || o->held;
+    int code = !o->complete ? o->error.code : o->faults ? o->fault.code : o->unsound ? ERR_COUNT : 0;
+    return (uint32_t)code << 1 | (o->held != 0);
+}
+
+bool report_is_due(const struct task *task)
+{
+    uint32_t told = task->watched ? task->watched->told : 0;
+    return trouble_of(&task->job->outcome) != told;
 }
 
 void report_count(struct run_totals *totals, const struct job_outcome *o)
@@ -136,12 +145,28 @@ static void add_cause(struct buffer *line, const struct job_outcome *o)
         buffer_printf(line, "%sthe listing is not sound: %s", o->faults ? "; " : "", o->unsound);
 }
 
+static void report_well(struct task *task)
+{
+    struct buffer line = {0};
+    add_place(&line, &task->job->listing.record.key, 0);
+    buffer_add_text(&line, "it is well again");
+    say(task->run, &line);
+}
+
 void report_outcome(struct task *task, const struct job_outcome *o)
 {
     const struct collection_key *key = &task->job->listing.record.key;
+    bool is_news = report_is_due(task);
     report_count(&task->run->totals, o);
+    if (task->watched)
+        task->watched->told = trouble_of(o);
+    bool is_stopped = !run_is_once(task->run) && o->error.code == ERR_STOPPED; /* it goes on another time */
+    if (!is_news || is_stopped)
+        return;
     if (o->held)
         report_held(task, o);
+    if (task->watched && !trouble_of(o))
+        report_well(task);
     if (!is_wrong(o) || task->account->error.code) /* an account that failed is told of once */
         return;
     struct buffer line = {0};
@@ -163,12 +188,17 @@ void report_failure(struct account *a, const struct collection_key *key, const s
     say(a->run, &line);
 }
 
-void report_shard(struct shard *shard, const struct error *error)
+void report_number(struct run *run, uint32_t shard, const struct error *error)
 {
     struct buffer line = {0};
-    buffer_printf(&line, "shard %u: %s", shard->number, error->text);
-    shard->run->totals.incomplete++;
-    say(shard->run, &line);
+    buffer_printf(&line, "shard %u: %s", shard, error->text);
+    run->totals.incomplete++;
+    say(run, &line);
+}
+
+void report_shard(struct shard *shard, const struct error *error)
+{
+    report_number(shard->run, shard->number, error);
 }
 
 void report_account(struct account *a, const struct error *error, const char *what, const char *so)

@@ -18,7 +18,7 @@ static uint32_t split_shard(const struct roster *roster, const struct config_acc
 static void deal(struct roster *roster, uint32_t threads)
 {
     const struct config *config = roster->config;
-    bool *reached = mem_zalloc(roster->shards * sizeof *reached);
+    bool *reached = roster->dealt;
     uint32_t count = 0;
     for (uint32_t i = 0; i < config->account_count; i++)
         for (uint32_t split = 0; split < config->accounts[i].splits; split++)
@@ -29,7 +29,25 @@ static void deal(struct roster *roster, uint32_t threads)
     roster->threads = count < threads ? count : threads;
     if (!roster->threads)
         roster->threads = 1;
-    free(reached);
+}
+
+void roster_extend(struct roster *roster, const struct config *config)
+{
+    uint32_t *counts = mem_zalloc(roster->threads * sizeof *counts);
+    for (uint32_t shard = 0; shard < roster->shards; shard++)
+        counts[roster->owner[shard]] += roster->dealt[shard];
+    for (uint32_t i = 0; i < config->account_count; i++)
+        for (uint32_t split = 0; split < config->accounts[i].splits; split++) {
+            uint32_t shard = split_shard(roster, &config->accounts[i], split), fewest = 0;
+            if (roster->dealt[shard])
+                continue;
+            for (uint32_t thread = 1; thread < roster->threads; thread++)
+                fewest = counts[thread] < counts[fewest] ? thread : fewest;
+            roster->owner[shard] = (uint8_t)fewest;
+            roster->dealt[shard] = true;
+            counts[fewest]++;
+        }
+    free(counts);
 }
 
 static int compare_names(struct bytes provider, struct bytes id, const struct config_account *account)
@@ -45,12 +63,16 @@ static int compare_accounts(const void *a, const void *b, void *context)
     return compare_names(bytes_of(x->provider), bytes_of(x->id), &config->accounts[*(const uint32_t *)b]);
 }
 
-void roster_open(struct roster *roster, const struct config *config, uint32_t shards, uint32_t threads)
+void roster_open(struct roster *roster, const struct config *config, uint32_t shards, uint32_t threads,
+                 bool all)
 {
     CHECK(threads > 0 && threads <= LIMIT_THREADS);
     *roster = (struct roster){.config = config, .shards = shards};
     roster->owner = mem_zalloc(shards * sizeof *roster->owner);
+    roster->dealt = mem_zalloc(shards * sizeof *roster->dealt);
     deal(roster, threads);
+    if (all)
+        roster->threads = threads;
     roster->sorted = mem_alloc(config->account_count * sizeof *roster->sorted);
     for (uint32_t i = 0; i < config->account_count; i++)
         roster->sorted[i] = i;
@@ -61,6 +83,7 @@ void roster_open(struct roster *roster, const struct config *config, uint32_t sh
 void roster_close(struct roster *roster)
 {
     free(roster->owner);
+    free(roster->dealt);
     free(roster->sorted);
     *roster = (struct roster){0};
 }

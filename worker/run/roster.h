@@ -13,11 +13,17 @@ struct roster {
     uint32_t shards;
     uint32_t threads; /* no more than wanted, and no more than there are shards to own; at least 1 */
     uint8_t *owner;   /* by shard */
+    bool *dealt;      /* by shard: somebody's because an account can reach it */
     uint32_t *sorted; /* the accounts of the configuration, by provider and id */
 };
 
-/* `threads`: as many as are wanted, 1 to LIMIT_THREADS. */
-void roster_open(struct roster *roster, const struct config *config, uint32_t shards, uint32_t threads);
+/* `threads`: as many as are wanted, 1 to LIMIT_THREADS; `all`: also those that have no shard yet. */
+void roster_open(struct roster *roster, const struct config *config, uint32_t shards, uint32_t threads,
+                 bool all);
+
+/* Deal out the shards that another configuration's accounts can reach, and nobody's before: to whoever has
+ * the fewest. The others stay where they are. Its accounts aren't found by roster_find. */
+void roster_extend(struct roster *roster, const struct config *config);
 void roster_close(struct roster *roster); /* safe twice */
 
 /* The thread that harvests an account's collections of a region, or of account scope (no data). */

@@ -12,8 +12,10 @@
 void run_queue(struct account *a)
 {
     struct run *run = a->run;
-    if (a->queued)
+    if (a->queued || a->is_leaving)
         return;
+    if (a->sleeping.place)
+        heap_remove(&run->sleeping, &a->sleeping);
     a->queued = true;
     a->next_queued = NULL;
     if (run->queue_last)
@@ -21,6 +23,11 @@ void run_queue(struct account *a)
     else
         run->queue = a;
     run->queue_last = a;
+}
+
+bool run_is_once(const struct run *run)
+{
+    return run->set->once;
 }
 
 void run_tick(struct run *run)
@@ -70,11 +77,67 @@ static void bury(struct run *run)
     }
 }
 
-static void commit_all(struct run *run)
+void run_commit_all(struct run *run)
 {
     for (struct shard *shard = run->shards; shard; shard = shard->next)
-        if (shard->tasks.first || shard->ended)
+        if (shard->tasks.first || shard->ended || shard->has_changes)
             shard_commit(shard);
+}
+
+/* --- accounts of which nothing is due --- */
+
+static void on_due(void *context)
+{
+    struct run *run = context;
+    run_tick(run);
+    run->due_timer = NULL;
+}
+
+/* There is always a timer while it goes on, be it for the end of time: with nothing else under way the loop
+ * would not wait. */
+static void set_due_timer(struct run *run)
+{
+    const struct heap_node *first = heap_first(&run->sleeping);
+    int64_t at_ms = first ? first->key : INT64_MAX;
+    if (run->due_timer && run->due_at_ms == at_ms)
+        return;
+    if (run->due_timer)
+        fetch_timer_cancel(run->fetch, run->due_timer);
+    run->due_timer = fetch_timer_start(run->fetch, at_ms, run, on_due);
+    run->due_at_ms = at_ms;
+}
+
+void run_sleep(struct account *a, int64_t at_ms)
+{
+    if (at_ms != INT64_MAX && !a->queued && !a->is_leaving)
+        heap_push(&a->run->sleeping, &a->sleeping, at_ms);
+}
+
+static void wake_accounts(struct run *run)
+{
+    struct heap_node *first;
+    while ((first = heap_first(&run->sleeping)) && first->key <= run->now_ms)
+        run_queue(HEAP_OWNER(first, struct account, sleeping));
+}
+
+/* --- the end --- */
+
+static void stop_tasks(struct run *run, const struct account *only, const struct error *why)
+{
+    for (struct shard *shard = run->shards; shard; shard = shard->next)
+        for (struct task *task = shard->tasks.first, *next; task; task = next) {
+            next = task->next;
+            if (!only || task->account == only)
+                task_stop(task, why);
+        }
+}
+
+void run_stop_account(struct account *a, const struct error *why)
+{
+    brood_close_all(a);
+    if (a->discovery)
+        task_stop(a->discovery, why);
+    stop_tasks(a->run, a, why);
 }
 
 static void stop(void *context)
@@ -86,16 +149,12 @@ static void stop(void *context)
         return;
     run->stopping = run->totals.stopped = true;
     error_set(&why, ERR_STOPPED, "stopped before it was done");
-    for (uint32_t i = 0; i < run->account_count; i++) {
-        brood_close_all(&run->accounts[i]);
-        if (run->accounts[i].discovery)
-            task_stop(run->accounts[i].discovery, &why);
+    for (struct account *a = run->accounts; a; a = a->next) {
+        brood_close_all(a);
+        if (a->discovery)
+            task_stop(a->discovery, &why);
     }
-    for (struct shard *shard = run->shards; shard; shard = shard->next)
-        for (struct task *task = shard->tasks.first, *next; task; task = next) {
-            next = task->next;
-            task_stop(task, &why);
-        }
+    stop_tasks(run, NULL, &why);
 }
 
 static void show_progress(void *context)
@@ -106,24 +165,35 @@ static void show_progress(void *context)
     fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
 }
 
+static bool goes_on(const struct run *run)
+{
+    bool again = !run_is_once(run) && !run->stopping;
+    return again || run->active || (run->resolving && !run->stopping);
+}
+
 static void loop(struct run *run)
 {
     if (run->set->progress)
         fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
     start_more(run);
-    while (run->active || (run->resolving && !run->stopping)) {
-        if (run->active && run->active == run->done &&
-            !run->resolving) /* nothing else is under way: no need to gather more */
-            commit_all(run);
-        else
+    while (goes_on(run)) {
+        if (run->active == run->done && (run->done || run->gathering) &&
+            !run->resolving) { /* nothing else is under way: no need to gather more */
+            run_commit_all(run);
+        } else {
+            if (!run_is_once(run))
+                set_due_timer(run);
             fetch_step(run->fetch, -1);
+        }
         if (run->unpumped)
             limits_pump(run);
         bury(run);
+        adopt_finish(run);
         run_tick(run);
+        wake_accounts(run);
         start_more(run);
     }
-    commit_all(run);
+    run_commit_all(run);
     bury(run);
 }
 
@@ -142,17 +212,17 @@ int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error 
     return code ? code : limits_join(run, e);
 }
 
+/* All are there before the first one begins: what the shards know is for all of them. */
 static void open_accounts(struct run *run)
 {
     const struct config *config = run->set->config;
-    const struct roster *roster = &run->crew->roster;
-    uint32_t count = 0;
     for (uint32_t i = 0; i < config->account_count; i++)
-        count += roster_has(roster, run->thread, &config->accounts[i]);
-    run->accounts = mem_zalloc(count * sizeof *run->accounts);
-    for (uint32_t i = 0; i < config->account_count; i++)
-        if (roster_has(roster, run->thread, &config->accounts[i]))
-            account_open(&run->accounts[run->account_count++], run, &config->accounts[i]);
+        if (roster_has(&run->crew->roster, run->thread, &config->accounts[i]))
+            account_open(run, &config->accounts[i]);
+    if (!run_is_once(run))
+        load_watched(run, NULL);
+    for (struct account *a = run->accounts; a; a = a->next)
+        account_begin(a);
 }
 
 /* The thread has nothing to do any more. Accounts and shards stay, for what comes when all threads have
@@ -168,6 +238,7 @@ static void leave(struct run *run)
         task_free(task);
     }
     run->dead = NULL;
+    control_leave(run);
     limits_leave(run);
     if (run->set->progress)
         crew_progress(run);
@@ -190,8 +261,12 @@ void run_close(struct run *run)
         free(run->spare_tasks[--run->spare_task_count]);
     while (run->spare_job_count)
         free(run->spare_jobs[--run->spare_job_count]);
-    for (uint32_t i = 0; i < run->account_count; i++)
-        account_close(&run->accounts[i]);
-    free(run->accounts);
+    heap_close(&run->sleeping);
+    while (run->accounts) {
+        struct account *a = run->accounts;
+        run->accounts = a->next;
+        account_close(a);
+    }
+    adopt_close(run);
     free(run);
 }

@@ -1,4 +1,4 @@
-/* Run: harvest the accounts of a configuration into a data folder, each collection once.
+/* Run: harvest the accounts of a configuration into a data folder: each collection once, or again and again.
  *
  * The driver: some threads with a loop each. They send what jobs want sent, as limits allow, renew sessions,
  * gather commits, and start the children of what was listed. Blocks until all is done or stopped. A shard is
@@ -20,25 +20,32 @@ struct run_totals {
     bool stopped;
 };
 
+struct crew;
+
 struct run_setting {
     const struct config *config;
     struct provider *const *providers;
     uint32_t provider_count;
+    bool once;             /* else it goes on until it is told to stop */
     struct folder *folder; /* open for writing */
     uint32_t threads;      /* at most so many, the caller's among them, up to LIMIT_THREADS; 0: one a core */
     void *context;
-    /* These three are called on any of the threads, never on two at once, and must not call run_once.
+    /* These three are called on any of the threads, never on two at once, and must not call run_all.
      * Changes `first` to `last` of a store are committed; called in their order. May be null. */
     void (*committed)(void *context, struct store *store, uint64_t first, uint64_t last);
     /* Something is incomplete, failed or held back: a line that names place, cause and what to do. */
     void (*trouble)(void *context, const char *line);
     /* Now and then while it runs; may be null. */
     void (*progress)(void *context, const struct run_totals *totals, uint64_t under_way);
+    /* The run goes on, and may be asked for things (control.h) until `ending` returns; both on the caller's
+     * thread. Null where nobody asks. An error ends the run before it has begun. */
+    int (*started)(void *context, struct crew *crew, struct error *e);
+    void (*ending)(void *context);
     int stop_fd; /* readable when it is to stop: a signalfd; -1: none */
 };
 
 /* 0 when it ran, whatever became of its collections (`totals`); else it could not begin: ERR_CONFIG (a
  * changed `splits`), or the loop's or store's error. */
-int run_once(const struct run_setting *setting, struct run_totals *totals, struct error *e);
+int run_all(const struct run_setting *setting, struct run_totals *totals, struct error *e);
 
 #endif

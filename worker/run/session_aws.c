@@ -114,8 +114,12 @@ bool session_begin_aws(struct account *a)
         return false;
     struct session *s = &a->sessions[auth->index];
     s->def = auth;
+    enum auth_need need = auth_need(&s->session, auth, clock_steady_ms());
+    if (need == AUTH_FAIL) /* it failed a moment ago */
+        a->error = s->session.error;
+    if (need != AUTH_RENEW)
+        return false;
     s->awaited = true;
-    CHECK(auth_need(&s->session, auth, clock_steady_ms()) == AUTH_RENEW);
     session_renew_aws(s);
     return true;
 }

@@ -77,10 +77,21 @@ void shard_after_write(struct shard *shard, bool soon)
     if (!store_writing(shard->store) || shard->failing)
         return;
     uint32_t gathered = store_gathered(shard->store);
+    if (gathered && !shard->has_changes) {
+        shard->has_changes = true;
+        shard->run->gathering++;
+    }
     if (soon || gathered + shard->ended_count >= LIMIT_COMMIT_ITEMS || store_is_full(shard->store))
         shard_commit(shard);
     else
         commit_within(shard, gathered ? LIMIT_COMMIT_MS : LIMIT_RECEIPTS_MS);
+}
+
+/* Nothing is gathered any more. */
+static void gathered_none(struct shard *shard)
+{
+    shard->run->gathering -= shard->has_changes;
+    shard->has_changes = false;
 }
 
 /* --- harvests that have nothing to tell --- */
@@ -119,8 +130,8 @@ static void close_ended(struct shard *shard, const struct error *failed)
 void shard_job_done(struct shard *shard, struct task *task)
 {
     bool unmodified = task->job->outcome.unmodified;
-    bool awaited = brood_has(task) && !unmodified;
-    if (awaited || report_says(&task->job->outcome)) {
+    bool awaited = run_is_once(task->run) ? brood_has(task->def) && !unmodified : offspring_is_due(task);
+    if (awaited || report_is_due(task)) {
         shard_after_write(shard, awaited);
         if (task->state == TASK_DONE && shard->timer)
             commit_within(shard, LIMIT_COMMIT_MS);
@@ -154,6 +165,7 @@ void shard_commit(struct shard *shard)
     stop_timer(shard);
     int code = store_commit(shard->store, &e);
     run_tick(shard->run);
+    gathered_none(shard);
     if (code) {
         shard_fail(shard, &e);
         return;
@@ -177,6 +189,7 @@ void shard_fail(struct shard *shard, const struct error *error)
     CHECK(!shard->failing);
     shard->failing = true;
     stop_timer(shard);
+    gathered_none(shard);
     store_abort(shard->store);
     bool told = shard->ended != NULL;
     close_ended(shard, &e);
@@ -184,7 +197,7 @@ void shard_fail(struct shard *shard, const struct error *error)
         next = task->next;
         if (!task->job) /* nothing of it was written yet */
             continue;
-        told = true;
+        told = task->is_void = true;
         report_failure(task->account, &task->job->listing.record.key, &e);
         shard_drop(shard, task);
         task_end(task);

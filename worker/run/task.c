@@ -26,6 +26,7 @@ struct task *task_new(struct account *a, enum task_kind kind, const struct colle
         .ticket.context = task,
     };
     a->active++;
+    a->tasks++;
     run->active++;
     return task;
 }
@@ -58,6 +59,7 @@ void task_free(struct task *task)
         close_discovery(task->discovery);
     lineage_release(task->lineage);
     arena_close(&task->arena);
+    task->account->tasks--;
     if (run->spare_task_count < RUN_SPARE_TASKS)
         run->spare_tasks[run->spare_task_count++] = task;
     else
@@ -195,6 +197,8 @@ static void on_result(void *context, const struct fetch_result *result)
         enum job_want want = result_of(task, result);
         hear(task);
         task_follow(task, want);
+        if (task->job && job_dropped(task->job))
+            offspring_end_orphans(task);
         session_tell_skew(&task->account->sessions[task->def->auth.index]);
         if (task->shard && task->state != TASK_DEAD)
             shard_after_write(task->shard, false);
@@ -311,6 +315,13 @@ void task_stop(struct task *task, const struct error *why)
     }
 }
 
+static bool went_well(const struct task *task)
+{
+    if (task->state != TASK_DONE || task->is_void)
+        return false;
+    return task->discovery ? !task->discovery->error.code : task->job->outcome.complete;
+}
+
 void task_end(struct task *task)
 {
     struct run *run = task->run;
@@ -319,6 +330,7 @@ void task_end(struct task *task)
         run->done--;
     if (task->is_probe) /* it came to nothing: another one is to go */
         account_heard(task, &(struct error){.code = ERR_STOPPED}, false);
+    watched_ended(task, went_well(task));
     detach(task);
     task->state = TASK_DEAD;
     task->account->active--;
@@ -331,7 +343,8 @@ void task_end(struct task *task)
 /* --- collections --- */
 
 void task_start_collection(struct account *a, const struct collection_def *def, struct place *place,
-                           struct lineage *lineage, const struct listing_parent *parent)
+                           struct lineage *lineage, const struct listing_parent *parent,
+                           struct watched *watched)
 {
     struct shard *shard;
     struct error e;
@@ -343,9 +356,12 @@ void task_start_collection(struct account *a, const struct collection_def *def, 
         report_failure(a, &key, &e);
         buffer_close(&path);
         lineage_release(lineage);
+        if (watched)
+            schedule_ended(&a->schedule, &watched->entry, false, 0, a->run->now_ms);
         return;
     }
     struct task *task = task_new(a, TASK_COLLECTION, def);
+    task->watched = watched;
     task->place = place;
     task->shard = shard;
     task->values.region = place->region;

@@ -147,7 +147,8 @@ struct marks {
     roaring_bitmap_t *found; /* collections that are not watched any more */
     struct arena arena;      /* of one collection */
     const struct config_account *last;
-    uint32_t region; /* of that account, the last one found */
+    const struct account *home; /* of that account, as it was harvested */
+    uint32_t region;            /* of that account, the last one found */
 };
 
 /* Regions stand together, and mostly in order: so the search begins where the last one ended. */
@@ -172,12 +173,14 @@ static bool is_watched(struct marks *marks, const struct collection_key *key)
 {
     const struct crew *crew = marks->crew;
     const struct config_account *account = find_account(&crew->roster, marks->last, key);
-    if (account != marks->last)
+    if (account != marks->last) {
         marks->region = 0;
+        marks->home = account ? crew_notes(marks->crew, key->provider, key->account)->home : NULL;
+    }
     marks->last = account;
     if (!account)
         return false;
-    const struct account *a = crew->homes[account - crew->set->config->accounts];
+    const struct account *a = marks->home;
     arena_reset(&marks->arena);
     const struct collection_def *def = provider_find(a->provider, arena_strdup(&marks->arena, key->type));
     while (def && def->scope == SCOPE_PARENT)
@@ -222,7 +225,7 @@ static int write_mark(struct store *store, uint32_t id, struct error *e)
     return code;
 }
 
-static int write_marks(struct shard *shard, const roaring_bitmap_t *found, struct error *e)
+int watch_end(struct shard *shard, const roaring_bitmap_t *found, struct error *e)
 {
     int code = roaring_bitmap_is_empty(found) ? 0 : store_write(shard->store, e);
     roaring_uint32_iterator_t *at = roaring_create_iterator(found);
@@ -245,7 +248,7 @@ static int mark_shard(struct crew *crew, uint32_t number, struct error *e)
         store_done(marks.shard->store);
     }
     if (!code)
-        code = write_marks(marks.shard, marks.found, e);
+        code = watch_end(marks.shard, marks.found, e);
     roaring_bitmap_free(marks.found);
     arena_close(&marks.arena);
     if (code)
