@@ -54,6 +54,12 @@ int setup_open(const char *path, struct setup *setup)
     return EXIT_USAGE;
 }
 
+void setup_giveaway(struct setup *setup)
+{
+    for (uint32_t i = 0; i < setup->config->provider_count; i++)
+        setup->providers[i] = NULL;
+}
+
 void setup_close(struct setup *setup)
 {
     for (uint32_t i = 0; setup->providers && i < setup->config->provider_count; i++)

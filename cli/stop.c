@@ -9,22 +9,32 @@
 #include "common/check.h"
 
 static volatile sig_atomic_t asked;
-static int event = -1;
+static int event = -1, reload = -1;
 
-static void on_signal(int number)
+static void make_readable(int fd)
 {
     uint64_t one = 1;
-    (void)number;
-    asked = 1;
-    ssize_t n = write(event, &one, sizeof one);
+    ssize_t n = write(fd, &one, sizeof one);
     (void)n; /* full means that it is readable */
 }
 
-/* One that is ignored stays so: a shell ignores SIGINT for what it runs in the background. */
-static void listen_to(int number)
+static void on_signal(int number)
 {
-    struct sigaction before,
-        action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* no SA_RESTART */
+    (void)number;
+    asked = 1;
+    make_readable(event);
+}
+
+static void on_reload(int number)
+{
+    (void)number;
+    make_readable(reload);
+}
+
+/* One that is ignored stays so: a shell ignores SIGINT for what it runs in the background. */
+static void listen_to(int number, void (*handler)(int number), int flags)
+{
+    struct sigaction before, action = {.sa_handler = handler, .sa_flags = flags};
     sigemptyset(&action.sa_mask);
     if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
         sigaction(number, &action, NULL);
@@ -36,9 +46,19 @@ int stop_listen(void)
         return event;
     event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(event >= 0);
-    listen_to(SIGINT);
-    listen_to(SIGTERM);
+    listen_to(SIGINT, on_signal, (int)SA_RESETHAND); /* no SA_RESTART */
+    listen_to(SIGTERM, on_signal, (int)SA_RESETHAND);
     return event;
+}
+
+int stop_listen_reload(void)
+{
+    if (reload >= 0)
+        return reload;
+    reload = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CHECK(reload >= 0);
+    listen_to(SIGHUP, on_reload, SA_RESTART);
+    return reload;
 }
 
 bool stop_asked(void)

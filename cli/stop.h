@@ -11,6 +11,10 @@
 int stop_listen(void);
 bool stop_asked(void);
 
+/* Begin to listen to SIGHUP, too, which asks for the configuration to be read again. Returns a descriptor
+ * that is readable once that was asked for; read it to listen on. */
+int stop_listen_reload(void);
+
 /* Wait up to `ms`. False when a stop was asked for, or nobody reads our standard output any more. */
 bool stop_wait(int ms);
 

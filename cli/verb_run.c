@@ -1,12 +1,10 @@
 /* run: harvest, and tell. The harvest is worker/run's; here is what people see of it. */
-#include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "cli/data.h"
-#include "cli/feed_print.h"
+#include "cli/live.h"
+#include "cli/run_feed.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "cli/verbs.h"
@@ -17,109 +15,19 @@
 #include "common/units.h"
 #include "worker/run/run.h"
 
-enum { LOG_EVERY_MS = 10000, PIECE_FULL = -1 };
+enum { LOG_EVERY_MS = 10000 };
 
 struct running {
     const struct options *options;
     struct folder folder;
-    uint32_t threads;      /* 0: as many as there are cores */
-    bool bookmarked;       /* one was printed: every batch ends with one */
-    bool print_feed, deaf; /* deaf: standard output failed, and it was said */
-    bool terminal;         /* stderr is one */
-    struct feed_printer out;
-    struct position *positions; /* by shard; seq 0: nothing in it */
-    uint64_t next, last;        /* of the changes that are printed now */
-    struct arena arena;
+    const struct setup *setup;
+    struct live *live;    /* null: once */
+    struct run_feed feed; /* with --print-feed */
+    uint32_t threads;     /* 0: as many as there are cores */
+    bool terminal;        /* stderr is one */
     int64_t started_ms, logged_ms;
     uint64_t troubles;
 };
-
-/* --- the feed of this run --- */
-
-static void note_failure(struct running *run)
-{
-    int number = run->out.printer.failed;
-    if (!number || run->deaf)
-        return;
-    run->deaf = true;
-    say("can't write the feed to standard output: %s; the harvest goes on, `garner feed --data %s` has all "
-        "of it",
-        strerror(number), run->folder.path);
-}
-
-static void bookmark(struct running *run)
-{
-    struct cursor cursor = {
-        .positions = arena_alloc(&run->arena, run->folder.shards * sizeof *cursor.positions)};
-    memcpy(cursor.feed, run->folder.feed, sizeof cursor.feed);
-    for (uint32_t i = 0; i < run->folder.shards; i++)
-        if (run->positions[i].seq)
-            cursor.positions[cursor.count++] = run->positions[i];
-    run->bookmarked = true;
-    feed_printer_bookmark(&run->out, &cursor);
-    arena_reset(&run->arena);
-    feed_printer_flush(&run->out);
-    note_failure(run);
-}
-
-/* What earlier runs left is behind the bookmarks of this one. */
-static int find_positions(struct running *run, struct error *e)
-{
-    int r = 0;
-    run->positions = mem_zalloc(run->folder.shards * sizeof *run->positions);
-    for (uint32_t i = 0; i < run->folder.shards && !r; i++) {
-        struct store *store;
-        if (!folder_has(&run->folder, i))
-            continue;
-        r = folder_store(&run->folder, i, &store, e);
-        if (!r)
-            run->positions[i] = (struct position){i, store_epoch(store), store_head(store)};
-    }
-    return r;
-}
-
-static int take(void *context, uint64_t seq, struct bytes packed)
-{
-    struct running *run = context;
-    struct change change;
-    struct error e;
-    if (seq > run->last || printer_full(&run->out.printer))
-        return PIECE_FULL;
-    int r = change_unpack(&run->arena, packed, &change, &e);
-    if (!r)
-        r = feed_printer_add(&run->out, &change, &e);
-    if (r) { /* it is stored, and `verify` will say more */
-        say("%s", e.text);
-        run->troubles++;
-    }
-    arena_reset(&run->arena);
-    run->next = seq + 1;
-    return 0;
-}
-
-static void committed(void *context, struct store *store, uint64_t first, uint64_t last)
-{
-    struct running *run = context;
-    struct error e;
-    int r = PIECE_FULL;
-    run->next = first;
-    run->last = last;
-    while (r == PIECE_FULL && run->next <= last && !run->deaf) {
-        r = store_read(store, &e);
-        if (!r)
-            r = store_changes_each(store, run->next, take, run, &e);
-        store_done(store);
-        feed_printer_flush(&run->out);
-        note_failure(run);
-    }
-    if (r && r != PIECE_FULL) {
-        say_error(&e);
-        run->troubles++;
-    }
-    run->positions[store_shard(store)] = (struct position){store_shard(store), store_epoch(store), last};
-    if (!run->deaf)
-        bookmark(run);
-}
 
 /* --- what people see --- */
 
@@ -127,7 +35,17 @@ static void trouble(void *context, const char *line)
 {
     struct running *run = context;
     run->troubles++;
-    say_line("%s", line);
+    if (run->options->once)
+        say_line("%s", line);
+    else
+        log_line(LOG_WARN, line, NULL);
+}
+
+static void committed(void *context, struct store *store, uint64_t first, uint64_t last)
+{
+    struct running *run = context;
+    if (run->options->print_feed)
+        run_feed_committed(&run->feed, store, first, last);
 }
 
 static void progress(void *context, const struct run_totals *totals, uint64_t under_way)
@@ -187,45 +105,72 @@ static void summarize(const struct running *run, const struct run_totals *t)
         buffer_printf(&line, "%.1f s", (double)ms / 1000);
     else
         buffer_add_text(&line, units_ago(ms, text));
-    say_line("%s%s", t->stopped ? "stopped before the end: " : "", buffer_text(&line));
+    say_line("%s%s", t->stopped && run->options->once ? "stopped before the end: " : "", buffer_text(&line));
     buffer_close(&line);
 }
 
 /* --- all together --- */
 
+/* A run that goes on is ended by whoever wants it ended: that alone is no failure. */
 static int exit_code_of(const struct running *run, const struct run_totals *t)
 {
-    bool wrong = t->incomplete || t->held || t->accounts_failed || t->stopped || run->troubles || run->deaf;
+    if (!run->options->once)
+        return run->feed.deaf || run->feed.unreadable ? EXIT_INCOMPLETE : EXIT_COMPLETE;
+    bool wrong = t->incomplete || t->held || t->accounts_failed || t->stopped || run->troubles ||
+                 run->feed.deaf || run->feed.unreadable;
     return wrong ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }
 
-static int harvest(struct running *run, const struct setup *setup)
+static int started(void *context, struct crew *crew, struct error *e)
+{
+    struct running *run = context;
+    struct live_setting setting = {
+        .path = run->options->config, .config = run->setup->config, .data = run->folder.path};
+    char accounts[16];
+    int r = live_open(&setting, crew, &run->live, e);
+    snprintf(accounts, sizeof accounts, "%u", run->setup->config->account_count);
+    if (!r)
+        log_line(LOG_INFO, "harvesting", "accounts", accounts, "data", run->folder.path, NULL);
+    return r;
+}
+
+static void ending(void *context)
+{
+    struct running *run = context;
+    live_close(run->live);
+}
+
+static int harvest(struct running *run)
 {
     struct run_totals totals = {0};
     struct error e;
+    const struct setup *setup = run->setup;
+    bool once = run->options->once;
     struct run_setting setting = {
         .config = setup->config,
         .providers = setup->providers,
         .provider_count = setup->config->provider_count,
-        .once = run->options->once,
+        .once = once,
         .folder = &run->folder,
         .threads = run->threads,
         .context = run,
-        .committed = run->print_feed ? committed : NULL,
+        .committed = run->options->print_feed ? committed : NULL,
         .trouble = trouble,
-        .progress = progress,
+        .progress = once || run->terminal ? progress : NULL,
+        .started = once ? NULL : started,
+        .ending = once ? NULL : ending,
         .stop_fd = stop_listen(),
     };
     run->started_ms = run->logged_ms = clock_steady_ms();
-    int r = run->print_feed ? find_positions(run, &e) : 0;
+    int r = run->options->print_feed ? run_feed_open(&run->feed, &run->folder, &e) : 0;
     if (!r)
         r = run_all(&setting, &totals, &e);
     if (run->terminal)
         say_passing("");
     if (r)
         return say_error(&e);
-    if (run->print_feed && !run->deaf && !run->bookmarked) /* else a batch's was the last line */
-        bookmark(run);
+    if (run->options->print_feed)
+        run_feed_end(&run->feed);
     summarize(run, &totals);
     return exit_code_of(run, &totals);
 }
@@ -245,8 +190,7 @@ static int choose_threads(const struct options *options, const struct config *co
 
 static int run_with(const struct options *options, const struct setup *setup)
 {
-    struct running run = {
-        .options = options, .print_feed = options->print_feed, .terminal = isatty(STDERR_FILENO)};
+    struct running run = {.options = options, .setup = setup, .terminal = isatty(STDERR_FILENO)};
     const struct config *config = setup->config;
     struct error e;
     if (choose_threads(options, config, &run.threads))
@@ -254,13 +198,8 @@ static int run_with(const struct options *options, const struct setup *setup)
     if (folder_open(&run.folder, options->data ? options->data : config->data, config->shards,
                     config->map_size, &e))
         return say_error(&e);
-    feed_printer_open(&run.out, true, false);
-    int exit_code = harvest(&run, setup);
-    note_failure(&run);
-    run.out.printer.failed = 0; /* it was said */
-    feed_printer_close(&run.out);
-    free(run.positions);
-    arena_close(&run.arena);
+    int exit_code = harvest(&run);
+    run_feed_close(&run.feed);
     folder_close(&run.folder);
     return exit_code;
 }
@@ -282,13 +221,18 @@ const struct verb verb_run = {
     .operands = "",
     .options = OPTION_CONFIG | OPTION_RUN,
     .about =
-        "Harvest every collection of the accounts that the configuration names into its data folder. What is "
-        "incomplete, failed or held back gets a line on standard error.",
+        "Harvest the collections of the accounts that the configuration names into its data folder: each one "
+        "again when its period has passed, or with --once all of them once. What is incomplete, failed or "
+        "held "
+        "back gets a line on standard error.",
     .examples =
         "Examples:\n"
+        "  garner run -c garner.yaml\n"
         "  garner run -c garner.yaml --once\n"
         "  garner run -c garner.yaml --once --print-feed > changes.ndjson\n\n"
-        "Exits with 0 if all is complete, 1 if something is not, 2 if the configuration is wrong. The first "
-        "Ctrl-C ends it in good order: what was fetched is kept. The second one ends it at once.",
+        "With --once it exits with 0 if all is complete, 1 if something is not; with 2 if the configuration "
+        "is "
+        "wrong. The first Ctrl-C ends it in good order: what was fetched is kept. The second one ends it at "
+        "once. SIGHUP has the configuration read anew.",
     .run = run,
 };

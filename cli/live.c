@@ -1,0 +1,149 @@
+/* A thread waits for SIGHUP, reads the files anew, and hands them to the run. A configuration with a mistake
+ * changes nothing: what it says was wrong stands on standard error, and harvesting goes on as before. */
+#include "cli/live.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "cli/data.h"
+#include "cli/stop.h"
+#include "common/check.h"
+#include "common/log.h"
+#include "worker/run/adopt.h"
+
+/* What can't change while it goes on. */
+struct fixed {
+    char *data, *http, *listen;
+    uint32_t shards, threads;
+    uint64_t map_size;
+};
+
+struct live {
+    struct live_setting set;
+    struct crew *crew;
+    struct fixed fixed;
+    int reload, ending; /* readable when it is to read the files anew; when it is to end */
+    pthread_t thread;
+};
+
+static char *copy(const char *text)
+{
+    return mem_strdup(text ? text : "");
+}
+
+static struct fixed fixed_of(const struct config *config)
+{
+    return (struct fixed){copy(config->data), copy(config->http), copy(config->listen),
+                          config->shards,     config->threads,    config->map_size};
+}
+
+static void fixed_close(struct fixed *fixed)
+{
+    free(fixed->data);
+    free(fixed->http);
+    free(fixed->listen);
+}
+
+static void tell_fixed(const char *key, bool differs)
+{
+    if (differs)
+        log_line(LOG_WARN, "this key can't change while garner runs: stop it and start it anew", "key", key,
+                 NULL);
+}
+
+static void compare_fixed(const struct fixed *before, const struct config *config)
+{
+    struct fixed now = fixed_of(config);
+    tell_fixed("data", strcmp(before->data, now.data) != 0);
+    tell_fixed("http", strcmp(before->http, now.http) != 0);
+    tell_fixed("listen", strcmp(before->listen, now.listen) != 0);
+    tell_fixed("shards", before->shards != now.shards);
+    tell_fixed("threads", before->threads != now.threads);
+    tell_fixed("map_size", before->map_size != now.map_size);
+    fixed_close(&now);
+}
+
+static void reload(struct live *live)
+{
+    struct setup setup;
+    struct adopt_counts counts;
+    struct error e;
+    char opened[16], removed[16];
+    if (setup_open(live->set.path, &setup)) {
+        log_line(LOG_ERROR, "the configuration is left as it was: correct it, and send SIGHUP again", "file",
+                 live->set.path, NULL);
+        return;
+    }
+    compare_fixed(&live->fixed, setup.config);
+    int code = control_reload(live->crew, setup.config, setup.providers, setup.config->provider_count,
+                              &counts, &e);
+    setup_giveaway(&setup);
+    setup_close(&setup);
+    snprintf(opened, sizeof opened, "%" PRIu32, counts.opened);
+    snprintf(removed, sizeof removed, "%" PRIu32, counts.removed);
+    if (code)
+        log_line(LOG_ERROR, e.text, "file", live->set.path, NULL);
+    else
+        log_line(LOG_INFO, "the configuration was read anew", "accounts_opened", opened, "accounts_removed",
+                 removed, "file", live->set.path, NULL);
+}
+
+static void *wait_for_signals(void *context)
+{
+    struct live *live = context;
+    struct pollfd fds[] = {{.fd = live->reload, .events = POLLIN}, {.fd = live->ending, .events = POLLIN}};
+    pthread_setname_np(pthread_self(), "reload");
+    while (!fds[1].revents) {
+        uint64_t count;
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            break;
+        if (!fds[1].revents && read(live->reload, &count, sizeof count) == (ssize_t)sizeof count)
+            reload(live);
+    }
+    return NULL;
+}
+
+int live_open(const struct live_setting *setting, struct crew *crew, struct live **out, struct error *e)
+{
+    struct live *live = mem_zalloc(sizeof *live);
+    *live = (struct live){.set = *setting,
+                          .crew = crew,
+                          .fixed = fixed_of(setting->config),
+                          .reload = stop_listen_reload(),
+                          .ending = eventfd(0, EFD_CLOEXEC)};
+    CHECK(live->ending >= 0);
+    sigset_t all, old;
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* signals are the main thread's */
+    int number = pthread_create(&live->thread, NULL, wait_for_signals, live);
+    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    if (!number) {
+        *out = live;
+        return 0;
+    }
+    close(live->ending);
+    fixed_close(&live->fixed);
+    free(live);
+    return error_set(e, ERR_IO, "a thread can't be started: %s: raise the limit of processes",
+                     strerrordesc_np(number));
+}
+
+void live_close(struct live *live)
+{
+    uint64_t one = 1;
+    if (!live)
+        return;
+    CHECK(write(live->ending, &one, sizeof one) == sizeof one);
+    CHECK(pthread_join(live->thread, NULL) == 0);
+    close(live->ending);
+    fixed_close(&live->fixed);
+    free(live);
+}
