@@ -371,7 +371,7 @@ void account_close(struct account *a);      /* nothing of it is under way; frees
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
 void account_heard(struct task *task, const struct error *failed,
-                   bool rejected); /* its harvest ended; null: well */
+                   bool rejected);        /* its harvest ended; null: well */
 void account_take_out(struct account *a); /* of the run's accounts: it leaves */
 struct place *account_place(struct account *a,
                             struct bytes region); /* made when it is new; of no region: the whole */
