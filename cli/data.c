@@ -96,8 +96,10 @@ char *data_path(const struct options *options, int *exit_code)
     if (options->config && !options->at)
         return configured_path(options->config, exit_code);
     if (at && *at) {
-        say("no connection to %s: this version reads a data folder only: give --data DIR", at);
-        *exit_code = EXIT_NO_CONNECTION;
+        say("this command reads a data folder, and can't ask a running Garner at %s: give --data DIR, or -c "
+            "FILE",
+            at);
+        *exit_code = EXIT_USAGE;
     } else {
         say("which data? Give its folder with --data DIR, or the configuration that names it with -c FILE");
         *exit_code = EXIT_USAGE;

@@ -32,7 +32,9 @@ static const struct option_def defs[] = {
     {OPTION_CONFIG, AT(config), "config", 'c', "FILE", "The configuration (docs/configuration.md)"},
     {OPTION_DATA | OPTION_RUN, AT(data), "data", 'd', "DIR",
      "The data folder; default: the one that the configuration of -c names"},
-    {OPTION_DATA, AT(at), "at", 0x100, "URL", "A running coordinator (comes in a later version)"},
+    {OPTION_DATA | OPTION_AT, AT(at), "at", 0x100, "URL",
+     "A running Garner's `listen` address, for feed, harvest and confirm; default: GARNER_AT, or "
+     "tcp://127.0.0.1:7801"},
     {OPTION_RUN, AT(once), "once", 0x101, NULL, "Harvest every collection once, then exit"},
     {OPTION_RUN, AT(print_feed), "print-feed", 0x102, NULL,
      "Print this run's changes to standard output, one JSON object a line, a bookmark last"},

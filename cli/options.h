@@ -15,6 +15,7 @@ enum {
     OPTION_RUN = 1 << 7,  /* --once, --print-feed, --data, --threads */
     OPTION_FEED = 1 << 8, /* --from and so on */
     OPTION_ALL = 1 << 9,  /* every verb's */
+    OPTION_AT = 1 << 10,  /* --at, without --data */
 };
 
 enum { OPERANDS_MAX = 64 };

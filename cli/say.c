@@ -77,6 +77,9 @@ int say_error(const struct error *e)
     case ERR_CONFIG:
     case ERR_NOT_FOUND:
         return EXIT_USAGE;
+    case ERR_CONNECT:
+    case ERR_RESOLVE:
+        return EXIT_NO_CONNECTION;
     default:
         return EXIT_INCOMPLETE;
     }

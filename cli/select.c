@@ -6,26 +6,18 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "worker/store/census.h"
 
 static bool is_or_any(const char *wanted, struct bytes is)
 {
     return !wanted || (is.data && bytes_is(is, wanted));
 }
 
-static bool account_matches(const char *wanted, const struct collection_key *key)
-{
-    if (!wanted || bytes_is(key->account, wanted))
-        return true;
-    struct bytes text = bytes_of(wanted);
-    size_t len = key->provider.len;
-    return text.len > len && bytes_equal((struct bytes){text.data, len}, key->provider) &&
-           text.data[len] == '/' && bytes_equal(bytes_from(text, len + 1), key->account);
-}
-
 bool select_matches(const struct selection *selection, const struct collection_key *key)
 {
     return is_or_any(selection->type, key->type) && is_or_any(selection->region, key->region) &&
-           is_or_any(selection->parent, key->parent) && account_matches(selection->account, key);
+           is_or_any(selection->parent, key->parent) &&
+           (!selection->account || census_account_is(bytes_of(selection->account), key));
 }
 
 int select_store(struct folder *folder, uint32_t shard, struct store **store, struct error *e)

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "cli/data.h"
+#include "cli/remote.h"
 #include "cli/resource.h"
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/units.h"
+#include "worker/harvest/confirm.h"
 
 struct held {
     uint32_t shard, collection;
@@ -36,25 +38,31 @@ static int gather(void *context, struct store *store, const struct collection_re
     return 0;
 }
 
-static void tell(struct confirming *c, const struct collection_record *record)
+static void tell(struct printer *printer, bool json, const struct confirmed *one)
 {
     struct buffer text = {0};
+    const struct operator_which *which = &one->collection;
+    struct collection_key key = {.provider = which->provider,
+                                 .account = which->account,
+                                 .region = which->region,
+                                 .type = which->type,
+                                 .parent = which->parent};
     char time[UNITS_TIME_BYTES], held[UNITS_TEXT_BYTES], rows[UNITS_TEXT_BYTES];
-    units_time(record->held_since_ms, time);
-    if (c->json) {
-        resource_json(&record->key, (struct bytes){0}, &text);
-        buffer_printf(&text, ",\"held\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"since\":\"%s\"}",
-                      record->held_rows, record->rows, time);
-        print_json(&c->printer, buffer_bytes(&text));
+    units_time(one->since_ms, time);
+    if (json) {
+        resource_json(&key, (struct bytes){0}, &text);
+        buffer_printf(&text, ",\"held\":%" PRIu64 ",\"rows\":%" PRIu64 ",\"since\":\"%s\"}", one->held,
+                      one->rows, time);
+        print_json(printer, buffer_bytes(&text));
     } else {
         struct buffer name = {0};
-        collection_key_text(&record->key, &name);
+        collection_key_text(&key, &name);
         buffer_printf(
             &text,
             "%s: %s of %s resources, missing since %s: the next sound listing deletes those that it "
             "still misses\n",
-            buffer_text(&name), units_count(record->held_rows, held), units_count(record->rows, rows), time);
-        buffer_add_bytes(&c->printer.out, buffer_bytes(&text));
+            buffer_text(&name), units_count(one->held, held), units_count(one->rows, rows), time);
+        buffer_add_bytes(&printer->out, buffer_bytes(&text));
         buffer_close(&name);
     }
     buffer_close(&text);
@@ -67,17 +75,18 @@ static int confirm_one(struct confirming *c, struct folder *folder, const struct
     struct store *store;
     int r = folder_store(folder, held->shard, &store, e);
     if (!r)
-        r = store_write(store, e);
-    if (!r)
-        r = store_collection_by_id(store, held->collection, &arena, &record, e);
-    if (!r) {
-        record.confirmed_ms = clock_wall_ms();
-        r = store_collection_put(store, &record, e);
-    }
+        r = confirm_collection(store, held->collection, clock_wall_ms(), &arena, &record, e);
     if (!r)
         r = store_commit(store, e);
-    if (!r)
-        tell(c, &record);
+    if (!r) {
+        const struct collection_key *key = &record.key;
+        tell(&c->printer, c->json,
+             &(struct confirmed){
+                 .collection = {key->provider, key->account, key->region, key->type, key->parent},
+                 .held = record.held_rows,
+                 .rows = record.rows,
+                 .since_ms = record.held_since_ms});
+    }
     arena_close(&arena);
     return r;
 }
@@ -105,12 +114,37 @@ static int confirm(struct folder *folder, const struct selection *selection, boo
     return exit_code ? exit_code : printed;
 }
 
+static int confirm_at(const char *address, const struct options *options)
+{
+    struct arena arena = {0};
+    struct printer printer;
+    struct operator_reply reply;
+    struct operator_request request = {.kind = OPERATOR_CONFIRM,
+                                       .which = {.account = remote_text(options->operands[0]),
+                                                 .type = remote_text(options->operands[1]),
+                                                 .region = remote_text(options->region),
+                                                 .parent = remote_text(options->parent)}};
+    int exit_code = remote_ask(address, &request, &arena, &reply);
+    if (!exit_code) {
+        printer_open(&printer);
+        for (uint32_t i = 0; i < reply.confirmed_count; i++)
+            tell(&printer, options->json, &reply.confirmed[i]);
+        exit_code = printer_close(&printer);
+    }
+    arena_close(&arena);
+    return exit_code;
+}
+
 static int run(const struct options *options)
 {
     struct folder folder;
     struct selection selection = {options->operands[0], options->region, options->operands[1],
                                   options->parent};
-    int exit_code = data_open_to_write(options, &folder);
+    int exit_code;
+    const char *address = remote_address(options, &exit_code);
+    if (address || exit_code)
+        return address ? confirm_at(address, options) : exit_code;
+    exit_code = data_open_to_write(options, &folder);
     if (exit_code)
         return exit_code;
     exit_code = select_check(&folder, &selection);
@@ -130,8 +164,10 @@ const struct verb verb_confirm = {
         "often a provider's fault than the truth. If it is the truth, this lets the next sound listing "
         "delete "
         "those of them that it still misses.",
-    .examples = "Example:\n"
-                "  garner confirm aws/1234567890 aws.ec2.image --region eu-west-1 --data ./data\n\n"
-                "It is refused while `garner run` uses the data folder.",
+    .examples =
+        "Example:\n"
+        "  garner confirm aws/1234567890 aws.ec2.image --region eu-west-1\n\n"
+        "A running Garner is asked to do it; with --data the folder is written to, which is refused while "
+        "`garner run` uses it.",
     .run = run,
 };

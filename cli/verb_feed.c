@@ -6,30 +6,39 @@
  *              v  |
  *             WAIT --stop, reader gone--> END
  *
- * The stores are looked at every POLL_MS: the writer is another process, and nothing tells us. */
+ * A data folder's stores are looked at every POLL_MS: the writer is another process, and nothing tells us. A
+ * running Garner answers when there is something, or after ASK_MS; when it is gone, we go on where we were
+ * once it is back. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "cli/data.h"
 #include "cli/feed_filter.h"
 #include "cli/feed_print.h"
-#include "cli/feed_source.h"
+#include "cli/feed_remote.h"
+#include "cli/remote.h"
 #include "cli/say.h"
 #include "cli/stop.h"
 #include "cli/verbs.h"
 #include "common/clock.h"
 #include "common/nearest.h"
+#include "worker/feed/source.h"
 
-enum { POLL_MS = 250, BOOKMARK_MS = 1000, ROUND_CHANGES = 10000 };
+enum { POLL_MS = 250, ASK_MS = 1000, AGAIN_MS = 1000, BOOKMARK_MS = 1000, ROUND_CHANGES = 10000 };
 
 struct feed {
-    struct feed_source source;
+    bool is_remote;
+    struct feed_source source; /* of a data folder, or else: */
+    struct feed_remote remote;
+    bool lost; /* the connection is, and it was said */
     struct feed_filter filter;
     struct feed_printer out;
     struct arena arena;
     bool follow;
     uint64_t limit, printed;
     uint64_t taken, passed; /* in this round */
+    int wait_ms;            /* after it */
+    bool at_end;            /* it brought nothing, and there was nothing more */
     bool bookmarked;        /* nothing came since the last bookmark */
     int64_t bookmark_ms;
 };
@@ -66,14 +75,16 @@ static int read_limit(struct feed *feed, const char *text, struct error *e)
 static int seek(struct feed *feed, const char *from, struct error *e)
 {
     struct cursor cursor;
-    if (!from || strcmp(from, "oldest") == 0)
+    if (!from ? !feed->is_remote || !feed->follow : strcmp(from, "oldest") == 0)
         return 0;
-    if (strcmp(from, "now") == 0)
-        return feed_source_seek_now(&feed->source, e);
+    if (!from || strcmp(from, "now") == 0)
+        return feed->is_remote ? feed_remote_seek_now(&feed->remote, e)
+                               : feed_source_seek_now(&feed->source, e);
     int r = cursor_from_text(&feed->arena, bytes_of(from), &cursor, e);
     if (r)
         return error_at(e, "--from '%.24s%s'", from, strlen(from) > 24 ? "…" : "");
-    return feed_source_seek(&feed->source, &cursor, e);
+    return feed->is_remote ? feed_remote_seek(&feed->remote, &cursor, e)
+                           : feed_source_seek_cursor(&feed->source, &cursor, e);
 }
 
 /* --- rounds --- */
@@ -92,20 +103,71 @@ static int take(struct feed *feed, const struct change *change, struct error *e)
     return feed_printer_add(&feed->out, change, e);
 }
 
-static int read_round(struct feed *feed, struct error *e)
+static int next(struct feed *feed, const struct change **change, struct error *e)
+{
+    return feed->is_remote ? feed_remote_next(&feed->remote, change, e)
+                           : feed_source_next(&feed->source, change, NULL, e);
+}
+
+static bool room_for_more(const struct feed *feed)
+{
+    return feed->printed < feed->limit && feed->taken < ROUND_CHANGES && !printer_full(&feed->out.printer);
+}
+
+static int take_all(struct feed *feed, struct error *e)
 {
     const struct change *change = NULL;
-    feed->taken = feed->passed = 0;
-    int r = feed_source_begin(&feed->source, e);
-    while (!r && feed->printed < feed->limit && feed->taken < ROUND_CHANGES &&
-           !printer_full(&feed->out.printer)) {
-        r = feed_source_next(&feed->source, &change, e);
+    int r = 0;
+    while (!r && room_for_more(feed)) {
+        r = next(feed, &change, e);
         if (r || !change)
             break;
         r = take(feed, change, e);
     }
-    feed_source_end(&feed->source);
     return r;
+}
+
+static int read_folder(struct feed *feed, struct error *e)
+{
+    int r = feed_source_begin(&feed->source, e);
+    if (!r)
+        r = take_all(feed, e);
+    feed_source_end(&feed->source);
+    feed->wait_ms = POLL_MS;
+    feed->at_end = !feed->taken; /* else there may be more already */
+    return r;
+}
+
+/* A connection that is lost while we follow is waited for. Its positions are ours, so nothing is skipped. */
+static int read_remote(struct feed *feed, struct error *e)
+{
+    bool more = false;
+    int64_t began_ms = clock_steady_ms();
+    int r = feed_remote_begin(&feed->remote, feed->follow ? ASK_MS : 0, &more, e);
+    feed->wait_ms = 0;
+    if ((r == ERR_CONNECT || r == ERR_BUSY) && feed->follow) {
+        if (!feed->lost)
+            say("%s (waiting for it to come back)", e->text);
+        feed->lost = true;
+        feed->wait_ms = AGAIN_MS;
+        feed->at_end = true;
+        return 0;
+    }
+    if (!r && feed->lost)
+        say("connected again: going on where we were");
+    feed->lost = feed->lost && r;
+    if (!r)
+        r = take_all(feed, e);
+    if (!feed->taken && !more) /* one that has too many who wait answers at once */
+        feed->wait_ms = feed->follow && clock_steady_ms() - began_ms < POLL_MS ? POLL_MS : 0;
+    feed->at_end = !feed->taken && !more;
+    return r;
+}
+
+static int read_round(struct feed *feed, struct error *e)
+{
+    feed->taken = feed->passed = 0;
+    return feed->is_remote ? read_remote(feed, e) : read_folder(feed, e);
 }
 
 static bool bookmark_is_due(const struct feed *feed)
@@ -116,7 +178,10 @@ static bool bookmark_is_due(const struct feed *feed)
 static void bookmark(struct feed *feed)
 {
     struct cursor cursor;
-    feed_source_cursor(&feed->source, &feed->arena, &cursor);
+    if (feed->is_remote)
+        feed_remote_cursor(&feed->remote, &feed->arena, &cursor);
+    else
+        feed_source_cursor(&feed->source, &feed->arena, &cursor);
     feed_printer_bookmark(&feed->out, &cursor);
     arena_reset(&feed->arena);
     feed->bookmarked = true;
@@ -134,29 +199,50 @@ static int print_feed(struct feed *feed, struct error *e)
         if (bookmark_is_due(feed))
             bookmark(feed);
         on = feed_printer_flush(&feed->out) && feed->printed < feed->limit && !stop_asked();
-        if (on && !feed->taken) /* else there may be more already */
-            on = feed->follow && stop_wait(POLL_MS);
+        if (on && feed->at_end)
+            on = feed->follow && stop_wait(feed->wait_ms);
     }
     if (!feed->bookmarked)
         bookmark(feed);
     return r;
 }
 
-static int feed_data(struct folder *folder, const struct options *options)
+/* What the server needn't send. The rest of the filter is ours. */
+static struct operator_fetch only_of(const struct feed *feed)
 {
-    struct feed feed = {.follow = !options->no_follow};
+    const struct selection *selection = &feed->filter.selection;
+    return (struct operator_fetch){
+        .only = {.account = remote_text(selection->account), .type = remote_text(selection->type)},
+        .ops = feed->filter.ops,
+        .no_initial = feed->filter.no_initial};
+}
+
+static int open_source(struct feed *feed, struct folder *folder, const char *address, struct error *e)
+{
+    struct operator_fetch only = only_of(feed);
+    if (address)
+        return feed_remote_open(&feed->remote, address, &only, e);
+    feed_source_open(&feed->source, folder);
+    return 0;
+}
+
+/* Of a data folder, or of who is at the address. */
+static int feed_of(struct folder *folder, const char *address, const struct options *options)
+{
+    struct feed feed = {.follow = !options->no_follow, .is_remote = address != NULL};
     struct error e;
     bool json = false;
     int exit_code = 0, printed = 0;
-    feed_source_open(&feed.source, folder);
     int r = feed_filter_open(&feed.filter, options, &e);
     if (!r)
         r = read_format(options, &json, &e);
     if (!r)
         r = read_limit(&feed, options->limit, &e);
     if (!r)
-        r = seek(&feed, options->from, &e);
+        r = open_source(&feed, folder, address, &e);
     if (!r)
+        r = seek(&feed, options->from, &e);
+    if (!r && folder)
         exit_code = select_check_lenient(folder, &feed.filter.selection);
     if (!r && !exit_code) {
         stop_listen();
@@ -167,7 +253,9 @@ static int feed_data(struct folder *folder, const struct options *options)
     if (r)
         exit_code = say_error(&e);
     feed_filter_close(&feed.filter);
-    feed_source_close(&feed.source);
+    if (feed.source.folder)
+        feed_source_close(&feed.source);
+    feed_remote_close(&feed.remote);
     arena_close(&feed.arena);
     return exit_code ? exit_code : printed;
 }
@@ -175,10 +263,15 @@ static int feed_data(struct folder *folder, const struct options *options)
 static int run(const struct options *options)
 {
     struct folder folder;
-    int exit_code = data_open(options, &folder);
+    int exit_code;
+    const char *address = remote_address(options, &exit_code);
+    if (address)
+        return feed_of(NULL, address, options);
+    if (!exit_code)
+        exit_code = data_open(options, &folder);
     if (exit_code)
         return exit_code;
-    exit_code = feed_data(&folder, options);
+    exit_code = feed_of(&folder, NULL, options);
     folder_close(&folder);
     return exit_code;
 }
@@ -193,6 +286,7 @@ const struct verb verb_feed = {
         "unreachable, recovered and so on. Goes on printing as changes come, until Ctrl-C.",
     .examples =
         "Examples:\n"
+        "  garner feed                                 of the running Garner, from now on\n"
         "  garner feed --data ./data\n"
         "  garner feed --data ./data --from now --type docker.tag --op deleted\n"
         "  garner feed --data ./data --no-follow --format table\n"

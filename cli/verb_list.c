@@ -7,9 +7,9 @@
 #include "cli/say.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "cli/words.h"
 #include "common/units.h"
 #include "common/value/value.h"
+#include "common/words.h"
 
 enum { PIECE_FULL = -1, READER_GONE = -2, NOTES_MAX = 5 };
 

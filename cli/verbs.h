@@ -20,6 +20,7 @@ extern const struct verb verb_validate;
 extern const struct verb verb_feed;
 extern const struct verb verb_list;
 extern const struct verb verb_get;
+extern const struct verb verb_harvest;
 extern const struct verb verb_history;
 extern const struct verb verb_receipts;
 extern const struct verb verb_confirm;

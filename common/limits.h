@@ -115,7 +115,8 @@ enum {
     LIMIT_RPC_CONNECT_MS = 5000, /* until a connection is there */
     LIMIT_RPC_ANSWER_MS = 30000, /* for an answer, beside what the request itself wants to wait */
     LIMIT_MESSAGE_BYTES = 1 << 20,
-    LIMIT_WAIT_MS = 30000, /* a request for what is still to come */
+    LIMIT_WAIT_MS = 30000,       /* a request for what is still to come */
+    LIMIT_FETCH_CHANGES = 10000, /* that one demand looks at */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a

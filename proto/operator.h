@@ -27,7 +27,8 @@ struct operator_hello {
     uint8_t feed[16];
 };
 
-/* A null `data` stands for any. */
+/* A null `data` stands for any. In a request `account` is "provider/id", or the id alone, and `provider` is
+ * null. */
 struct operator_which {
     struct bytes provider, account, region, type, parent;
 };

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "cli/feed_filter.h"
-#include "cli/feed_source.h"
+#include "worker/feed/source.h"
 
 /* --- --touches --- */
 
@@ -117,7 +117,7 @@ static void round_is(struct feed_source *source, unsigned max, const char *wante
     const struct change *change;
     assert_int_equal(feed_source_begin(source, &e), 0);
     for (unsigned i = 0; i < max; i++) {
-        assert_int_equal(feed_source_next(source, &change, &e), 0);
+        assert_int_equal(feed_source_next(source, &change, NULL, &e), 0);
         if (!change)
             break;
         buffer_printf(&text, "%u:%u@%u ", change->shard, (unsigned)change->seq, (unsigned)change->time_ms);
@@ -155,7 +155,7 @@ static void a_cursor_leads_on(void **state)
 
     feed_source_open(&source, &lab->folder);
     assert_int_equal(cursor_from_text(&arena, buffer_bytes(&text), &cursor, &e), 0);
-    assert_int_equal(feed_source_seek(&source, &cursor, &e), 0);
+    assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), 0);
     round_is(&source, 99, "0:2@90 ");
     feed_source_close(&source);
     arena_close(&arena);
@@ -171,13 +171,13 @@ static void what_a_cursor_cannot_mean_is_refused(void **state)
     struct position position = {0, 1, 3};
     struct cursor cursor = {.positions = &position, .count = 1};
     feed_source_open(&source, &lab->folder);
-    assert_int_equal(feed_source_seek(&source, &cursor, &e), ERR_USAGE);
+    assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), ERR_USAGE);
     assert_non_null(strstr(e.text, "another feed"));
     memcpy(cursor.feed, lab->folder.feed, sizeof cursor.feed);
-    assert_int_equal(feed_source_seek(&source, &cursor, &e), ERR_USAGE);
+    assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), ERR_USAGE);
     assert_non_null(strstr(e.text, "FUTURE"));
     position.shard = 7;
-    assert_int_equal(feed_source_seek(&source, &cursor, &e), ERR_USAGE);
+    assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), ERR_USAGE);
     assert_int_equal(feed_source_seek_now(&source, &e), 0);
     round_is(&source, 99, "");
     feed_source_close(&source);

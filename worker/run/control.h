@@ -30,4 +30,9 @@ int control_on_shard(struct crew *crew, uint32_t shard,
  * once more afterwards. `*count`: so many collections. */
 int control_harvest(struct crew *crew, const struct control_which *which, uint64_t *count, struct error *e);
 
+/* Let the next sound listing of collections of a shard delete what the guard holds back of them: noted and
+ * committed on the shard's thread. */
+int control_confirm(struct crew *crew, uint32_t shard, const uint32_t *collections, uint32_t count,
+                    int64_t now_ms, struct error *e);
+
 #endif

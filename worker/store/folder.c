@@ -239,6 +239,14 @@ static int open_writing(struct folder *folder, uint32_t shards, struct error *e)
     return r ? r : sync_folder(folder, e);
 }
 
+static void make_stores(struct folder *folder)
+{
+    folder->stores = mem_zalloc(folder->shards * sizeof(struct store *));
+    folder->opening = mem_alloc(FOLDER_LOCKS * sizeof *folder->opening);
+    for (int i = 0; i < FOLDER_LOCKS; i++)
+        CHECK(pthread_mutex_init(&folder->opening[i], NULL) == 0);
+}
+
 int folder_open(struct folder *folder, const char *path, uint32_t shards, uint64_t map_size, struct error *e)
 {
     *folder = (struct folder){.path = mem_strdup(path), .map_size = map_size, .writing = true, .lock = -1};
@@ -253,7 +261,7 @@ int folder_open(struct folder *folder, const char *path, uint32_t shards, uint64
     if (!r)
         r = open_writing(folder, shards, e);
     if (!r)
-        folder->stores = mem_zalloc(folder->shards * sizeof(struct store *));
+        make_stores(folder);
     if (r)
         folder_close(folder);
     return r;
@@ -266,7 +274,7 @@ int folder_open_read(struct folder *folder, const char *path, struct error *e)
     if (r == ERR_NOT_FOUND)
         r = error_set(e, r, "there is no data folder at %s: `garner run -c FILE` makes one", path);
     if (!r)
-        folder->stores = mem_zalloc(folder->shards * sizeof(struct store *));
+        make_stores(folder);
     if (r)
         folder_close(folder);
     return r;
@@ -277,6 +285,9 @@ void folder_close(struct folder *folder)
     for (uint32_t i = 0; folder->stores && i < folder->shards; i++)
         store_close(folder->stores[i]);
     free(folder->stores);
+    for (int i = 0; folder->opening && i < FOLDER_LOCKS; i++)
+        pthread_mutex_destroy(&folder->opening[i]);
+    free(folder->opening);
     if (folder->path && folder->lock >= 0)
         close(folder->lock);
     free(folder->path);
@@ -293,21 +304,52 @@ static int shard_path(const struct folder *folder, uint32_t shard, char out[PATH
     return path_of(folder, name, out, e);
 }
 
-int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+/* Called with the shard's lock. */
+static int open_store(struct folder *folder, uint32_t shard, struct error *e)
 {
     char path[PATH_BYTES_MAX];
-    CHECK(shard < folder->shards);
-    *out = folder->stores[shard];
-    if (*out)
+    if (folder->stores[shard])
         return 0;
     int r = shard_path(folder, shard, path, e);
     if (r)
         return r;
     struct store_options options = {
         .path = path, .shard = shard, .map_size = folder->map_size, .read_only = !folder->writing};
-    r = store_open(&options, &folder->stores[shard], e);
+    return store_open(&options, &folder->stores[shard], e);
+}
+
+int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+{
+    CHECK(shard < folder->shards);
+    pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
+    pthread_mutex_lock(lock);
+    int r = open_store(folder, shard, e);
     *out = folder->stores[shard];
+    pthread_mutex_unlock(lock);
     return r;
+}
+
+int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+{
+    CHECK(shard < folder->shards);
+    pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
+    *out = NULL;
+    if (!folder->writing)
+        return folder_store(folder, shard, out, e);
+    if (!folder_has(folder, shard))
+        return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store yet", shard);
+    pthread_mutex_lock(lock);
+    int r = open_store(folder, shard, e);
+    if (!r)
+        store_reader_open(folder->stores[shard], out);
+    pthread_mutex_unlock(lock);
+    return r;
+}
+
+void folder_reader_done(const struct folder *folder, struct store *reader)
+{
+    if (folder->writing)
+        store_close(reader);
 }
 
 bool folder_has(const struct folder *folder, uint32_t shard)

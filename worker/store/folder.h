@@ -7,7 +7,11 @@
 #ifndef GARNER_STORE_FOLDER_H
 #define GARNER_STORE_FOLDER_H
 
+#include <pthread.h>
+
 #include "worker/store/store.h"
+
+enum { FOLDER_LOCKS = 16 };
 
 struct folder {
     char *path;
@@ -15,8 +19,9 @@ struct folder {
     uint32_t shards;
     uint64_t map_size;
     bool writing;
-    int lock;              /* file descriptor, -1: none */
-    struct store **stores; /* by shard; null when it isn't open */
+    int lock;                 /* file descriptor, -1: none */
+    struct store **stores;    /* by shard; null when it isn't open */
+    pthread_mutex_t *opening; /* FOLDER_LOCKS of them, by shard modulo: held while a store is opened */
 };
 
 /* Open for writing: makes the folder when it isn't there. ERR_BUSY: another process writes (its pid is
@@ -31,6 +36,13 @@ void folder_close(struct folder *folder); /* closes all stores */
 /* The store of a shard, opened (and made, when writing) on first use. Reading: ERR_NOT_FOUND when it
  * was never made. Several threads may ask at once, each for shards of its own. */
 int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e);
+
+/* A reader of the shard's store, for the calling thread alone, which gives it back with folder_reader_done
+ * before the folder is closed. In a folder that is open for writing it stands beside the owner's store, which
+ * is opened if it isn't; else it is the one that folder_store gives. ERR_NOT_FOUND when it was never made.
+ * Any thread. */
+int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e);
+void folder_reader_done(const struct folder *folder, struct store *reader); /* null is fine */
 
 /* True if the shard has a file. */
 bool folder_has(const struct folder *folder, uint32_t shard);

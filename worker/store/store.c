@@ -39,7 +39,7 @@ static int begin(struct store *store, bool write, struct error *e)
 {
     unsigned flags = write ? 0 : MDB_RDONLY;
     int r = mdb_txn_begin(store->env, NULL, flags, &store->txn);
-    if (r == MDB_MAP_RESIZED) {
+    if (r == MDB_MAP_RESIZED && !store->borrowed) {
         r = mdb_env_set_mapsize(store->env, 0);
         if (!r)
             r = mdb_txn_begin(store->env, NULL, flags, &store->txn);
@@ -254,13 +254,33 @@ int store_open(const struct store_options *options, struct store **out, struct e
     return r;
 }
 
+/* What is copied never changes once a store is open. */
+void store_reader_open(const struct store *of, struct store **out)
+{
+    CHECK_MAGIC(of, STORE_MAGIC);
+    struct store *store = mem_zalloc(sizeof *store);
+    *store = (struct store){
+        .magic = STORE_MAGIC,
+        .shard = of->shard,
+        .path = mem_strdup(of->path),
+        .read_only = true,
+        .borrowed = true,
+        .env = of->env,
+        .secret = of->secret,
+        .epoch = of->epoch,
+        .hash = of->hash,
+    };
+    memcpy(store->tables, of->tables, sizeof store->tables);
+    *out = store;
+}
+
 void store_close(struct store *store)
 {
     if (!store)
         return;
     CHECK_MAGIC(store, STORE_MAGIC);
     store_abort(store);
-    if (store->env)
+    if (store->env && !store->borrowed)
         mdb_env_close(store->env);
     handle_release(store);
     buffer_close(&store->id);

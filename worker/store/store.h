@@ -3,7 +3,8 @@
  * One thread owns a store and is its only writer. Its calls work in the current transaction: a write
  * transaction that gathers until store_commit, or else a read transaction between store_read and
  * store_done. Spans that a call returns are valid until the next write or the transaction's end, so copy
- * what must outlive that. Other processes read at any time (store_open with `read_only`).
+ * what must outlive that. Other processes read at any time (store_open with `read_only`), and so do other
+ * threads (store_reader_open).
  *
  * A change and the state that it changes are written by the same call, in the same transaction.
  *
@@ -37,6 +38,10 @@ struct store_options {
  * file, and follows a writer that makes it larger. */
 int store_open(const struct store_options *options, struct store **out, struct error *e);
 void store_close(struct store *store); /* aborts what is open; null is fine */
+
+/* A reader of its own beside the one that writes, for another thread: same file, transactions of its own,
+ * which should be short. Sees what is committed. To be closed before `of`. */
+void store_reader_open(const struct store *of, struct store **out);
 
 uint32_t store_shard(const struct store *store);
 const struct hash_secret *store_secret(const struct store *store);

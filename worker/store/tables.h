@@ -61,6 +61,7 @@ struct store {
     uint32_t shard;
     char *path;
     bool read_only, claimed, writing;
+    bool borrowed;    /* the environment and its tables are another's: store_reader_open */
     bool lacks_heads; /* a reader's: the table isn't there */
     dev_t device;     /* of the file: what `handles.c` knows it by */
     ino_t inode;

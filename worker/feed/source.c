@@ -1,10 +1,9 @@
-#include "cli/feed_source.h"
+#include "worker/feed/source.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/select.h"
 #include "common/check.h"
 
 void feed_source_open(struct feed_source *source, struct folder *folder)
@@ -16,60 +15,85 @@ void feed_source_open(struct feed_source *source, struct folder *folder)
 
 void feed_source_close(struct feed_source *source)
 {
-    for (uint32_t i = 0; source->shards && i < source->folder->shards; i++)
+    for (uint32_t i = 0; source->shards && i < source->folder->shards; i++) {
+        folder_reader_done(source->folder, source->shards[i].store);
         arena_close(&source->shards[i].arena);
+    }
     free(source->shards);
     free(source->heap);
+    *source = (struct feed_source){0};
 }
 
 /* Open the shard's store when it has come into being. */
 static int open_shard(struct feed_source *source, uint32_t number, struct error *e)
 {
     struct feed_shard *shard = &source->shards[number];
-    if (shard->store)
+    if (shard->store || !folder_has(source->folder, number))
         return 0;
-    int r = select_store(source->folder, number, &shard->store, e);
-    if (!r && shard->store)
+    int r = folder_reader(source->folder, number, &shard->store, e);
+    if (!r)
         shard->epoch = store_epoch(shard->store);
+    return r == ERR_NOT_FOUND ? 0 : r; /* just being made */
+}
+
+int feed_source_head(struct feed_source *source, uint32_t shard, uint64_t *head, struct error *e)
+{
+    int r = open_shard(source, shard, e);
+    *head = !r && source->shards[shard].store ? store_head(source->shards[shard].store) : 0;
     return r;
 }
 
 /* --- where to begin --- */
 
+void feed_source_rewind(struct feed_source *source)
+{
+    for (uint32_t i = 0; i < source->folder->shards; i++) {
+        source->shards[i].next = 0;
+        source->shards[i].idle = false;
+    }
+}
+
 int feed_source_seek_now(struct feed_source *source, struct error *e)
 {
     int r = 0;
     for (uint32_t i = 0; i < source->folder->shards && !r; i++) {
-        struct feed_shard *shard = &source->shards[i];
-        r = open_shard(source, i, e);
-        if (!r && shard->store)
-            shard->next = store_head(shard->store) + 1;
+        uint64_t head;
+        r = feed_source_head(source, i, &head, e);
+        if (!r && source->shards[i].store)
+            source->shards[i].next = head + 1;
     }
     return r;
 }
 
-static int seek_shard(struct feed_shard *shard, const struct position *position, struct error *e)
+int feed_source_seek(struct feed_source *source, const struct position *position, struct refusal *refusal,
+                     struct error *e)
 {
-    uint64_t head = shard->store ? store_head(shard->store) : 0;
+    struct feed_shard *shard;
+    uint64_t head = 0, oldest = 0;
+    *refusal = (struct refusal){.shard = position->shard};
+    if (position->seq == 0)
+        return 0;
+    if (position->shard >= source->folder->shards) {
+        refusal->kind = REFUSAL_FUTURE;
+        return 0;
+    }
+    shard = &source->shards[position->shard];
+    int r = feed_source_head(source, position->shard, &head, e);
+    if (r)
+        return r;
+    if (shard->store)
+        oldest = store_oldest(shard->store);
     if (position->seq > head || position->epoch > shard->epoch)
-        return error_set(e, ERR_USAGE,
-                         "FUTURE: the cursor is at change %" PRIu64 " of shard %" PRIu32
-                         ", which ends at %" PRIu64
-                         ": the data folder is older than the cursor (restored from a "
-                         "backup?); begin anew with --from oldest",
-                         position->seq, position->shard, head);
-    if (shard->store && position->seq + 1 < store_oldest(shard->store))
-        return error_set(e, ERR_USAGE,
-                         "COMPACTED: the cursor is at change %" PRIu64 " of shard %" PRIu32
-                         ", which keeps %" PRIu64
-                         " and later ones: take what there is from `garner list`, and begin "
-                         "anew with --from oldest or now",
-                         position->seq, position->shard, store_oldest(shard->store));
+        refusal->kind = REFUSAL_FUTURE;
+    else if (position->seq + 1 < oldest)
+        refusal->kind = REFUSAL_COMPACTED;
+    refusal->head = head;
+    refusal->oldest = oldest;
     shard->next = position->seq + 1;
     return 0;
 }
 
-int feed_source_seek(struct feed_source *source, const struct cursor *cursor, struct error *e)
+int feed_source_seek_cursor(struct feed_source *source, const struct cursor *cursor, struct error *e)
 {
     int r = 0;
     if (memcmp(cursor->feed, source->folder->feed, sizeof cursor->feed) != 0)
@@ -80,18 +104,47 @@ int feed_source_seek(struct feed_source *source, const struct cursor *cursor, st
             source->folder->path);
     for (uint32_t i = 0; i < cursor->count && !r; i++) {
         const struct position *position = &cursor->positions[i];
-        if (position->seq == 0)
-            continue;
-        if (position->shard >= source->folder->shards)
+        struct refusal refusal;
+        if (position->seq && position->shard >= source->folder->shards)
             return error_set(e, ERR_USAGE,
                              "FUTURE: the cursor has shard %" PRIu32 ", the data folder %" PRIu32
                              " shards only",
                              position->shard, source->folder->shards);
-        r = open_shard(source, position->shard, e);
-        if (!r)
-            r = seek_shard(&source->shards[position->shard], position, e);
+        r = feed_source_seek(source, position, &refusal, e);
+        if (!r && refusal.kind)
+            r = feed_refuse(&refusal, position->seq, e);
     }
     return r;
+}
+
+int feed_refuse(const struct refusal *refusal, uint64_t seq, struct error *e)
+{
+    switch (refusal->kind) {
+    case REFUSAL_COMPACTED:
+        return error_set(e, ERR_USAGE,
+                         "COMPACTED: the cursor is at change %" PRIu64 " of shard %" PRIu32
+                         ", which keeps %" PRIu64
+                         " and later ones: take what there is from `garner list`, and begin anew with --from "
+                         "oldest or now",
+                         seq, refusal->shard, refusal->oldest);
+    case REFUSAL_FUTURE:
+        return error_set(
+            e, ERR_USAGE,
+            "FUTURE: the cursor is at change %" PRIu64 " of shard %" PRIu32 ", which ends at %" PRIu64
+            ": the data folder is older than the cursor (restored from a backup?); begin anew with "
+            "--from oldest",
+            seq, refusal->shard, refusal->head);
+    case REFUSAL_DIVERGED:
+        return error_set(
+            e, ERR_USAGE,
+            "DIVERGED: the cursor is at change %" PRIu64 " of shard %" PRIu32
+            ", whose history is another one from change %" PRIu64
+            " on: take what there is from `garner list`, and begin anew with --from oldest or now",
+            seq, refusal->shard, refusal->head + 1);
+    case REFUSAL_MOVED:
+        break;
+    }
+    return error_set(e, ERR_USAGE, "MOVED: shard %" PRIu32 " is elsewhere now: ask there", refusal->shard);
 }
 
 /* --- the heap --- */
@@ -133,13 +186,12 @@ static uint32_t heap_take(struct feed_source *source)
 static int load(struct feed_source *source, uint32_t number, struct error *e)
 {
     struct feed_shard *shard = &source->shards[number];
-    struct bytes packed;
     if (shard->next > shard->head)
         return 0;
     arena_reset(&shard->arena);
-    int r = store_change(shard->store, shard->next, &packed, e);
+    int r = store_change(shard->store, shard->next, &shard->packed, e);
     if (!r)
-        r = change_unpack(&shard->arena, packed, &shard->change, e);
+        r = change_unpack(&shard->arena, shard->packed, &shard->change, e);
     if (r)
         return r;
     heap_add(source, number);
@@ -158,12 +210,9 @@ static int begin_shard(struct feed_source *source, uint32_t number, struct error
     shard->head = store_head(shard->store);
     if (!shard->next)
         shard->next = oldest;
-    if (shard->next < oldest)
-        return error_set(e, ERR_LIMIT,
-                         "COMPACTED: shard %" PRIu32 " keeps change %" PRIu64
-                         " and later ones, and we are at %" PRIu64
-                         ": reading is slower than the retention allows",
-                         number, oldest, shard->next);
+    if (shard->next < oldest) /* reading is slower than the retention allows */
+        return feed_refuse(&(struct refusal){REFUSAL_COMPACTED, number, oldest, shard->head}, shard->next - 1,
+                           e);
     if (shard->next > shard->head)
         store_done(shard->store);
     return load(source, number, e);
@@ -173,12 +222,14 @@ int feed_source_begin(struct feed_source *source, struct error *e)
 {
     int r = 0;
     for (uint32_t i = 0; i < source->folder->shards && !r; i++)
-        r = begin_shard(source, i, e);
+        if (!source->shards[i].idle)
+            r = begin_shard(source, i, e);
     return r;
 }
 
 /* The last one given is replaced only now: the caller has used it until here. */
-int feed_source_next(struct feed_source *source, const struct change **change, struct error *e)
+int feed_source_next(struct feed_source *source, const struct change **change, struct bytes *packed,
+                     struct error *e)
 {
     *change = NULL;
     if (source->has_current) {
@@ -194,6 +245,8 @@ int feed_source_next(struct feed_source *source, const struct change **change, s
     struct feed_shard *shard = &source->shards[source->current];
     shard->next++;
     *change = &shard->change;
+    if (packed)
+        *packed = shard->packed;
     return 0;
 }
 

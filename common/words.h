@@ -1,6 +1,6 @@
 /* Words: a sorted set of texts, for "did you mean" and "there are". Forgets what is beyond its limit. */
-#ifndef GARNER_CLI_WORDS_H
-#define GARNER_CLI_WORDS_H
+#ifndef GARNER_COMMON_WORDS_H
+#define GARNER_COMMON_WORDS_H
 
 #include "common/arena.h"
 #include "common/bytes.h"

@@ -1,4 +1,4 @@
-#include "cli/words.h"
+#include "common/words.h"
 
 #include <stdlib.h>
 #include <string.h>

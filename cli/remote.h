@@ -1,0 +1,20 @@
+/* Remote: reaching a running Garner instead of a data folder. */
+#ifndef GARNER_CLI_REMOTE_H
+#define GARNER_CLI_REMOTE_H
+
+#include "cli/options.h"
+#include "client/client.h"
+
+/* Where the running Garner is that a command is for: --at, or else GARNER_AT, or tcp://127.0.0.1:7801; null
+ * if --data or -c names a data folder. Both --at and --data: null, after having said that they contradict
+ * each other; then `*exit_code` is set. */
+const char *remote_address(const struct options *options, int *exit_code);
+
+/* Ask one thing. The answer lives in the arena. Returns 0, or the exit code after having said why. */
+int remote_ask(const char *address, struct operator_request *request, struct arena *arena,
+               struct operator_reply *reply);
+
+/* A text of the command line; null: any. */
+struct bytes remote_text(const char *text);
+
+#endif

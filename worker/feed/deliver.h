@@ -1,0 +1,26 @@
+/* Deliver: answers demands for changes, many followers' from one set of readers.
+ *
+ * Nothing is kept of a follower: its demand says where it stands. One thread delivers; any may say that there
+ * is more. */
+#ifndef GARNER_FEED_DELIVER_H
+#define GARNER_FEED_DELIVER_H
+
+#include "proto/operator.h"
+#include "worker/store/folder.h"
+
+struct deliver;
+
+/* Of a folder that is open for writing, or for reading. Opens what shards it has. */
+int deliver_open(struct folder *folder, struct deliver **out, struct error *e);
+void deliver_close(struct deliver *deliver); /* before its folder; null is fine */
+
+/* Changes up to `last` of a shard are committed. Any thread. */
+void deliver_committed(struct deliver *deliver, uint32_t shard, uint64_t last);
+
+/* Answer a demand, in the arena: changes, or refusals. `*empty`: there is nothing behind its positions, so it
+ * may wait if it likes. Looks at no more than LIMIT_FETCH_CHANGES, and gives up to max_bytes of them and one
+ * more. Blocks for milliseconds. ERR_CORRUPT or ERR_STORE: a store can't be read. */
+int deliver_answer(struct deliver *deliver, const struct operator_fetch *demand, struct arena *arena,
+                   struct operator_changes *out, bool *empty, struct error *e);
+
+#endif

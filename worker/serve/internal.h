@@ -1,0 +1,35 @@
+/* What the files of worker/serve share. Not for others. */
+#ifndef GARNER_SERVE_INTERNAL_H
+#define GARNER_SERVE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "common/rpc/rpc_server.h"
+#include "proto/operator.h"
+#include "worker/feed/deliver.h"
+#include "worker/serve/serve.h"
+#include "worker/store/census.h"
+
+struct serve {
+    struct serve_setting set;
+    struct deliver *deliver;
+    struct rpc_server *server;
+    struct store **readers; /* by shard: the serving thread's; null: not opened yet */
+    pthread_mutex_t lock;   /* of: */
+    struct crew *crew;      /* null: none. Held while it is used */
+};
+
+/* The shard's reader; null in `*store` when nothing is in it yet. */
+int serve_reader(struct serve *serve, uint32_t shard, struct store **store, struct error *e);
+
+/* Answer a request of a kind, with the crew that the caller holds. What they give back lives in the arena. */
+int serve_harvest(struct serve *serve, const struct operator_which *which, struct operator_reply *reply,
+                  struct error *e);
+int serve_confirm(struct serve *serve, const struct operator_which *which, struct arena *arena,
+                  struct operator_reply *reply, struct error *e);
+
+/* What is stored in all shards, held against what is asked for. The caller closes it, whatever comes back. */
+int serve_census(struct serve *serve, const struct operator_which *which, struct census *census,
+                 struct error *e);
+
+#endif

@@ -1,0 +1,173 @@
+/* One request after the other: what they need is short, and stores' readers want one thread. A demand for
+ * changes that finds none is kept by the server, and looked at again when something was committed. */
+#include "worker/serve/serve.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/check.h"
+#include "worker/serve/internal.h"
+
+static const char program[] = "garner " GARNER_VERSION;
+
+int serve_reader(struct serve *serve, uint32_t shard, struct store **store, struct error *e)
+{
+    int r = 0;
+    if (!serve->readers[shard] && folder_has(serve->set.folder, shard))
+        r = folder_reader(serve->set.folder, shard, &serve->readers[shard], e);
+    *store = serve->readers[shard];
+    return r == ERR_NOT_FOUND ? 0 : r; /* just being made */
+}
+
+/* --- requests --- */
+
+static void hello(const struct serve *serve, struct operator_reply *reply)
+{
+    reply->hello = (struct operator_hello){
+        .from = OPERATOR_VERSION_FROM,
+        .to = OPERATOR_VERSION,
+        .program = bytes_of(program),
+        .role = BYTES("run"),
+        .pid = (uint32_t)getpid(),
+        .shards = serve->set.folder->shards,
+    };
+    memcpy(reply->hello.feed, serve->set.folder->feed, sizeof reply->hello.feed);
+}
+
+/* RPC_WAIT when there is nothing to give yet, and its time isn't over. */
+static enum rpc_verdict fetch(struct serve *serve, const struct operator_fetch *demand, struct rpc_turn *turn,
+                              struct arena *arena, struct operator_reply *reply)
+{
+    bool empty;
+    if (deliver_answer(serve->deliver, demand, arena, &reply->fetch, &empty, &reply->failure) || !empty ||
+        turn->over || !demand->wait_ms)
+        return RPC_ANSWER;
+    turn->wait_ms = (int64_t)(demand->wait_ms < LIMIT_WAIT_MS ? demand->wait_ms : LIMIT_WAIT_MS);
+    return RPC_WAIT;
+}
+
+static int status(struct serve *serve, struct bytes asked, struct arena *arena, struct operator_reply *reply,
+                  struct error *e)
+{
+    struct buffer answer = {0};
+    if (!serve->set.status)
+        return error_set(e, ERR_USAGE, "%s has no status to tell", program);
+    int r = serve->set.status(serve->set.context, asked, &answer, e);
+    if (!r)
+        reply->status = arena_copy(arena, buffer_bytes(&answer));
+    buffer_close(&answer);
+    return r;
+}
+
+static int with_crew(struct serve *serve, const struct operator_request *request, struct arena *arena,
+                     struct operator_reply *reply, struct error *e)
+{
+    int r;
+    pthread_mutex_lock(&serve->lock);
+    if (!serve->crew)
+        r = error_set(e, ERR_BUSY, "the run is starting or ending: ask again in a moment");
+    else if (request->kind == OPERATOR_HARVEST)
+        r = serve_harvest(serve, &request->which, reply, e);
+    else
+        r = serve_confirm(serve, &request->which, arena, reply, e);
+    pthread_mutex_unlock(&serve->lock);
+    return r;
+}
+
+static enum rpc_verdict answer(struct serve *serve, const struct operator_request *request,
+                               struct rpc_turn *turn, struct arena *arena, struct operator_reply *reply)
+{
+    if (operator_request_check(request, program, &reply->failure))
+        return RPC_ANSWER;
+    switch (request->kind) {
+    case OPERATOR_HELLO:
+        hello(serve, reply);
+        break;
+    case OPERATOR_HARVEST:
+    case OPERATOR_CONFIRM:
+        with_crew(serve, request, arena, reply, &reply->failure);
+        break;
+    case OPERATOR_FETCH:
+        return fetch(serve, &request->fetch, turn, arena, reply);
+    case OPERATOR_STATUS:
+        status(serve, request->status, arena, reply, &reply->failure);
+        break;
+    case OPERATOR_NONE: /* was refused above */
+        break;
+    }
+    return RPC_ANSWER;
+}
+
+static enum rpc_verdict serve_turn(void *context, struct rpc_turn *turn)
+{
+    struct serve *serve = context;
+    struct arena arena = {0};
+    struct operator_request request;
+    struct operator_reply reply = {0};
+    enum rpc_verdict verdict = RPC_ANSWER;
+    error_none(&reply.failure);
+    if (operator_request_unpack(&arena, turn->request, &request, &reply.failure) == 0) {
+        reply.kind = request.kind;
+        verdict = answer(serve, &request, turn, &arena, &reply);
+    }
+    reply.id = request.id;
+    if (verdict == RPC_ANSWER)
+        operator_reply_pack(&reply, &turn->answer);
+    arena_close(&arena);
+    return verdict;
+}
+
+/* --- opening and closing --- */
+
+int serve_open(const struct serve_setting *setting, struct serve **out, struct error *e)
+{
+    struct serve *serve = mem_zalloc(sizeof *serve);
+    struct rpc_server_setting server = {.address = setting->address,
+                                        .request_bytes_max = LIMIT_MESSAGE_BYTES,
+                                        .context = serve,
+                                        .serve = serve_turn};
+    *out = NULL;
+    serve->set = *setting;
+    serve->readers = mem_zalloc(setting->folder->shards * sizeof(struct store *));
+    CHECK(pthread_mutex_init(&serve->lock, NULL) == 0);
+    int r = deliver_open(setting->folder, &serve->deliver, e);
+    if (!r)
+        r = rpc_server_open(&server, &serve->server, e);
+    if (r)
+        serve_close(serve);
+    else
+        *out = serve;
+    return r;
+}
+
+void serve_crew(struct serve *serve, struct crew *crew)
+{
+    pthread_mutex_lock(&serve->lock);
+    serve->crew = crew;
+    pthread_mutex_unlock(&serve->lock);
+}
+
+void serve_committed(struct serve *serve, uint32_t shard, uint64_t last)
+{
+    deliver_committed(serve->deliver, shard, last);
+    rpc_server_wake(serve->server);
+}
+
+const char *serve_address(const struct serve *serve)
+{
+    return rpc_server_address(serve->server);
+}
+
+void serve_close(struct serve *serve)
+{
+    if (!serve)
+        return;
+    rpc_server_close(serve->server);
+    deliver_close(serve->deliver);
+    for (uint32_t i = 0; i < serve->set.folder->shards; i++)
+        folder_reader_done(serve->set.folder, serve->readers[i]);
+    free(serve->readers);
+    pthread_mutex_destroy(&serve->lock);
+    free(serve);
+}
