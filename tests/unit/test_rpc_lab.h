@@ -21,6 +21,15 @@ const char *__lsan_default_suppressions(void)
     return "leak:libnng";
 }
 
+#ifdef __SANITIZE_THREAD__
+/* It counts references by atomics that ThreadSanitizer doesn't see. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race:libnng\n";
+}
+#endif
+
 enum { REQUEST_MAX = 64 << 10, ANSWER_MAX = 1 << 20, LONG_MS = 20000 };
 
 /* What is served: "echo X" gives X; "slow X" takes 300 ms; "large N" gives N bytes; "wait MS" is kept until
