@@ -83,6 +83,9 @@ struct account *account_open(struct run *run, const struct config_account *confi
     if (account_is_home(a))
         a->notes->home = a;
     schedule_open(&a->schedule, random_u64(&run->retry.random));
+    a->patience = (struct retry){.first_ms = run->retry.first_ms,
+                                 .budget = run_is_once(run) ? NULL : &a->budget};
+    random_seed(&a->patience.random, random_u64(&run->retry.random));
     add_to_run(a);
     return a;
 }

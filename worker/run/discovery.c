@@ -71,7 +71,7 @@ void discovery_begin(struct account *a)
     a->discovery = task;
     winnow_open(&d->winnow, task->def, &task->values, NULL, &d->arena, NULL);
     harvest_open(&d->harvest, task->def, &task->values, &a->sessions[task->def->auth.index].session,
-                 &a->run->retry, NULL);
+                 &a->patience, NULL);
     task_follow(task, discovery_follow(task, harvest_start(&d->harvest, task->run->now_ms)));
 }
 

@@ -166,6 +166,8 @@ struct account {
     uint32_t tasks;         /* these, and those that are dead and not freed yet */
     struct account *next_queued;
     bool queued;
+    struct retry patience;  /* with all its requests, logins aside */
+    struct budget budget;   /* for them; a run of once has none */
     struct breaker breaker; /* fed with all harvests that end; a run of once doesn't ask it */
 
     /* Once: where the iteration over root collections stands, and the children of what was listed. */

@@ -224,7 +224,7 @@ void limits_pump(struct run *run)
 void limits_heard(struct task *task, const struct heard *heard)
 {
     task->heard = *heard;
-    if (!heard->has_quota)
+    if (!heard->has_quota || !run_is_once(task->run))
         return;
     if (heard->quota.after_ms > LIMIT_RETRY_AFTER_MS)
         task->heard.quota.after_ms = -1;

@@ -82,7 +82,7 @@ static bool begin(struct task *task, enum job_want *want)
         .values = &task->values,
         .parent = task->lineage ? &task->parent : NULL,
         .session = &a->sessions[task->def->auth.index].session,
-        .retry = &run->retry,
+        .retry = &a->patience,
         .store = task->shard->store,
     };
     task->job = run->spare_job_count ? run->spare_jobs[--run->spare_job_count] : mem_alloc(sizeof *task->job);
