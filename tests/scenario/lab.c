@@ -295,7 +295,7 @@ static void tell_outcome(struct lab *lab, const struct job *job)
              o->sound ? "sound" : receipt->unsound, receipt->items, receipt->pages);
     if (o->held)
         note(lab, "held back: %" PRIu64, o->held);
-    if (o->faults && (o->sound || strcmp(receipt->unsound, o->fault.text) != 0))
+    if (o->faults && (!receipt->unsound || strcmp(receipt->unsound, o->fault.text) != 0))
         note(lab, "fault: %s", o->fault.text);
 }
 

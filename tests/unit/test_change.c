@@ -293,8 +293,9 @@ static void status_json_is_as_the_contract_says(void **state)
         "\"receipt\":{\"id\":\"12-5-43\",\"started\":null,\"ended\":null,\"complete\":false,\"sound\":false,"
         "\"unsound\":null,\"error\":\"denied\",\"cause\":\"grant \\\"ec2:DescribeSnapshots\\\"\","
         "\"pages\":7,\"items\":0,\"requests\":0,\"bytes\":0,\"created\":0,\"updated\":0,\"deleted\":0,"
-        "\"unchanged\":0,\"tier1\":0,\"tier2\":0,\"missing\":0,\"held\":0,\"duplicate_keys\":0,\"rests_on\":["
-        "]}}}");
+        "\"unchanged\":0,\"tier1\":0,\"tier2\":0,\"missing\":0,\"held\":0,\"quarantined\":0,"
+        "\"duplicate_keys\":0,\"resumed_page\":0,\"unmodified\":0,\"last_unmodified\":null,"
+        "\"rests_on\":[]}}}");
     change.status.kind = STATUS_HELD;
     change.status.held = 400;
     change.status.receipt = NULL;
