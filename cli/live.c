@@ -18,6 +18,7 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "worker/run/adopt.h"
+#include "worker/serve/serve.h"
 
 /* What can't change while it goes on. */
 struct fixed {
@@ -30,8 +31,10 @@ struct live {
     struct live_setting set;
     struct crew *crew;
     struct fixed fixed;
+    struct serve *serve;
     int reload, ending; /* readable when it is to read the files anew; when it is to end */
     pthread_t thread;
+    bool has_thread;
 };
 
 static char *copy(const char *text)
@@ -111,38 +114,60 @@ static void *wait_for_signals(void *context)
     return NULL;
 }
 
+static int start_thread(struct live *live, struct error *e)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* signals are the main thread's */
+    int number = pthread_create(&live->thread, NULL, wait_for_signals, live);
+    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    if (number)
+        return error_set(e, ERR_IO, "a thread can't be started: %s: raise the limit of processes",
+                         strerrordesc_np(number));
+    live->has_thread = true;
+    return 0;
+}
+
 int live_open(const struct live_setting *setting, struct crew *crew, struct live **out, struct error *e)
 {
-    struct live *live = mem_zalloc(sizeof *live);
+    struct live *live = *out = mem_zalloc(sizeof *live);
     *live = (struct live){.set = *setting,
                           .crew = crew,
                           .fixed = fixed_of(setting->config),
                           .reload = stop_listen_reload(),
                           .ending = eventfd(0, EFD_CLOEXEC)};
     CHECK(live->ending >= 0);
-    sigset_t all, old;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* signals are the main thread's */
-    int number = pthread_create(&live->thread, NULL, wait_for_signals, live);
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
-    if (!number) {
-        *out = live;
-        return 0;
+    struct serve_setting serving = {.address = setting->config->listen, .folder = setting->folder};
+    int code = serve_open(&serving, &live->serve, e);
+    if (code)
+        return code;
+    serve_crew(live->serve, crew);
+    return start_thread(live, e);
+}
+
+void live_committed(struct live *live, uint32_t shard, uint64_t last)
+{
+    serve_committed(live->serve, shard, last);
+}
+
+void live_ending(struct live *live)
+{
+    uint64_t one = 1;
+    if (live->has_thread) {
+        CHECK(write(live->ending, &one, sizeof one) == sizeof one);
+        CHECK(pthread_join(live->thread, NULL) == 0);
     }
-    close(live->ending);
-    fixed_close(&live->fixed);
-    free(live);
-    return error_set(e, ERR_IO, "a thread can't be started: %s: raise the limit of processes",
-                     strerrordesc_np(number));
+    live->has_thread = false;
+    if (live->serve)
+        serve_crew(live->serve, NULL);
 }
 
 void live_close(struct live *live)
 {
-    uint64_t one = 1;
     if (!live)
         return;
-    CHECK(write(live->ending, &one, sizeof one) == sizeof one);
-    CHECK(pthread_join(live->thread, NULL) == 0);
+    live_ending(live);
+    serve_close(live->serve);
     close(live->ending);
     fixed_close(&live->fixed);
     free(live);

@@ -1,20 +1,29 @@
-/* Live: what stands around a run that goes on: SIGHUP has its configuration read again. */
+/* Live: what stands around a run that goes on: operators reach it where `listen` says, and SIGHUP has its
+ * configuration read again. */
 #ifndef GARNER_CLI_LIVE_H
 #define GARNER_CLI_LIVE_H
 
 #include "common/config/config.h"
 #include "worker/run/control.h"
+#include "worker/store/folder.h"
 
 struct live;
 
 struct live_setting {
     const char *path; /* of the configuration's file */
     const struct config *config;
-    const char *data; /* the data folder; both must outlive it */
+    struct folder *folder; /* both must outlive it */
 };
 
-/* To be called as the `started` of a run (worker/run/run.h), live_close as its `ending`. */
+/* To be called as the `started` of a run (worker/run/run.h). ERR_CONFIG: `listen` is no address to listen at.
+ */
 int live_open(const struct live_setting *setting, struct crew *crew, struct live **out, struct error *e);
-void live_close(struct live *live); /* null is fine */
+
+/* Changes up to `last` are committed. Any thread. */
+void live_committed(struct live *live, uint32_t shard, uint64_t last);
+
+void live_ending(struct live *live); /* as its `ending`: the crew isn't used any more */
+void live_close(
+    struct live *live); /* when the run has ended, and before the folder is closed; null is fine */
 
 #endif

@@ -46,6 +46,8 @@ static void committed(void *context, struct store *store, uint64_t first, uint64
     struct running *run = context;
     if (run->options->print_feed)
         run_feed_committed(&run->feed, store, first, last);
+    if (run->live)
+        live_committed(run->live, store_shard(store), last);
 }
 
 static void progress(void *context, const struct run_totals *totals, uint64_t under_way)
@@ -125,19 +127,20 @@ static int started(void *context, struct crew *crew, struct error *e)
 {
     struct running *run = context;
     struct live_setting setting = {
-        .path = run->options->config, .config = run->setup->config, .data = run->folder.path};
+        .path = run->options->config, .config = run->setup->config, .folder = &run->folder};
     char accounts[16];
     int r = live_open(&setting, crew, &run->live, e);
     snprintf(accounts, sizeof accounts, "%u", run->setup->config->account_count);
     if (!r)
-        log_line(LOG_INFO, "harvesting", "accounts", accounts, "data", run->folder.path, NULL);
+        log_line(LOG_INFO, "harvesting", "accounts", accounts, "data", run->folder.path, "listen",
+                 run->setup->config->listen, NULL);
     return r;
 }
 
 static void ending(void *context)
 {
     struct running *run = context;
-    live_close(run->live);
+    live_ending(run->live);
 }
 
 static int harvest(struct running *run)
@@ -154,7 +157,7 @@ static int harvest(struct running *run)
         .folder = &run->folder,
         .threads = run->threads,
         .context = run,
-        .committed = run->options->print_feed ? committed : NULL,
+        .committed = committed,
         .trouble = trouble,
         .progress = once || run->terminal ? progress : NULL,
         .started = once ? NULL : started,
@@ -165,6 +168,8 @@ static int harvest(struct running *run)
     int r = run->options->print_feed ? run_feed_open(&run->feed, &run->folder, &e) : 0;
     if (!r)
         r = run_all(&setting, &totals, &e);
+    live_close(run->live);
+    run->live = NULL;
     if (run->terminal)
         say_passing("");
     if (r)

@@ -22,7 +22,7 @@
 #include "worker/run/control.h"
 #include "worker/run/roster.h"
 #include "worker/run/run.h"
-#include "worker/schedule/schedule.h"
+#include "worker/run/watched.h"
 
 enum {
     RUN_PROGRESS_MS = 500,
@@ -50,22 +50,6 @@ struct place {
     struct shard *shard;   /* null until it is asked for; as is: */
     struct bucket *bucket; /* of the provider's limits */
     bool is_listed;        /* among the account's regions, as far as they are known, and this thread's */
-};
-
-/* A collection that is harvested again and again (watched.c): there may be a million, so it is small. */
-struct watched {
-    struct schedule_entry entry;
-    struct watched *next, *previous; /* of its account's */
-    struct account *account;
-    struct place *place;
-    const struct collection_def *def;
-    struct offspring *offspring; /* of a parent, once it was listed: whose children are watched; else null */
-    int64_t good_ms;             /* when its last harvest that went well began; INT64_MIN: none yet */
-    uint32_t parent, row;        /* of its parent's collection and row; 0: it has none */
-    uint32_t id;                 /* its collection's in the store; 0: not known yet */
-    uint32_t told;               /* what was last told of it, as a hash; 0: nothing, or that it is well */
-    bool is_unreachable, is_held, is_quarantined; /* as its record says */
-    bool is_gone;                                 /* under way, and to be forgotten when that has ended */
 };
 
 /* A harvest that is over, committed but for the commit, and will have nothing to tell: what it takes to say
@@ -439,29 +423,6 @@ bool brood_start_next(struct account *a);
 void brood_close_all(struct account *a);
 /* The next collection that has `parent` as its parent, from `*index` on; null when there is none. */
 const struct collection_def *brood_next_def(const struct collection_def *parent, uint32_t *index);
-
-/* watched.c: what is harvested again and again, and when */
-struct watched *watched_add(struct account *a, const struct collection_def *def, struct place *place,
-                            uint32_t parent, uint32_t row);  /* not scheduled yet */
-void watched_schedule(struct watched *w, int64_t period_ms); /* OUT before */
-void watched_remove(struct watched *w);                      /* now, or when it isn't under way any more */
-void watched_remove_all(struct account *a);
-bool watched_start_next(struct account *a);
-void watched_ended(struct task *task, bool well); /* its harvest is over */
-void watched_resolved(struct account *a);         /* its credentials are there, or failed */
-void watched_regions(struct account *a);          /* they were set, perhaps once more */
-void watched_remember(struct watched *w, const struct collection_record *record);
-
-/* offspring.c: children of what is watched */
-void offspring_update(struct watched *parent); /* watch the children that are not watched yet */
-void offspring_note(struct watched *parent, const struct watched *child); /* this one is */
-void offspring_forget(struct watched *parent);
-bool offspring_is_due(const struct task *task);  /* what it listed may have children that are not watched */
-void offspring_end_orphans(struct task *parent); /* children under way whose parent it deleted */
-
-/* load.c: what the shards of a thread know of its accounts (`only`: of one) */
-void load_watched(struct run *run, const struct account *only);
-void load_unwatch(struct watched *w); /* it is in the store, and not watched any more */
 
 /* adopt.c: another configuration (adopt.h), and the provider files of this one */
 void adopt_first(struct crew *crew); /* those that the run began with, which stay the caller's */
