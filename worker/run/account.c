@@ -258,7 +258,7 @@ static bool start_once(struct account *a)
     }
     if (!def)
         return false;
-    task_start_collection(a, def, place, NULL, NULL, NULL);
+    task_start(a, &(struct start){.def = def, .place = place});
     return true;
 }
 
@@ -278,4 +278,11 @@ void account_heard(struct task *task, const struct error *failed, bool rejected)
 bool account_start_next(struct account *a)
 {
     return run_is_once(a->run) ? start_once(a) : watched_start_next(a);
+}
+
+void account_lost_probe(struct account *a)
+{
+    const struct error lost = {.code = ERR_STOPPED};
+    const struct breaker_end end = {.error = &lost, .is_probe = true, .collections = 1};
+    breaker_ended(&a->breaker, &end, a->run->now_ms, &a->run->retry.random);
 }

@@ -126,7 +126,8 @@ bool brood_start_next(struct account *a)
             a->run->totals.incomplete++;
         }
         if (lineage) {
-            task_start_collection(a, def, brood->place, lineage, &parent, NULL);
+            task_start(
+                a, &(struct start){.def = def, .place = brood->place, .lineage = lineage, .parent = parent});
             return true;
         }
         brood->def_index++;

@@ -205,6 +205,7 @@ struct task {
     bool owes;          /* its request has ended, and the limits don't know yet: */
     struct heard heard; /* this is what became of it */
     bool is_probe;      /* its account's breaker waits for it */
+    bool is_refused;    /* its account's breaker is open: nothing is asked */
     struct job *job;    /* of a collection, once it has begun */
     struct discovery *discovery;
 };
@@ -357,8 +358,9 @@ void account_close(struct account *a);      /* nothing of it is under way; frees
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
 void account_heard(struct task *task, const struct error *failed,
-                   bool rejected);        /* its harvest ended; null: well */
-void account_take_out(struct account *a); /* of the run's accounts: it leaves */
+                   bool rejected);          /* its harvest ended; null: well */
+void account_lost_probe(struct account *a); /* the breaker's probe came to nothing: another one is to go */
+void account_take_out(struct account *a);   /* of the run's accounts: it leaves */
 struct place *account_place(struct account *a,
                             struct bytes region); /* made when it is new; of no region: the whole */
 bool account_is_home(const struct account *a);    /* is its account scope this thread's? */
@@ -395,11 +397,20 @@ void discovery_begin(struct account *a);
 enum job_want discovery_follow(struct task *task, enum harvest_want want);
 void discovery_ended(struct task *task);
 
+/* What a collection's harvest begins with. */
+struct start {
+    const struct collection_def *def;
+    struct place *place;
+    struct lineage *lineage; /* of a child, else null; taken over */
+    struct listing_parent parent;
+    struct watched *watched; /* null: once, and not again */
+    bool is_probe;           /* its account's breaker waits for it */
+    bool is_refused;         /* the breaker is open: it ends at once, and says why */
+};
+
 /* task.c */
 struct task *task_new(struct account *a, enum task_kind kind, const struct collection_def *def);
-void task_start_collection(struct account *a, const struct collection_def *def, struct place *place,
-                           struct lineage *lineage, const struct listing_parent *parent,
-                           struct watched *watched); /* takes the lineage */
+void task_start(struct account *a, const struct start *start);
 void task_follow(struct task *task, enum job_want want);
 void task_due(struct task *task);
 void task_end(struct task *task); /* it is over: dead, to be buried */

@@ -91,9 +91,13 @@ static bool begin(struct task *task, enum job_want *want)
         report_failure(a, &setting.key, &e);
         shard_drop(task->shard, task);
         task_end(task);
+    } else if (a->error.code || task->is_refused) {
+        e = a->error;
+        if (!e.code)
+            breaker_error(&a->breaker, run->now_ms, &e);
+        *want = job_stop(task->job, &e, run->wall_ms);
     } else {
-        *want = a->error.code ? job_stop(task->job, &a->error, run->wall_ms)
-                              : job_start(task->job, run->now_ms, run->wall_ms);
+        *want = job_start(task->job, run->now_ms, run->wall_ms);
     }
     buffer_close(&path);
     return !code;
@@ -104,7 +108,7 @@ static bool prepare(struct task *task, enum job_want *want)
 {
     const struct auth_def *auth = &task->def->auth;
     struct account *a = task->account;
-    if (a->error.code)
+    if (a->error.code || task->is_refused)
         return begin(task, want);
     switch (auth_need(&a->sessions[auth->index].session, auth, task->run->now_ms)) {
     case AUTH_GO:
@@ -275,7 +279,8 @@ void task_follow(struct task *task, enum job_want want)
         if (task->kind == TASK_REGIONS)
             discovery_ended(task);
         else {
-            tell_breaker(task);
+            if (!task->is_refused)
+                tell_breaker(task);
             shard_job_done(task->shard, task);
         }
         return;
@@ -328,8 +333,8 @@ void task_end(struct task *task)
     CHECK(task->state != TASK_DEAD);
     if (task->state == TASK_DONE)
         run->done--;
-    if (task->is_probe) /* it came to nothing: another one is to go */
-        account_heard(task, &(struct error){.code = ERR_STOPPED}, false);
+    if (task->is_probe)
+        account_lost_probe(task->account);
     watched_ended(task, went_well(task));
     detach(task);
     task->state = TASK_DEAD;
@@ -342,33 +347,40 @@ void task_end(struct task *task)
 
 /* --- collections --- */
 
-void task_start_collection(struct account *a, const struct collection_def *def, struct place *place,
-                           struct lineage *lineage, const struct listing_parent *parent,
-                           struct watched *watched)
+static void cannot_start(struct account *a, const struct start *start, const struct error *e)
+{
+    struct buffer path = {0};
+    lineage_path(start->lineage, &path);
+    struct collection_key key = place_key(a, start->place, start->def,
+                                          start->lineage ? buffer_bytes(&path) : (struct bytes){0});
+    report_failure(a, &key, e);
+    buffer_close(&path);
+    lineage_release(start->lineage);
+    if (start->is_probe)
+        account_lost_probe(a);
+    if (start->watched)
+        schedule_ended(&a->schedule, &start->watched->entry, false, 0, a->run->now_ms);
+}
+
+void task_start(struct account *a, const struct start *start)
 {
     struct shard *shard;
     struct error e;
-    if (place_shard(a, place, &shard, &e)) {
-        struct buffer path = {0};
-        lineage_path(lineage, &path);
-        struct collection_key key = place_key(a, place, def,
-                                              lineage ? buffer_bytes(&path) : (struct bytes){0});
-        report_failure(a, &key, &e);
-        buffer_close(&path);
-        lineage_release(lineage);
-        if (watched)
-            schedule_ended(&a->schedule, &watched->entry, false, 0, a->run->now_ms);
+    if (place_shard(a, start->place, &shard, &e)) {
+        cannot_start(a, start, &e);
         return;
     }
-    struct task *task = task_new(a, TASK_COLLECTION, def);
-    task->watched = watched;
-    task->place = place;
+    struct task *task = task_new(a, TASK_COLLECTION, start->def);
+    task->place = start->place;
+    task->watched = start->watched;
+    task->is_probe = start->is_probe;
+    task->is_refused = start->is_refused;
     task->shard = shard;
-    task->values.region = place->region;
-    if (lineage) {
-        task->lineage = lineage;
-        task->values.parent = &lineage->view;
-        task->parent = *parent;
+    task->values.region = start->place->region;
+    if (start->lineage) {
+        task->lineage = start->lineage;
+        task->values.parent = &start->lineage->view;
+        task->parent = start->parent;
     }
     shard_add(shard, task);
     task_due(task);

@@ -204,26 +204,42 @@ static void failed_to_start(struct watched *w, const struct error *e)
     schedule_ended(&a->schedule, &w->entry, false, 0, a->run->now_ms);
 }
 
-static void start_child(struct watched *w)
+/* A child needs its parents: false if there are none any more, or they can't be read. */
+static bool find_lineage(struct watched *w, struct start *start)
 {
     struct account *a = w->account;
     struct shard *shard;
-    struct lineage *lineage = NULL;
-    struct listing_parent parent;
     struct error e;
     int code = place_shard(a, w->place, &shard, &e);
     if (!code)
-        code = find_parent(w, shard->store, &lineage, &parent, &e);
+        code = find_parent(w, shard->store, &start->lineage, &start->parent, &e);
     if (code == ERR_NOT_FOUND) { /* deleted, and its children with it */
         schedule_remove(&a->schedule, &w->entry);
         forget(w);
     } else if (code) {
         failed_to_start(w, &e);
-    } else {
-        task_start_collection(a, w->def, w->place, lineage, &parent, w);
     }
+    return !code;
 }
 
+static void begin(struct watched *w, enum breaker_answer answer)
+{
+    struct start start = {
+        .def = w->def,
+        .place = w->place,
+        .watched = w,
+        .is_probe = answer == BREAKER_PROBE,
+        .is_refused = answer == BREAKER_NO,
+    };
+    struct account *a = w->account;
+    if (!w->parent || find_lineage(w, &start))
+        task_start(a, &start);
+    else if (start.is_probe)
+        account_lost_probe(a);
+}
+
+/* While an account's breaker is open nothing is asked of it. What wasn't unreachable before is now, and says
+ * so once; all else waits. */
 bool watched_start_next(struct account *a)
 {
     int64_t at_ms;
@@ -233,12 +249,15 @@ bool watched_start_next(struct account *a)
         return false;
     }
     struct watched *w = HEAP_OWNER(entry, struct watched, entry);
-    if (w == a->regions_watched)
+    if (w == a->regions_watched) {
         discovery_begin(a);
-    else if (w->parent)
-        start_child(w);
+        return true;
+    }
+    enum breaker_answer answer = breaker_may(&a->breaker, a->run->now_ms, &at_ms);
+    if (answer == BREAKER_NO && w->is_unreachable)
+        schedule_put_back(&a->schedule, entry, at_ms);
     else
-        task_start_collection(a, w->def, w->place, NULL, NULL, w);
+        begin(w, answer);
     return true;
 }
 
