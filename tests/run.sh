@@ -134,9 +134,10 @@ take() { # take PRESET NAMES-REGEX folder…
     done >>"$every/$preset/CTestTestfile.cmake"
 }
 any='[^]]*'
-take asan "$any" structure unit scenario property integration aws
+take asan "$any" structure unit scenario property sim integration aws
 sed -i /integration_quickstart/d "$every/asan/CTestTestfile.cmake"
 take release "$any" scenario bench
+take release "sim_harvest$any" sim
 take release "$any(kill|disk|full|heavy|memory|quickstart)$any" integration
 take clang "$any" unit scenario fuzz
 if [ "$tsan" ]; then

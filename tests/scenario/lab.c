@@ -225,7 +225,9 @@ static enum job_want answer(struct lab *lab, struct job *job)
     job_count(job, 1, s->body.len);
     enum job_want want;
     struct arena arena = {0};
-    if (s->broken.code) {
+    if (s->broken.code == ERR_STOPPED) {
+        want = job_stop(job, &s->broken, wall(lab));
+    } else if (s->broken.code) {
         want = job_broke(job, &s->broken, lab->now_ms, wall(lab));
     } else {
         struct answer answer = {

@@ -26,7 +26,8 @@ void lab_var(struct lab *lab, const char *name, const char *value); /* {vars.NAM
 /* The next answers, in order. `headers` may be null: "Name: value\nName: value". */
 void lab_answers(struct lab *lab, int status, const char *headers, const char *body);
 void lab_answers_bytes(struct lab *lab, int status, struct bytes body);
-void lab_breaks(struct lab *lab, enum err code, const char *text); /* no answer but this error */
+/* No answer but this error; ERR_STOPPED: the run is told to stop before one came. */
+void lab_breaks(struct lab *lab, enum err code, const char *text);
 
 /* 200 and {"items":[…],"next":NEXT} of items {"id":"a","v":1}: ids are words ("a b c"), a word "a=2" sets v.
  */

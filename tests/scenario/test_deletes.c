@@ -201,6 +201,35 @@ static void get_asks_before_it_deletes(void **state)
     lab_close(lab);
 }
 
+/* A run that stops while it asks has listed all the same: what a later delete rests on is a sound receipt. */
+static void stop_while_asking_ends_a_sound_listing(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_with(FILE_WITH(GET "    delete: {confirm: get}\n"), "a b c d e f");
+    lab_page(lab, "a b c d", NULL);
+    lab_answers(lab, 404, NULL, "");
+    lab_breaks(lab, ERR_STOPPED, "told to stop");
+    lab_harvest(lab, "item");
+    lab_page(lab, "a b c d", NULL);
+    lab_answers(lab, 404, NULL, "");
+    lab_harvest(lab, "item");
+    lab_expect(lab, "[60000] asks /items\n"
+                    "[60000] asks /items/e\n"
+                    "[60000] asks /items/f\n"
+                    "[60000] deleted e\n"
+                    "        by 3-1-2\n"
+                    "[60000] complete, sound: 4 items on 1 pages\n"
+                    "[60000] fault: asking whether what it missed is gone: told to stop\n"
+                    "[60000] asks /items\n"
+                    "[60000] asks /items/f\n"
+                    "[60000] deleted f\n"
+                    "        by 3-1-2\n"
+                    "        by 3-1-3\n"
+                    "[60000] complete, sound: 4 items on 1 pages\n");
+    lab_expect_store(lab, "item", "a=1 b=1 c=1 d=1");
+    lab_close(lab);
+}
+
 /* The guard counts candidates before any get: nothing is asked for what it holds. */
 static void guard_comes_before_get(void **state)
 {
@@ -374,6 +403,7 @@ int main(void)
         cmocka_unit_test(relist_wants_two_listings),
         cmocka_unit_test(partial_sight_counts_for_relist),
         cmocka_unit_test(get_asks_before_it_deletes),
+        cmocka_unit_test(stop_while_asking_ends_a_sound_listing),
         cmocka_unit_test(guard_comes_before_get),
         cmocka_unit_test(offset_defaults_to_relist),
         cmocka_unit_test(children_go_with_their_parent),

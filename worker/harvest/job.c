@@ -115,6 +115,13 @@ static int begin_asking(struct job *job, struct resource_view *view, struct erro
     return listing_candidate(l, job->asked, &job->arena, view, &job->document, e);
 }
 
+static enum job_want finish(struct job *job, int64_t wall_ms)
+{
+    struct error e;
+    fill_receipt(job);
+    return listing_finish(&job->listing, wall_ms, &e) ? store_failed(job, &e) : done(job);
+}
+
 /* Ask for one candidate after the other, then end. */
 static enum job_want ask_all(struct job *job, int64_t now_ms, int64_t wall_ms)
 {
@@ -130,8 +137,7 @@ static enum job_want ask_all(struct job *job, int64_t now_ms, int64_t wall_ms)
         if (note_asked(job, want, &e))
             return store_failed(job, &e);
     }
-    fill_receipt(job);
-    return listing_finish(l, wall_ms, &e) ? store_failed(job, &e) : done(job);
+    return finish(job, wall_ms);
 }
 
 static enum job_want take(struct job *job, int64_t now_ms, int64_t wall_ms)
@@ -162,6 +168,7 @@ static enum job_want settle(struct job *job, int64_t now_ms, int64_t wall_ms)
         listing_unsound(&job->listing, job->harvest.why);
     if (listing_settle(&job->listing, wall_ms, &e))
         return store_failed(job, &e);
+    job->settled = true;
     return ask_all(job, now_ms, wall_ms);
 }
 
@@ -215,9 +222,17 @@ enum job_want job_broke(struct job *job, const struct error *error, int64_t now_
     return follow(job, harvest_broke(&job->harvest, error, now_ms), now_ms, wall_ms);
 }
 
+/* A settled listing has noted what it missed under its number, as a sound one: so it is one, though not all
+ * that it missed was asked for. */
 enum job_want job_stop(struct job *job, const struct error *why, int64_t wall_ms)
 {
-    return fail(job, why, wall_ms);
+    if (!job->settled)
+        return fail(job, why, wall_ms);
+    if (job->outcome.faults++ == 0) {
+        job->outcome.fault = *why;
+        error_at(&job->outcome.fault, "asking whether what it missed is gone");
+    }
+    return finish(job, wall_ms);
 }
 
 bool job_dropped(const struct job *job)

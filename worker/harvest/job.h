@@ -52,6 +52,7 @@ struct job_outcome {
 struct job {
     struct arena arena; /* of the candidate that is asked for */
     uint32_t asked;     /* its row */
+    bool settled;       /* every page came, and what is missing was noted */
     struct value document;
     uint64_t requests, bytes; /* for the receipt: job_count adds to them */
     struct job_outcome outcome;
@@ -69,7 +70,8 @@ enum job_want job_due(struct job *job, int64_t now_ms, int64_t wall_ms);
 enum job_want job_answered(struct job *job, const struct answer *answer, int64_t now_ms, int64_t wall_ms);
 enum job_want job_broke(struct job *job, const struct error *error, int64_t now_ms, int64_t wall_ms);
 
-/* End a job that was not done: its receipt says why. */
+/* End a job that was not done: its receipt says why. If every page had come, the listing is complete; what
+ * wasn't asked for by then stays. */
 enum job_want job_stop(struct job *job, const struct error *why, int64_t wall_ms);
 
 /* Did it delete resources, or forget all? Then what was below them is gone, too. */

@@ -50,7 +50,9 @@ struct listing {
     bool leaves_old; /* a known row's item couldn't be stored: its document is still by older rules */
     /* Settling. */
     roaring_bitmap_t *ask, *gone; /* candidates to be asked for, and those that aren't there */
-    roaring_bitmap_t *delete_;    /* each null while there are none */
+    roaring_bitmap_t *delete_;
+    roaring_bitmap_t
+        *missed; /* to be noted as missing, unless they are gone; each null while there are none */
     uint64_t held;
     uint64_t children_deleted; /* with their parents */
 

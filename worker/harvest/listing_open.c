@@ -185,6 +185,7 @@ void listing_close(struct listing *l)
     rows_close(&l->ask);
     rows_close(&l->gone);
     rows_close(&l->delete_);
+    rows_close(&l->missed);
     arena_close(&l->page);
     arena_close(&l->arena);
 }

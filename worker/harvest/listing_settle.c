@@ -27,7 +27,8 @@ static int judge_row(struct listing *l, const struct settle *settle, uint32_t ro
         l->held++;
         break;
     }
-    return store_missing_put(l->store, l->record.id, row, &missing, e);
+    rows_add(&l->missed, row);
+    return 0;
 }
 
 static int judge_missing(struct listing *l, int64_t wall_ms, struct error *e)
@@ -35,9 +36,7 @@ static int judge_missing(struct listing *l, int64_t wall_ms, struct error *e)
     struct collection_record *r = &l->record;
     roaring_bitmap_t *rows = roaring_bitmap_create();
     CHECK(rows);
-    int code = listing_ensure(l, e);
-    if (!code)
-        code = store_rows(l->store, r->id, rows, e);
+    int code = store_rows(l->store, r->id, rows, e);
     if (l->winnow.seen)
         roaring_bitmap_andnot_inplace(rows, l->winnow.seen);
     struct settle settle = {
@@ -117,6 +116,7 @@ int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct
         rows_add(&l->gone, row);
     if (!there)
         return 0;
+    roaring_bitmap_remove(l->missed, row);
     roaring_bitmap_t *one = roaring_bitmap_of(1, row);
     CHECK(one);
     int code = store_write(l->store, e);
@@ -127,6 +127,29 @@ int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct
 }
 
 /* --- the end --- */
+
+/* Only now: the receipt that these entries lead to is written with them, or neither is. A listing that asks
+ * takes its time, and others' commits come in between. */
+static int note_missed(struct listing *l, int64_t wall_ms, struct error *e)
+{
+    int code = 0;
+    if (rows_are_none(l->missed))
+        return 0;
+    if (l->gone)
+        roaring_bitmap_andnot_inplace(l->missed, l->gone);
+    roaring_uint32_iterator_t *at = roaring_create_iterator(l->missed);
+    CHECK(at);
+    for (; !code && at->has_value; roaring_advance_uint32_iterator(at)) {
+        struct missing missing = {0};
+        code = store_missing_get(l->store, l->record.id, at->current_value, &missing, e);
+        if (code && code != ERR_NOT_FOUND)
+            break;
+        settle_missed(&missing, l->receipt.id.harvest, wall_ms);
+        code = store_missing_put(l->store, l->record.id, at->current_value, &missing, e);
+    }
+    roaring_free_uint32_iterator(at);
+    return code;
+}
 
 /* What a delete rests on: the parent's listing, the listings that missed it before, and this one. */
 static int receipts_of(struct listing *l, uint32_t row, struct receipt_id out[LIMIT_GUARD_LISTINGS + 2],
@@ -286,6 +309,8 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
     code = listing_weave_end(l, e);
     if (!code)
         code = listing_release(l, e);
+    if (!code)
+        code = note_missed(l, wall_ms, e);
     if (!code)
         code = delete_rows(l, wall_ms, e);
     if (!code)

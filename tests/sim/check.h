@@ -1,0 +1,31 @@
+/* Checks: what must be true of the feed and the store, by what the provider had and showed. Each returns
+ * false after world_fault. */
+#ifndef GARNER_SIM_CHECK_H
+#define GARNER_SIM_CHECK_H
+
+#include "tests/sim/world.h"
+
+/* After a commit: all new changes, and the visits that it holds something of. Those that have ended are
+ * closed. */
+bool check_commit(struct world *w);
+
+/* After the store was opened again: it has what was committed, no more and no less. */
+bool check_reopened(struct world *w);
+
+/* After quiet listings: the store has what the provider has. */
+bool check_quiet(struct world *w);
+
+/* At the end: the feed from its beginning gives the store. */
+bool check_replay(struct world *w);
+bool check_verify(struct world *w);
+
+/* --- parts of check_commit --- */
+
+bool check_delete(struct place *place, const struct change *change, unsigned thing); /* check_delete.c */
+bool check_status(struct place *place, const struct change *change);                 /* check_status.c */
+bool check_visit(struct visit *v);                                                   /* check_visit.c */
+
+/* A text for reports; valid until the next call. */
+const char *check_place(const struct place *place);
+
+#endif

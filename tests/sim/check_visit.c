@@ -1,0 +1,63 @@
+/* What a harvest must have brought by the time of a commit, and how it must have ended. */
+#include <inttypes.h>
+
+#include "tests/sim/check.h"
+#include "tests/sim/visit.h"
+
+/* All that stood on pages that were gone on from is in the feed, as it was shown. */
+static bool check_taken(struct visit *v)
+{
+    const struct place *place = v->place;
+    for (unsigned i = 0; i < THINGS; i++)
+        if (bits_have(&v->sure, i) && !bits_have(&v->odd, i) && place->mirror[i] != v->first[i])
+            return world_fault(place->world, "%s: r%03u was shown as %u, and the feed knows it as %d",
+                               check_place(place), i, v->first[i],
+                               place->mirror[i] == VERSION_NONE ? -1 : place->mirror[i]);
+    return true;
+}
+
+static bool check_ending(struct visit *v)
+{
+    struct place *place = v->place;
+    const struct plan *plan = &place->world->plan;
+    const char *why = visit_taint(v);
+    if (v->complete && v->must_fail)
+        return world_fault(place->world, "%s: harvest %" PRIu64 " is complete, and a page of it was degraded",
+                           check_place(place), v->harvest);
+    bool counts = plan->style == STYLE_OFFSET ||
+                  plan->style == STYLE_NUMBER; /* a short page that repeats ends it */
+    if (v->complete && !v->at_end && !v->taint && !counts)
+        return world_fault(place->world, "%s: harvest %" PRIu64 " is complete, and its end wasn't shown",
+                           check_place(place), v->harvest);
+    if (v->sound && why)
+        return world_fault(place->world, "%s: harvest %" PRIu64 " is called sound, though %s",
+                           check_place(place), v->harvest, why);
+    if (!v->stopped && place->unreachable == v->complete)
+        return world_fault(place->world, "%s: harvest %" PRIu64 " %s, and the feed has it as %s",
+                           check_place(place), v->harvest, v->complete ? "is complete" : "failed",
+                           place->unreachable ? "unreachable" : "reachable");
+    return !v->complete || place->listed ||
+           world_fault(place->world, "%s: a complete harvest, and no status 'listed'", check_place(place));
+}
+
+static void note_ending(struct visit *v)
+{
+    struct place *place = v->place;
+    if (!v->sound)
+        return;
+    place->last_seen = place->shown_once;
+    place->lied = v->lied;
+    place->confirmed_ms = 0;
+}
+
+bool check_visit(struct visit *v)
+{
+    if (!check_taken(v))
+        return false;
+    if (!v->ended)
+        return true;
+    if (!check_ending(v))
+        return false;
+    note_ending(v);
+    return true;
+}
