@@ -262,6 +262,21 @@ static bool start_once(struct account *a)
     return true;
 }
 
+/* It opened or closed. */
+static void tell_breaker(struct account *a)
+{
+    struct error e;
+    if (a->breaker.state == BREAKER_CLOSED) {
+        error_set(&e, ERR_OK, "it answers again");
+        report_account(a, &e, NULL, "its collections are harvested when they are due");
+        return;
+    }
+    if (a->breaker.opened > 1) /* a probe failed: that was said */
+        return;
+    breaker_error(&a->breaker, a->run->now_ms, &e);
+    report_account(a, &e, NULL, "one harvest now and then finds out when it is well again");
+}
+
 void account_heard(struct task *task, const struct error *failed, bool rejected)
 {
     struct account *a = task->account;
@@ -272,7 +287,8 @@ void account_heard(struct task *task, const struct error *failed, bool rejected)
         .collections = a->provider->collection_count * (a->own_count + 1),
     };
     task->is_probe = false;
-    breaker_ended(&a->breaker, &end, a->run->now_ms, &a->run->retry.random);
+    if (breaker_ended(&a->breaker, &end, a->run->now_ms, &a->run->retry.random) && !run_is_once(a->run))
+        tell_breaker(a);
 }
 
 bool account_start_next(struct account *a)

@@ -60,8 +60,11 @@ static uint32_t trouble_of(const struct job_outcome *o)
     return (uint32_t)code << 1 | (o->held != 0);
 }
 
+/* What an open breaker refused is told of once, with its account. */
 bool report_is_due(const struct task *task)
 {
+    if (task->is_refused)
+        return false;
     uint32_t told = task->watched ? task->watched->told : 0;
     return trouble_of(&task->job->outcome) != told;
 }
@@ -158,7 +161,7 @@ void report_outcome(struct task *task, const struct job_outcome *o)
     const struct collection_key *key = &task->job->listing.record.key;
     bool is_news = report_is_due(task);
     report_count(&task->run->totals, o);
-    if (task->watched)
+    if (task->watched && !task->is_refused)
         task->watched->told = trouble_of(o);
     bool is_stopped = !run_is_once(task->run) && o->error.code == ERR_STOPPED; /* it goes on another time */
     if (!is_news || is_stopped)
