@@ -121,9 +121,7 @@ static void resolved_at_last(struct account *a)
     crew_tell_again(a, TOLD_FAILED);
     error_set(&well, ERR_OK, "its credentials are there now");
     report_account(a, &well, NULL, "its collections are harvested");
-    for (struct watched *w = a->watched; w; w = w->next)
-        if (w->entry.state != SCHEDULE_OUT)
-            schedule_now(&a->schedule, &w->entry, a->run->now_ms);
+    watched_now(a);
 }
 
 void account_resolved(struct account *a)
@@ -268,7 +266,8 @@ static void tell_breaker(struct account *a)
     struct error e;
     if (a->breaker.state == BREAKER_CLOSED) {
         error_set(&e, ERR_OK, "it answers again");
-        report_account(a, &e, NULL, "its collections are harvested when they are due");
+        report_account(a, &e, NULL, "what could not be read is harvested now");
+        watched_now(a);
         return;
     }
     if (a->breaker.opened > 1) /* a probe failed: that was said */

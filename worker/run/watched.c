@@ -173,6 +173,14 @@ void watched_regions(struct account *a)
         schedule_if_out(w);
 }
 
+void watched_now(struct account *a)
+{
+    for (struct watched *w = a->watched; w; w = w->next)
+        if (w->is_unreachable && w->entry.state == SCHEDULE_WAITING)
+            schedule_now(&a->schedule, &w->entry, a->run->now_ms);
+    run_queue(a);
+}
+
 /* --- harvests --- */
 
 /* Its parent, as it stands now. ERR_NOT_FOUND: it isn't there any more. */

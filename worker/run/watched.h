@@ -36,6 +36,7 @@ void watched_remove(struct watched *w);                      /* now, or when it 
 void watched_remove_all(struct account *a);
 bool watched_start_next(struct account *a);
 void watched_ended(struct task *task, bool well); /* its harvest is over */
+void watched_now(struct account *a);              /* what is unreachable and waits is due */
 void watched_resolved(struct account *a);         /* its credentials are there, or failed */
 void watched_regions(struct account *a);          /* they were set, perhaps once more */
 void watched_remember(struct watched *w, const struct collection_record *record);
