@@ -339,6 +339,8 @@ void limits_close(struct limits *limits);          /* safe twice */
 int limits_join(struct run *run, struct error *e); /* its fetch is open: let it be woken */
 void limits_leave(struct run *run);                /* it asks for nothing any more */
 struct bucket *limits_bucket(struct run *run, struct bytes key, const struct limits_def *def);
+void limits_edited(
+    struct limits *limits);            /* provider files were: buckets take what they are next asked for */
 void limits_ask(struct task *task);    /* pays what it owes; ends in task_send, now or later */
 void limits_cancel(struct task *task); /* that asked, and was not sent */
 void limits_heard(struct task *task, const struct heard *heard); /* for when it pays what it owes */
