@@ -34,6 +34,7 @@ void run_tick(struct run *run)
 {
     run->now_ms = clock_steady_ms();
     run->wall_ms = clock_wall_ms();
+    health_ticked(run);
 }
 
 static struct account *unqueue(struct run *run)
@@ -175,6 +176,8 @@ static void loop(struct run *run)
 {
     if (run->set->progress)
         fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
+    if (!run_is_once(run))
+        health_watch(run);
     start_more(run);
     while (goes_on(run)) {
         if (run->active == run->done && (run->done || run->gathering) &&
@@ -221,6 +224,7 @@ static void open_accounts(struct run *run)
             account_open(run, &config->accounts[i]);
     if (!run_is_once(run))
         load_watched(run, NULL);
+    health_loaded(run);
     for (struct account *a = run->accounts; a; a = a->next)
         account_begin(a);
 }
