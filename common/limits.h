@@ -33,6 +33,9 @@ enum {
     LIMIT_DEGRADED_PERCENT = 20, /* a page is degraded when more of its items lack what earlier ones had */
     LIMIT_PARENTS = 4,           /* collections within each other */
     LIMIT_STRETCH_ITEMS = 40,    /* that stand side by side, and are recognised with one digest */
+    LIMIT_CHECKPOINT_PAGES = 50, /* a listing notes where it stands after so many pages … */
+    LIMIT_CHECKPOINT_MS = 10000, /* … or after so long */
+    LIMIT_CHECKPOINT_TRIES = 3,  /* harvests that fail on the page where they go on; then one starts anew */
 
     /* Requests. */
     LIMIT_URL_BYTES = 64 << 10,
@@ -104,6 +107,8 @@ enum {
     LIMIT_KEY_BYTES = 511,            /* LMDB's own */
     LIMIT_COLLECTION_BYTES = 8 << 20, /* a collection's record, with its rules, and older ones */
     LIMIT_RECEIPT_BYTES = 1 << 20,
+    LIMIT_CHECKPOINT_SEEN_BYTES = 4 << 20, /* the set of rows that a listing saw so far */
+    LIMIT_CHECKPOINT_BYTES = 8 << 20,
     LIMIT_RECORD_BYTES = 64 << 20,
     LIMIT_QUARANTINE_ITEMS = 256,           /* of a collection: more are only counted */
     LIMIT_QUARANTINE_ITEM_BYTES = 64 << 10, /* of one: longer ones are cut */
@@ -137,6 +142,8 @@ enum {
 _Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a body");
 _Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");
 _Static_assert(LIMIT_RULES_BYTES * 64 < LIMIT_COLLECTION_BYTES, "a record holds the rules of many edits");
+_Static_assert(LIMIT_CHECKPOINT_SEEN_BYTES + 8 * LIMIT_TOKEN_BYTES + LIMIT_URL_BYTES < LIMIT_CHECKPOINT_BYTES,
+               "a checkpoint holds the rows that were seen and a position");
 _Static_assert(LIMIT_RETRY_MAX_MS <= LIMIT_RETRY_AFTER_MS, "our own patience is the shorter one");
 _Static_assert(LIMIT_RETRY_AFTER_MS <= LIMIT_PAUSE_MS, "a request waits no longer than its bucket");
 _Static_assert(LIMIT_BREAKER_FIRST_MS <= LIMIT_BREAKER_MAX_MS, "it doubles up to the latter");

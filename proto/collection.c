@@ -61,6 +61,7 @@ enum {
     VALIDATORS,
     PAGE_SIZE,
     QUARANTINED,
+    HAS_CHECKPOINT,
     FIELDS
 };
 
@@ -181,6 +182,7 @@ void collection_pack(const struct collection_record *r, struct buffer *out)
     if (r->page_size.size)
         add_page_size(out, &r->page_size);
     add_number(out, QUARANTINED, r->quarantined);
+    add_number(out, HAS_CHECKPOINT, r->has_checkpoint);
 }
 
 /* --- reading --- */
@@ -364,8 +366,11 @@ static void take_number(const struct field *f, struct collection_record *r)
     case ENDED_HARVEST:
         r->ended_harvest = value;
         break;
-    default:
+    case QUARANTINED:
         r->quarantined = value;
+        break;
+    default:
+        r->has_checkpoint = value != 0;
     }
 }
 

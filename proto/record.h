@@ -103,6 +103,7 @@ struct collection_record {
     uint64_t failures;      /* that failed since the last one that didn't */
     uint64_t ended_harvest; /* the last one that ended, however; 0: none yet */
     uint64_t quarantined;   /* items that are in quarantine */
+    bool has_checkpoint;    /* the next one goes on from there (proto/checkpoint.h) */
     struct validators validators;
     struct page_size page_size;
 };

@@ -276,6 +276,14 @@ struct drive {
     bool killed;
 };
 
+/* Positions of earlier listings aren't known any more: this one begins with its first page. */
+static enum job_want expire(struct history *h, struct job *job)
+{
+    struct answer answer = {.status = 410, .body = BYTES("expired"), .delimited = true};
+    answer.url = job_request(job, WALL_MS + h->now_ms)->url;
+    return job_answered(job, &answer, h->now_ms, WALL_MS + h->now_ms);
+}
+
 static bool ask_one(struct history *h, struct lab *lab, struct job *job, struct drive *drive,
                     enum job_want *want)
 {
@@ -284,6 +292,10 @@ static bool ask_one(struct history *h, struct lab *lab, struct job *job, struct 
     const struct trouble *trouble = &h->trouble;
     bool troubled = trouble->page == drive->page && drive->tries < trouble->times;
     struct error why;
+    if (job->harvest.resumed_page) {
+        *want = expire(h, job);
+        return true;
+    }
     if (drive->page >= h->model.asked)
         return history_fault(h, "page %u is asked for, and there is none", drive->page + 1);
     expect_url(h, layout, drive->page, &url);

@@ -37,7 +37,7 @@ struct lab {
     uint64_t told;
     struct job_outcome outcome;
     struct receipt receipt;
-    bool loses;
+    bool loses, expires, kills;
     struct auth_session session;
     struct value nothing, vars;
     struct arena arena; /* of vars */
@@ -135,6 +135,16 @@ void lab_loses(struct lab *lab)
     lab->loses = true;
 }
 
+void lab_expires(struct lab *lab)
+{
+    lab->expires = true;
+}
+
+void lab_kills(struct lab *lab)
+{
+    lab->kills = true;
+}
+
 static struct scripted *script(struct lab *lab, int status)
 {
     struct scripted *s = mem_zalloc(sizeof *s);
@@ -215,11 +225,19 @@ static void note_asked(struct lab *lab, const struct request *request)
     buffer_close(&conditions);
 }
 
+static enum job_want expire(struct lab *lab, struct job *job, const struct request *request)
+{
+    struct answer answer = {.status = 410, .body = BYTES("expired"), .delimited = true, .url = request->url};
+    return job_answered(job, &answer, lab->now_ms, wall(lab));
+}
+
 static enum job_want answer(struct lab *lab, struct job *job)
 {
     struct scripted *s = lab->first;
     const struct request *request = job_request(job, wall(lab));
     note_asked(lab, request);
+    if (lab->expires && harvest_page(&job->harvest) == job->harvest.resumed_page)
+        return expire(lab, job, request);
     if (!s)
         fail_msg("no answer left for this:\n%s", buffer_text(&lab->diary));
     job_count(job, 1, s->body.len);
@@ -301,6 +319,19 @@ static void tell_outcome(struct lab *lab, const struct job *job)
         note(lab, "fault: %s", o->fault.text);
 }
 
+/* What was written until here is on the disk, and nothing else is left. */
+static void kill_job(struct lab *lab, struct job *job)
+{
+    struct error e;
+    if (store_commit(lab->store, &e))
+        fail_msg("%s", e.text);
+    lab->kills = false;
+    tell_changes(lab);
+    note(lab, "killed");
+    job_close(job);
+    lab_reopen(lab);
+}
+
 static void run(struct lab *lab, const struct job_setting *setting)
 {
     struct job job;
@@ -312,6 +343,9 @@ static void run(struct lab *lab, const struct job_setting *setting)
         if (want == JOB_WAIT) {
             lab->now_ms = job_at_ms(&job);
             want = job_due(&job, lab->now_ms, wall(lab));
+        } else if (lab->kills && !lab->first) {
+            kill_job(lab, &job);
+            return;
         } else {
             want = answer(lab, &job);
         }
@@ -391,9 +425,7 @@ void lab_harvest_child(struct lab *lab, const char *type, const char *parent, co
     CHECK(!value_from_msgpack(&arena, arena_copy(&arena, stored.packed), &document, &e));
     store_done(lab->store);
     struct resource_view view = {.id = bytes_of(id), .document = &document};
-    struct listing_parent link = {record.id, row, {0}};
-    if (record.sound_harvest && record.sound_harvest + 1 == record.next_harvest)
-        link.receipt = (struct receipt_id){store_shard(lab->store), record.id, record.sound_harvest};
+    struct listing_parent link = {record.id, row, listing_parent_receipt(store_shard(lab->store), &record)};
     values.parent = &view;
     setting.key = key_of(type, bytes_of(id));
     setting.parent = &link;
@@ -418,6 +450,19 @@ void lab_confirm(struct lab *lab, const char *type)
     CHECK(!store_collection_put(lab->store, &record, &e));
     CHECK(!store_commit(lab->store, &e));
     arena_close(&arena);
+}
+
+bool lab_has_checkpoint(struct lab *lab, const char *type)
+{
+    struct arena arena = {0};
+    struct collection_record record;
+    struct collection_key key = key_of(type, (struct bytes){0});
+    struct error e;
+    CHECK(!store_read(lab->store, &e));
+    CHECK(!store_collection_find(lab->store, &key, &arena, &record, &e));
+    store_done(lab->store);
+    arena_close(&arena);
+    return record.has_checkpoint;
 }
 
 /* --- expectations --- */

@@ -29,6 +29,10 @@ void lab_answers_bytes(struct lab *lab, int status, struct bytes body);
 /* No answer but this error; ERR_STOPPED: the run is told to stop before one came. */
 void lab_breaks(struct lab *lab, enum err code, const char *text);
 
+/* From now on, the provider knows no position of an earlier harvest: the first request of a listing that goes
+ * on from one is answered with 410, beside the answers given. */
+void lab_expires(struct lab *lab);
+
 /* 200 and {"items":[…],"next":NEXT} of items {"id":"a","v":1}: ids are words ("a b c"), a word "a=2" sets v.
  */
 void lab_page(struct lab *lab, const char *words, const char *next);
@@ -39,9 +43,12 @@ void lab_harvest(struct lab *lab, const char *type);
 /* Harvest a child of the resource `id` of `parent`, whose last listing counts. */
 void lab_harvest_child(struct lab *lab, const char *type, const char *parent, const char *id);
 
+bool lab_has_checkpoint(struct lab *lab, const char *type); /* its record says so */
+
 void lab_pass(struct lab *lab, int64_t ms);
 void lab_confirm(struct lab *lab, const char *type); /* as `garner confirm` does */
 void lab_reopen(struct lab *lab);                    /* close and open the store, as a restart does */
+void lab_kills(struct lab *lab); /* the next harvest is killed when its answers are used up */
 void lab_loses(struct lab *lab); /* the next harvest's commit fails: all that it wrote is void */
 
 /* Hold the diary since the last call against this text. */

@@ -350,8 +350,10 @@ static void definition_change_may_be_cut_off(void **state)
     lab_harvest(lab, "item");
     lab_expect_store(lab, "item", "a= b= c=1 d=1");
     lab_forget(lab);
+    lab_expires(lab);
     harvest(lab, "a b c");
-    lab_expect(lab, "[60000] asks /items\n"
+    lab_expect(lab, "[60000] asks /items?t=2\n"
+                    "[60000] asks /items\n"
                     "[60000] updated c by definition [{\"op\":\"remove\",\"path\":\"/v\"}]\n"
                     "[60000] status definition\n"
                     "[60000] status recovered\n"

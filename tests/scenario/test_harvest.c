@@ -115,11 +115,13 @@ static void failure_keeps_and_deletes_nothing(void **state)
     lab_harvest(lab, "item");
     lab_expect(
         lab,
-        "[ 1000] asks /items\n"
-        "[ 1000] failed on page 1: denied: HTTP 403 ('no'): allow the account's credentials to read this\n");
+        "[ 1000] asks /items?from=2\n"
+        "[ 1000] failed on page 2: denied: HTTP 403 ('no'): allow the account's credentials to read this\n");
+    lab_expires(lab);
     lab_page(lab, "a=5 b c d e", NULL);
     lab_harvest(lab, "item");
-    lab_expect(lab, "[ 1000] asks /items\n"
+    lab_expect(lab, "[ 1000] asks /items?from=2\n"
+                    "[ 1000] asks /items\n"
                     "[ 1000] status recovered\n"
                     "[ 1000] complete, sound: 5 items on 1 pages\n");
     lab_expect_store(lab, "item", "a=5 b=1 c=1 d=1 e=1");
@@ -292,6 +294,7 @@ static void cut_body_is_never_a_last_page(void **state)
         "{\"items\":[{\"id\":\"c\",\"v\":1},{\"id\":\"d\",\"v\":1}],\"next\":null}",
     };
     struct lab *lab = lab_with_four(plain);
+    lab_expires(lab);
     for (int page = 0; page < 2; page++)
         for (size_t cut = 0; cut < bytes_of(pages[page]).len; cut++) {
             if (page == 1)

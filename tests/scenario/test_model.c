@@ -123,6 +123,7 @@ static void one_history(uint64_t seed)
              "    page: {style: token, from: 'body:/next', to: 'query:t'}\n%s",
              deletes[kind]);
     struct lab *lab = lab_open(yaml);
+    lab_expires(lab);
     for (int i = 0; i < RESOURCES; i++)
         w.order[i] = i;
     for (int harvest = 0; harvest < HARVESTS; harvest++) {

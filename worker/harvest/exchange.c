@@ -131,6 +131,7 @@ enum exchange_want exchange_start(struct exchange *x, int64_t now_ms)
     if (x->state == DONE)
         sm_move(states, &x->state, NEW);
     x->tries = 0;
+    x->status = 0;
     x->renewed = x->corrected = false;
     return go(x, now_ms);
 }
@@ -289,6 +290,7 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
 {
     CHECK(x->state == SENT);
     x->answer = answer;
+    x->status = answer->status;
     int code = hear(x, answer, judge(x, answer), wall_ms);
     if (code) {
         x->is_suspect = page_size_is_suspect(code, true);
@@ -307,6 +309,7 @@ enum exchange_want exchange_answered(struct exchange *x, const struct answer *an
 enum exchange_want exchange_broke(struct exchange *x, const struct error *error, int64_t now_ms)
 {
     CHECK(x->state == SENT);
+    x->status = 0;
     x->error = *error;
     x->is_suspect = page_size_is_suspect(error->code, false);
     x->heard = (struct heard){.again = x->tries > 1};

@@ -56,6 +56,7 @@ struct exchange {
     struct request request;          /* signed by exchange_request */
     enum answer_kind kind;
     struct decoded body;
+    int status;                  /* of the last answer; 0: none came to this request */
     const struct answer *answer; /* during exchange_answered, and until the caller's answer goes */
     struct heard heard;          /* what the last request that was sent came to, for its limits */
     int64_t at_ms;

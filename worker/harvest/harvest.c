@@ -14,19 +14,45 @@ enum { IDLE, ASKING, TAKING, LISTED, CONFIRMING, FAILED, STATES };
 
 static const struct sm_state states[STATES] = {
     [IDLE] = {"idle", SM_TO(ASKING) | SM_TO(FAILED)},
-    [ASKING] = {"asking", SM_TO(TAKING) | SM_TO(LISTED) | SM_TO(FAILED)},
+    [ASKING] = {"asking", SM_TO(ASKING) | SM_TO(TAKING) | SM_TO(LISTED) | SM_TO(FAILED)},
     [TAKING] = {"taking", SM_TO(ASKING) | SM_TO(LISTED) | SM_TO(FAILED)},
     [LISTED] = {"listed", SM_TO(CONFIRMING)},
     [CONFIRMING] = {"confirming", SM_TO(LISTED)},
     [FAILED] = {"failed", 0},
 };
 
+static void open_paging(struct harvest *h, const struct request_parts *parts)
+{
+    paging_open(&h->paging, h->def, &parts->origin);
+    paging_resize(&h->paging, page_size_first(&h->def->page, h->known_size));
+}
+
+/* Go on from the checkpoint, if it fits. */
+static void resume(struct harvest *h, const struct request_parts *parts)
+{
+    const struct checkpoint *from = h->from;
+    struct error why;
+    h->resume = RESUME_VOID;
+    if (from->request != h->request)
+        return;
+    if (paging_restore(&h->paging, &from->position, &why)) {
+        paging_close(&h->paging);
+        open_paging(h, parts);
+        return;
+    }
+    h->resume = RESUME_DONE;
+    h->resumed_page = from->position.page;
+    h->pages = h->resumed_page - 1;
+}
+
 static int build_page(void *context, struct request_parts *parts, struct error *e)
 {
     struct harvest *h = context;
     if (!h->paging.def) {
-        paging_open(&h->paging, h->def, &parts->origin);
-        paging_resize(&h->paging, page_size_first(&h->def->page, h->known_size));
+        h->request = h->def->page.style == PAGE_NONE ? 0 : request_hash(parts);
+        open_paging(h, parts);
+        if (h->resume == RESUME_ASKED)
+            resume(h, parts);
     }
     h->exchange.set.is_sized = page_size_is_free(&h->def->page) &&
                                page_size_smaller(&h->def->page, h->paging.size);
@@ -101,10 +127,18 @@ static void unsound(struct harvest *h, const char *why)
     h->sound = false;
 }
 
+/* Nothing at all where there were pages before is no end of a listing. */
+static void take_none(struct harvest *h)
+{
+    page_none(&h->page);
+    if (h->pages)
+        unsound(h, "a page beyond the first was answered as if there were nothing at all (`absent`)");
+}
+
 static enum harvest_want take_page(struct harvest *h)
 {
     if (h->exchange.kind == ANSWER_ABSENT)
-        page_none(&h->page);
+        take_none(h);
     else if (page_check(&h->page, &h->error))
         return fail(h, &h->error);
     if (!h->exchange.answer->delimited && decode_is_lines(h->exchange.answer, h->def->format))
@@ -158,6 +192,24 @@ static enum harvest_want asked_in_vain(struct harvest *h, int64_t now_ms)
     return ask(h, now_ms);
 }
 
+/* The provider has understood, and says that what was asked for can't be had: of a page beyond the first,
+ * that its position is no good. Not so where it is about credentials, or time. */
+static bool is_refused(const struct harvest *h, enum exchange_want want)
+{
+    const struct exchange *x = &h->exchange;
+    if (want == EXCHANGE_DONE)
+        return x->kind == ANSWER_ABSENT && h->pages + 1 == h->resumed_page;
+    return x->error.code == ERR_HTTP && x->status >= 400 && x->status < 500 && x->status != 408;
+}
+
+static enum harvest_want ask_anew(struct harvest *h, int64_t now_ms)
+{
+    paging_close(&h->paging);
+    h->resume = RESUME_VOID;
+    h->resumed_page = h->pages = 0;
+    return ask(h, now_ms);
+}
+
 static enum harvest_want follow(struct harvest *h, enum exchange_want want, int64_t now_ms)
 {
     switch (want) {
@@ -175,12 +227,31 @@ static enum harvest_want follow(struct harvest *h, enum exchange_want want, int6
     }
     if (h->state == CONFIRMING)
         return confirmed(h, want);
+    if (is_refused(h, want)) {
+        if (h->pages + 1 == h->resumed_page)
+            return ask_anew(h, now_ms);
+        h->refused = true;
+    }
     if (want == EXCHANGE_FAILED)
         return asked_in_vain(h, now_ms);
     if (h->exchange.kind != ANSWER_UNMODIFIED)
         return take_page(h);
     sm_move(states, &h->state, LISTED);
     return HARVEST_UNMODIFIED;
+}
+
+void harvest_resume(struct harvest *h, const struct checkpoint *from)
+{
+    CHECK(h->state == IDLE);
+    h->resume = RESUME_ASKED;
+    h->from = from;
+}
+
+/* A position that hangs on a page size which keeps failing is none. */
+bool harvest_position(const struct harvest *h, struct arena *arena, struct checkpoint_position *out)
+{
+    bool is_of_size = !h->size_smaller || h->paging.size == h->size_smaller;
+    return !h->refused && is_of_size && paging_save(&h->paging, arena, out);
 }
 
 enum harvest_want harvest_start(struct harvest *h, int64_t now_ms)

@@ -30,6 +30,14 @@ enum harvest_want {
     HARVEST_UNSURE,       /* `error` came instead of an answer */
 };
 
+/* Whether it goes on from where an earlier harvest was stopped. */
+enum harvest_resume {
+    RESUME_NOT,   /* it begins with the first page */
+    RESUME_ASKED, /* it is to, and its first request wasn't made yet */
+    RESUME_DONE,  /* it does */
+    RESUME_VOID,  /* the position is no good: it begins with the first page */
+};
+
 struct harvest {
     const struct collection_def *def;
     struct placeholders values; /* a copy: harvest_get adds the item */
@@ -45,9 +53,14 @@ struct harvest {
      * listing. */
     uint64_t size_failed, size_smaller;
     /* Of the listing so far. */
-    uint64_t pages;
+    uint64_t pages; /* that were taken, those of the harvests that it goes on from among them */
     uint64_t duplicate_keys;
-    bool sound; /* by what the pages said */
+    bool sound;   /* by what the pages said */
+    bool refused; /* the provider said that there is no such page as it was asked for */
+    enum harvest_resume resume;
+    uint64_t resumed_page;         /* RESUME_DONE: the page that it goes on with */
+    uint64_t request;              /* request_hash of its pages; 0: none was made yet */
+    const struct checkpoint *from; /* RESUME_ASKED */
 
     /* Large: each opens its own, and texts are only begun with a NUL. */
     struct exchange exchange;
@@ -61,6 +74,14 @@ struct harvest {
 void harvest_open(struct harvest *h, const struct collection_def *def, const struct placeholders *values,
                   struct auth_session *session, struct retry *retry, struct forecast *forecast);
 void harvest_close(struct harvest *h); /* safe twice, and on one that is all zero */
+
+/* Before harvest_start: go on from there, if the request is the same and its position one of this paging. If
+ * the provider then refuses that position (a 4xx that is about the request, or `absent`), the harvest begins
+ * with the first page by itself. `from` must outlive the first step. */
+void harvest_resume(struct harvest *h, const struct checkpoint *from);
+
+/* Where the next harvest can go on when this one ends here. False: nowhere; it begins with the first page. */
+bool harvest_position(const struct harvest *h, struct arena *arena, struct checkpoint_position *out);
 
 enum harvest_want harvest_start(struct harvest *h, int64_t now_ms);
 enum harvest_want harvest_due(struct harvest *h, int64_t now_ms);

@@ -10,7 +10,10 @@ int job_open(struct job *job, const struct job_setting *s, int64_t wall_ms, stru
     harvest_open(&job->harvest, s->def, s->values, s->session, s->retry, &job->listing.forecast);
     job->harvest.known = &job->listing.known;
     job->harvest.known_size = &job->listing.record.page_size;
-    return listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
+    int code = listing_open(&job->listing, s->store, s->def, &s->key, s->values, s->parent, wall_ms, e);
+    if (!code && job->listing.checkpoint)
+        harvest_resume(&job->harvest, job->listing.checkpoint);
+    return code;
 }
 
 void job_close(struct job *job)
@@ -85,12 +88,56 @@ static void fill_receipt(struct job *job)
     receipt->duplicate_keys = job->harvest.duplicate_keys + job->listing.winnow.notes.duplicate_keys;
 }
 
+/* --- checkpoints --- */
+
+/* Write where the harvest stands; drop what was written before if that is nowhere. */
+static int write_position(struct job *job, struct error *e)
+{
+    const struct harvest *h = &job->harvest;
+    struct listing *l = &job->listing;
+    struct checkpoint_position position;
+    struct arena arena = {0};
+    if (!h->sound)
+        listing_unsound(l, h->why);
+    int code = harvest_position(h, &arena, &position) ? listing_checkpoint(l, &position, h->request, e)
+                                                      : listing_checkpoint_drop(l, e);
+    arena_close(&arena);
+    return code;
+}
+
+/* A harvest that fails: where the next one goes on. */
+static int leave_position(struct job *job, const struct error *why, struct error *e)
+{
+    struct listing *l = &job->listing;
+    if (l->checkpoint && job->harvest.resume == RESUME_ASKED) /* nobody was asked yet */
+        return 0;
+    struct checkpoint_position position;
+    struct arena arena = {0};
+    bool again = l->checkpoint && job->harvest.resume == RESUME_DONE &&
+                 harvest_position(&job->harvest, &arena, &position);
+    arena_close(&arena);
+    return again ? listing_checkpoint_again(l, why, e) : write_position(job, e);
+}
+
+/* More pages are to come: from time to time, what came so far is not to be lost to a kill. */
+static int note_position(struct job *job, int64_t now_ms, struct error *e)
+{
+    uint64_t pages = job->harvest.pages;
+    if (pages - job->noted_pages < LIMIT_CHECKPOINT_PAGES && now_ms - job->noted_ms < LIMIT_CHECKPOINT_MS)
+        return 0;
+    job->noted_pages = pages;
+    job->noted_ms = now_ms;
+    return write_position(job, e);
+}
+
 static enum job_want fail(struct job *job, const struct error *why, int64_t wall_ms)
 {
     struct error e;
     job->outcome.error = *why;
     job->outcome.page = harvest_page(&job->harvest);
     fill_receipt(job);
+    if (leave_position(job, &job->outcome.error, &e))
+        return store_failed(job, &e);
     if (listing_fail(&job->listing, &job->outcome.error, wall_ms, &e))
         return store_failed(job, &e);
     return done(job);
@@ -142,6 +189,18 @@ static enum job_want ask_all(struct job *job, int64_t now_ms, int64_t wall_ms)
     return finish(job, wall_ms);
 }
 
+/* A page came; if it is the first one, the listing hears where the harvest began. */
+static int take_up(struct job *job, int64_t now_ms, struct error *e)
+{
+    const struct harvest *h = &job->harvest;
+    if (job->taken_up)
+        return 0;
+    job->taken_up = true;
+    job->noted_pages = h->pages;
+    job->noted_ms = now_ms;
+    return listing_take_up(&job->listing, h->resumed_page, e);
+}
+
 static enum job_want take(struct job *job, int64_t now_ms, int64_t wall_ms)
 {
     struct harvest *h = &job->harvest;
@@ -150,7 +209,10 @@ static enum job_want take(struct job *job, int64_t now_ms, int64_t wall_ms)
     bool reread;
     if (job->listing.receipt.pages == 0)
         harvest_validators(h, &job->listing.arena, &job->listing.fresh);
-    int code = listing_take(&job->listing, &h->page, wall_ms, &seen, &reread, &e);
+    int code = take_up(job, now_ms, &e);
+    if (code)
+        return store_failed(job, &e);
+    code = listing_take(&job->listing, &h->page, wall_ms, &seen, &reread, &e);
     if (!code && reread) {
         if (harvest_reread(h, &e))
             return follow(job, harvest_refused(h, &e), now_ms, wall_ms);
@@ -160,7 +222,11 @@ static enum job_want take(struct job *job, int64_t now_ms, int64_t wall_ms)
         return follow(job, harvest_refused(h, &e), now_ms, wall_ms);
     if (code)
         return store_failed(job, &e);
-    return follow(job, harvest_taken(h, &seen, now_ms), now_ms, wall_ms);
+    enum harvest_want want = harvest_taken(h, &seen, now_ms);
+    enum job_want on_its_way;
+    if (job_want_of(want, &on_its_way) && note_position(job, now_ms, &e))
+        return store_failed(job, &e);
+    return follow(job, want, now_ms, wall_ms);
 }
 
 static enum job_want settle(struct job *job, int64_t now_ms, int64_t wall_ms)

@@ -56,6 +56,9 @@ struct job {
     bool settled;       /* every page came, and what is missing was noted */
     struct value document;
     uint64_t requests, bytes; /* for the receipt: job_count adds to them */
+    bool taken_up;            /* its first page came */
+    uint64_t noted_pages; /* harvest.pages when the last checkpoint was written, or none was needed yet … */
+    int64_t noted_ms;     /* … and when that was, by the steady clock */
     struct job_outcome outcome;
     struct error store_error;
     struct harvest harvest;

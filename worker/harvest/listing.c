@@ -150,6 +150,7 @@ static int start_anew(struct listing *l, int64_t wall_ms, struct error *e)
     r->held_since_ms = 0;
     r->held_rows = 0;
     r->confirmed_ms = 0;
+    r->has_checkpoint = false;
     r->mixed = false;
     r->old_parse_count = r->old_ignore_count = r->old_unordered_count = 0;
     listing_adopt_definition(l);

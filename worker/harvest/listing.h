@@ -41,6 +41,10 @@ struct listing {
     bool rules_new;      /* the rules are to be written with the first page that changes anything */
     bool initial;
     bool inherited; /* unsound only because the parent's listing was */
+    /* Where an earlier harvest was stopped; null: nowhere, or not any more once the first page came. */
+    struct checkpoint *checkpoint;
+    roaring_bitmap_t *seen_before; /* the rows that it saw; null: it doesn't say */
+    int64_t began_ms;              /* this listing, with what came before its checkpoint */
     uint64_t created_rows;
     /* For `require`: bit i is set once an item of this listing had require[i]. */
     uint64_t had;
@@ -72,6 +76,10 @@ int listing_open(struct listing *l, struct store *store, const struct collection
 void listing_begin(struct listing *l);
 void listing_close(struct listing *l); /* safe twice, and on one that is all zero */
 
+/* The first page came: `resumed_page` is its number when the listing goes on from l->checkpoint, else 0. To
+ * be called before its listing_take. */
+int listing_take_up(struct listing *l, uint64_t resumed_page, struct error *e);
+
 /* Take a page's items, those that l->forecast recognised too: store what is new or different, with its
  * change. `seen` is for paging. `*reread`: nothing was taken; the page is to be decoded as a whole
  * (harvest_reread), and that to be taken. ERR_DEGRADED: many items lack what earlier ones had, nothing of the
@@ -80,6 +88,17 @@ int listing_take(struct listing *l, const struct page *page, int64_t wall_ms, st
                  bool *reread, struct error *e);
 
 void listing_unsound(struct listing *l, const char *why);
+
+/* Note where the listing stands, so that the next harvest can go on from there (listing_checkpoint.c).
+ * Written with the pages that were taken, in their transaction; replaces the one before. `request` is the
+ * request_hash of its pages. */
+int listing_checkpoint(struct listing *l, const struct checkpoint_position *position, uint64_t request,
+                       struct error *e);
+/* The listing went on from `l->checkpoint` and failed before its first page came: the next one may go on from
+ * there as well, unless that has come to nothing too often. */
+int listing_checkpoint_again(struct listing *l, const struct error *cause, struct error *e);
+/* The next harvest begins with the first page. Writes only if there is a checkpoint. */
+int listing_checkpoint_drop(struct listing *l, struct error *e);
 
 /* Every page came. Judges what is missing; `l->ask` are the rows to be asked for: none unless the
  * collection says `confirm: get`. */
@@ -91,15 +110,20 @@ int listing_candidate(struct listing *l, uint32_t row, struct arena *arena, stru
 /* What came of asking: the row is gone, or there (`there`), or else unknown: it stays, as missing. */
 int listing_asked(struct listing *l, uint32_t row, bool gone, bool there, struct error *e);
 
-/* Write deletes, statuses and the receipt of a complete listing. */
+/* Write deletes, statuses and the receipt of a complete listing. Its checkpoint goes. */
 int listing_finish(struct listing *l, int64_t wall_ms, struct error *e);
 
 /* Instead of all that: the provider says that nothing has changed since the last listing, which was sound.
  * Its receipt says so, and stands for this harvest, which has none of its own. */
 int listing_unmodified(struct listing *l, int64_t wall_ms, struct error *e);
 
-/* Write the receipt and status of a harvest that failed. What its pages brought stays. */
+/* Write the receipt and status of a harvest that failed. What its pages brought stays, and so does the
+ * checkpoint that there is. */
 int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, struct error *e);
+
+/* The receipt that the children of a collection rest on: its last harvest's, if that was sound; else harvest
+ * 0. What a provider said since to be unchanged (tier 0) leaves it as it is. */
+struct receipt_id listing_parent_receipt(uint32_t shard, const struct collection_record *parent);
 
 /* Delete a resource's children, and theirs, citing the receipts of the parent's change; drop their
  * collections. `rows` are rows of `parent`. (cascade.c) */

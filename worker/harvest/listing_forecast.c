@@ -47,7 +47,7 @@ static int drop(void *context, uint64_t from, uint64_t to, struct error *e)
 bool listing_rests(const struct listing *l)
 {
     int64_t age_ms = l->receipt.started_ms - l->record.full_ms;
-    return age_ms < 0 || age_ms >= l->def->full_every_ms;
+    return l->checkpoint || age_ms < 0 || age_ms >= l->def->full_every_ms;
 }
 
 void listing_forecast(struct listing *l)
@@ -181,7 +181,7 @@ int listing_weave_end(struct listing *l, struct error *e)
     l->woven = false;
     int code = forecast_finish(&l->forecast, e);
     note_forecast(l);
-    if (l->receipt.sound && l->forecast.is_learning)
+    if (l->receipt.sound && l->forecast.is_learning && !l->receipt.resumed_page)
         l->record.full_ms = l->receipt.started_ms;
     return code;
 }

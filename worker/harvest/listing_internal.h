@@ -16,6 +16,12 @@ struct taken {
     uint32_t expected; /* the row that it probably is; UINT32_MAX: there is none */
 };
 
+/* The page that is being taken, from 1. */
+static inline uint64_t listing_page(const struct listing *l)
+{
+    return l->receipt.pages + (l->receipt.resumed_page ? l->receipt.resumed_page : 1);
+}
+
 /* What the store has under an item's id. */
 int listing_known(struct listing *l, const struct taken *taken, struct winnow_known *known, bool *found,
                   struct error *e);
@@ -65,6 +71,9 @@ bool listing_rests(const struct listing *l);
 
 /* Begin with what was noted for this listing, unless it is to read all again. */
 void listing_forecast(struct listing *l);
+
+/* Read the checkpoint that the record tells of, if this listing may go on from it. (listing_checkpoint.c) */
+int listing_read_checkpoint(struct listing *l, struct error *e);
 
 /* Note what was expected where items weren't recognised. */
 void listing_expect(struct listing *l, struct taken *taken, uint64_t count);

@@ -148,9 +148,12 @@ int listing_open(struct listing *l, struct store *store, const struct collection
     code = read_record(l, key, parent, e);
     if (!code)
         code = read_rules(l, e);
+    if (!code && l->record.has_checkpoint)
+        code = listing_read_checkpoint(l, e);
     store_done(store);
     if (code)
         return code;
+    l->record.harvested_ms = l->began_ms = wall_ms;
     l->initial = l->void_first || l->record.listed_since_ms == 0;
     l->receipt = (struct receipt){
         .id = {store_shard(store), l->record.id, l->record.next_harvest++},
@@ -182,6 +185,7 @@ void listing_close(struct listing *l)
 {
     winnow_close(&l->winnow);
     forecast_close(&l->forecast);
+    rows_close(&l->seen_before);
     rows_close(&l->ask);
     rows_close(&l->gone);
     rows_close(&l->delete_);

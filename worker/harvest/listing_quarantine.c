@@ -38,7 +38,7 @@ static int put(struct listing *l, const struct value *item, const struct taken *
         .first_ms = wall_ms,
         .last_ms = wall_ms,
         .harvest = l->receipt.id.harvest,
-        .page = l->receipt.pages + 1,
+        .page = listing_page(l),
         .is_xml = l->winnow.single,
     };
     if (!taken->unreadable)
@@ -65,7 +65,7 @@ int listing_quarantine(struct listing *l, const struct value *item, const struct
     l->receipt.quarantined++;
     if (l->faults++ == 0) {
         l->fault = *told;
-        l->fault_page = l->receipt.pages + 1;
+        l->fault_page = listing_page(l);
         l->is_shown = is_kept;
         l->shown = digest;
     }

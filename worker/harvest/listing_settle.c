@@ -304,8 +304,13 @@ int listing_finish(struct listing *l, int64_t wall_ms, struct error *e)
     receipt->sound = !l->unsound[0];
     receipt->unsound = receipt->sound ? NULL : l->unsound;
     receipt->held = l->held;
+    l->record.failures = 0;
+    l->record.ended_harvest = receipt->id.harvest;
     if (receipt->sound)
         l->record.sound_harvest = receipt->id.harvest;
+    code = listing_checkpoint_drop(l, e);
+    if (code)
+        return code;
     code = listing_weave_end(l, e);
     if (!code)
         code = listing_release(l, e);
@@ -347,6 +352,15 @@ int listing_fail(struct listing *l, const struct error *cause, int64_t wall_ms, 
     l->receipt.error = cause->code;
     l->receipt.cause = cause->text;
     l->receipt.unsound = NULL;
+    l->record.failures += cause->code != ERR_STOPPED;
+    l->record.ended_harvest = l->receipt.id.harvest;
     code = say_unreachable(l, cause, wall_ms, e);
     return code ? code : put_receipt(l, wall_ms, e);
+}
+
+struct receipt_id listing_parent_receipt(uint32_t shard, const struct collection_record *parent)
+{
+    if (!parent->sound_harvest || parent->sound_harvest != parent->ended_harvest)
+        return (struct receipt_id){0};
+    return (struct receipt_id){shard, parent->id, parent->sound_harvest};
 }

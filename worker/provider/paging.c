@@ -175,9 +175,14 @@ static void check_total(struct paging *p)
                               p->total_state == TOTAL_MISSING ? "on no page" : "no number");
 }
 
+uint64_t paging_pages_max(const struct paging *p)
+{
+    return p->def->page.pages_max ? p->def->page.pages_max : LIMIT_PAGES;
+}
+
 static int go_on(struct paging *p, struct error *e)
 {
-    uint64_t max = p->def->page.pages_max ? p->def->page.pages_max : LIMIT_PAGES;
+    uint64_t max = paging_pages_max(p);
     char text[UNITS_TEXT_BYTES];
     if (p->page >= max)
         return error_set(e, ERR_LIMIT, "the listing goes on after %s pages, which is its limit (pages_max)",

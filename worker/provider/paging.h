@@ -17,10 +17,13 @@
  * - `from: header:NAME` other than Link is the URL itself, unless it begins with "<". In bodies `rel` may
  *   be several words or a list of them; `@rel` and `@href` (XML) count too; an object that stands alone
  *   without `rel` counts by its href.
- * - A page size in the query is not put into a next link, which has its own. */
+ * - A page size in the query is not put into a next link, which has its own.
+ * - A listing that goes on from a position that was saved knows nothing of the tokens, links and markers that
+ *   came before it: looking for loops begins anew. `pages_max` goes on counting. */
 #ifndef GARNER_PAGING_H
 #define GARNER_PAGING_H
 
+#include "proto/checkpoint.h"
 #include "worker/provider/request.h"
 
 enum paging_verdict {
@@ -89,6 +92,15 @@ int paging_apply(const struct paging *paging, struct request_parts *parts, struc
 int paging_next(struct paging *paging, const struct answer *answer, const struct value *body,
                 const struct page_seen *seen, enum paging_verdict *verdict, bool *sound, const char **why,
                 struct error *e);
+
+/* Where the listing stands, copied into the arena. False when there is nothing to go on from: it isn't open
+ * or is over, or nothing but its first page was to be asked for yet. */
+bool paging_save(const struct paging *paging, struct arena *arena, struct checkpoint_position *out);
+
+/* Go on from there, right after paging_open. Positions are foreign: ERR_PAGING or ERR_REDIRECT if this one
+ * can't be of this paging (a link that may not be followed, tokens that can't go where they should, a page
+ * beyond pages_max); the paging is good for nothing then but to be closed. */
+int paging_restore(struct paging *paging, const struct checkpoint_position *at, struct error *e);
 
 uint64_t paging_page(const struct paging *paging); /* the page being asked for, from 1 */
 

@@ -216,6 +216,32 @@ static struct bytes mend(struct arena *arena, struct bytes link)
     return mended;
 }
 
+static int check(const struct paging *p, const struct url *url, struct bytes link, struct error *e)
+{
+    if (url->has_userinfo)
+        return error_set(e, ERR_REDIRECT, "page %" PRIu64 ": its next link has a user or password in it",
+                         p->page);
+    if (is_allowed(p, link))
+        return 0;
+    struct arena arena = {0};
+    struct bytes origin = url_origin(&arena, link);
+    int err = error_set(e, ERR_REDIRECT,
+                        "page %" PRIu64
+                        ": its next link leads to %.*s, not to %.*s: name it in allow_origins if it "
+                        "may have the credentials, or set rewrite_origin",
+                        p->page, BYTES_ARG(origin), BYTES_ARG(p->origin));
+    arena_close(&arena);
+    return err;
+}
+
+int paging_link_check(const struct paging *p, struct bytes link, struct error *e)
+{
+    struct url url;
+    if (link.len > LIMIT_URL_BYTES || url_parse(link, &url, e))
+        return error_set(e, ERR_PAGING, "page %" PRIu64 ": its link can't be followed", p->page);
+    return check(p, &url, link, e);
+}
+
 /* Make the link absolute, and see that it may be followed. */
 static int accept(struct paging *p, struct arena *arena, const char *asked, struct bytes target,
                   struct bytes *link, struct error *e)
@@ -236,17 +262,7 @@ static int accept(struct paging *p, struct arena *arena, const char *asked, stru
                                       BYTES_ARG(url.path), url.has_query ? "?" : "", BYTES_ARG(url.query)));
         return 0;
     }
-    if (url.has_userinfo)
-        return error_set(e, ERR_REDIRECT, "page %" PRIu64 ": its next link has a user or password in it",
-                         p->page);
-    if (is_allowed(p, *link))
-        return 0;
-    struct bytes origin = url_origin(arena, *link);
-    return error_set(e, ERR_REDIRECT,
-                     "page %" PRIu64
-                     ": its next link leads to %.*s, not to %.*s: name it in allow_origins if it "
-                     "may have the credentials, or set rewrite_origin",
-                     p->page, BYTES_ARG(origin), BYTES_ARG(p->origin));
+    return check(p, &url, *link, e);
 }
 
 static int link_next(struct paging *p, const struct paging_input *in, bool *found, struct error *e)

@@ -33,6 +33,12 @@ const char *paging_source_name(struct arena *arena, const struct source *source)
 /* The page has fewer items than were asked for; when that isn't known, than the first page. */
 bool paging_short(const struct paging *p, const struct paging_input *in);
 
+/* May this link, which is absolute, be followed? ERR_PAGING or ERR_REDIRECT with the cause. */
+int paging_link_check(const struct paging *p, struct bytes link, struct error *e);
+
+/* The most pages of a listing. */
+uint64_t paging_pages_max(const struct paging *p);
+
 /* Check that a token can go where it should, and add its unambiguous form to `form`. */
 int paging_token_form(const struct paging *p, const struct value *token, const struct target *to,
                       struct buffer *form, struct error *e);

@@ -214,6 +214,7 @@ static int drop_record(struct store *store, struct collection_record *record, bo
     struct key key = id_key(record->id), lookup;
     uint32_t id;
     record->rows = record->quarantined = 0;
+    record->has_checkpoint = false;
     if (keep)
         return put_record(store, record, e);
     int r = find(store, &record->key, &lookup, &id, e);
@@ -226,8 +227,8 @@ static int drop_record(struct store *store, struct collection_record *record, bo
 
 int store_collection_drop(struct store *store, uint32_t id, bool keep_record, struct error *e)
 {
-    static const enum table tables[] = {TABLE_IDS,       TABLE_SPANS,   TABLE_HEADS,
-                                        TABLE_DOCUMENTS, TABLE_MISSING, TABLE_QUARANTINE};
+    static const enum table tables[] = {TABLE_IDS,     TABLE_SPANS,      TABLE_HEADS,      TABLE_DOCUMENTS,
+                                        TABLE_MISSING, TABLE_QUARANTINE, TABLE_CHECKPOINTS};
     struct arena arena = {0};
     struct collection_record record;
     struct key prefix = key_collection(id);

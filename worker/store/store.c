@@ -30,6 +30,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_CHANGES] = "changes",
     [TABLE_MISSING] = "missing",
     [TABLE_QUARANTINE] = "quarantine",
+    [TABLE_CHECKPOINTS] = "checkpoints",
 };
 
 /* --- transactions --- */
@@ -188,6 +189,12 @@ static int not_made_yet(const struct store *store, struct error *e)
                      store->shard, store->path);
 }
 
+/* Versions before had none of these: a reader does without until a writer has come. */
+static bool may_lack(int table)
+{
+    return table == TABLE_HEADS || table == TABLE_CHECKPOINTS;
+}
+
 static int open_tables(struct store *store, struct error *e)
 {
     MDB_stat meta;
@@ -197,9 +204,8 @@ static int open_tables(struct store *store, struct error *e)
     for (int i = 0; i < TABLE_COUNT; i++) {
         int lmdb = mdb_dbi_open(store->txn, table_names[i], store->read_only ? 0 : MDB_CREATE,
                                 &store->tables[i]);
-        if (lmdb == MDB_NOTFOUND &&
-            i == TABLE_HEADS) { /* its version had none, and no writer has come since */
-            store->lacks_heads = true;
+        if (lmdb == MDB_NOTFOUND && may_lack(i)) {
+            store->lacks[i] = true;
             continue;
         }
         if (lmdb == MDB_NOTFOUND)

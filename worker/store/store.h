@@ -20,6 +20,7 @@
 #include <roaring/roaring.h>
 
 #include "proto/change.h"
+#include "proto/checkpoint.h"
 #include "proto/quarantined.h"
 #include "proto/record.h"
 #include "proto/stretch.h"
@@ -174,6 +175,19 @@ int store_quarantine_drop(struct store *store, struct collection_record *record,
 int store_quarantine_drop_unmet(struct store *store, struct collection_record *record, uint64_t harvest,
                                 struct error *e);
 
+/* --- checkpoints (checkpoints.c) --- */
+
+/* Write a collection's, with the rows that its listing saw (null: without); `seen` of the struct isn't used.
+ * Where they take more than LIMIT_CHECKPOINT_SEEN_BYTES it goes without. The record's `has_checkpoint` is the
+ * caller's to set. `seen` may be packed more tightly, and stays the same set. */
+int store_checkpoint_put(struct store *store, uint32_t collection, const struct checkpoint *checkpoint,
+                         roaring_bitmap_t *seen, struct error *e);
+/* ERR_NOT_FOUND; ERR_CORRUPT, also when its rows aren't below `next_row`. `*seen` is the caller's to free:
+ * null without. Texts live in the arena. */
+int store_checkpoint_get(struct store *store, uint32_t collection, uint32_t next_row, struct arena *arena,
+                         struct checkpoint *out, roaring_bitmap_t **seen, struct error *e);
+int store_checkpoint_drop(struct store *store, uint32_t collection, struct error *e); /* absent is fine */
+
 /* --- receipts --- */
 
 /* Write one. Of its collection, keeps those of the last LIMIT_RECEIPTS harvests and all that deletes rest on
@@ -203,11 +217,11 @@ int store_changes_each(struct store *store, uint64_t seq,
 /* --- verify (verify.c) --- */
 
 /* Check every invariant of docs/store.md: documents have ids and ids documents, digests fit, rows
- * agree, stretches and missing entries name live rows, quarantined items are counted, seqs have no holes,
- * chains of `previous` are right, the changes replayed give the documents (by the `ignore` and `unordered` of
- * the collection's record), deletes cite receipts that are there, a sound one among them. Calls `fault` with
- * a sentence for each. Works in the current transaction, or in one of its own. Returns 0 or an error when it
- * can't go on. */
+ * agree, stretches and missing entries name live rows, quarantined items are counted, checkpoints name rows
+ * that were given out, seqs have no holes, chains of `previous` are right, the changes replayed give the
+ * documents (by the `ignore` and `unordered` of the collection's record), deletes cite receipts that are
+ * there, a sound one among them. Calls `fault` with a sentence for each. Works in the current transaction, or
+ * in one of its own. Returns 0 or an error when it can't go on. */
 int store_verify(struct store *store, void (*fault)(void *context, const char *sentence), void *context,
                  struct error *e);
 

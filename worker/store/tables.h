@@ -24,6 +24,7 @@ enum table {
     TABLE_CHANGES,
     TABLE_MISSING,
     TABLE_QUARANTINE,
+    TABLE_CHECKPOINTS,
     TABLE_COUNT
 };
 
@@ -61,9 +62,9 @@ struct store {
     uint32_t shard;
     char *path;
     bool read_only, claimed, writing;
-    bool borrowed;    /* the environment and its tables are another's: store_reader_open */
-    bool lacks_heads; /* a reader's: the table isn't there */
-    dev_t device;     /* of the file: what `handles.c` knows it by */
+    bool borrowed;           /* the environment and its tables are another's: store_reader_open */
+    bool lacks[TABLE_COUNT]; /* a reader's: the table isn't there */
+    dev_t device;            /* of the file: what `handles.c` knows it by */
     ino_t inode;
     uint64_t map_size;
     MDB_env *env;
@@ -169,6 +170,11 @@ int document_write(struct store *store, uint32_t collection, const struct docume
 /* stretches.c: ERR_CORRUPT when it can't be one. */
 int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
 int stretch_read_head(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
+
+/* checkpoints.c: one as it is stored, and its rows, which are below `next_row` and are the caller's to free
+ * (null without any). ERR_CORRUPT. */
+int checkpoint_read(struct bytes value, uint32_t next_row, struct arena *arena, struct checkpoint *out,
+                    roaring_bitmap_t **seen, struct error *e);
 
 /* receipts.c: keys of those of the last harvests, as they are and as older versions wrote them, and of those
  * that are pinned. */

@@ -20,7 +20,7 @@ struct known {
     const struct pointer *ignore[2], *unordered[2]; /* [1]: for documents of XML, as in winnow.h */
     uint32_t ignore_count, unordered_count;
     bool mixed; /* digests may be by older rules too: they aren't checked */
-    bool has_forecast, forecast_unsettled;
+    bool has_forecast, forecast_unsettled, has_checkpoint;
 };
 
 struct epoch {
@@ -37,7 +37,8 @@ struct verify {
     struct buffer scratch;
     struct known *known; /* by id */
     size_t known_count, known_cap;
-    size_t lookups; /* keys that lead to collections */
+    size_t lookups;       /* keys that lead to collections */
+    uint64_t checkpoints; /* met, of records that say so */
     struct epoch *epochs;
     size_t epoch_count, epoch_cap;
     uint64_t next_seq; /* that the changes go on with */
@@ -58,7 +59,7 @@ int verify_receipts(struct verify *v);    /* verify_local.c */
 int verify_changes(struct verify *v);     /* verify_changes.c: fills the replay */
 int verify_documents(struct verify *v);   /* verify_rows.c */
 int verify_ids(struct verify *v);
-int verify_local(struct verify *v);    /* verify_local.c: stretches, missing, quarantine */
+int verify_local(struct verify *v);    /* verify_local.c: stretches, missing, quarantine, checkpoints */
 int verify_vanished(struct verify *v); /* verify_changes.c: what only the changes know */
 
 /* The replay (verify_replay.c): which resources the changes leave, and the seq of the last change of each.

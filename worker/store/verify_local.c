@@ -97,7 +97,7 @@ static int check_head(struct verify *v, const struct known *known, struct bytes 
     struct stretch head;
     struct bytes value;
     struct error why;
-    if (v->store->lacks_heads)
+    if (v->store->lacks[TABLE_HEADS])
         return 0;
     int r = table_get(v->store, TABLE_HEADS, key, &value, v->e);
     if (r && r != ERR_NOT_FOUND)
@@ -227,26 +227,68 @@ static void count_quarantined(struct verify *v)
     }
 }
 
+/* One for each record that says so, and no other. */
+static int visit_checkpoint(void *context, struct bytes key, struct bytes value)
+{
+    struct verify *v = context;
+    struct checkpoint checkpoint;
+    struct error why;
+    roaring_bitmap_t *seen = NULL;
+    arena_reset(&v->brief);
+    if (key.len != 4) {
+        verify_fault(v, "a checkpoint has a key of %zu bytes", key.len);
+        return 0;
+    }
+    const char *name = verify_name(v, be32_get(key.data));
+    const struct known *known = verify_known(v, be32_get(key.data));
+    if (!known) {
+        verify_fault(v, "a checkpoint belongs to %s", name);
+        return 0;
+    }
+    if (!known->has_checkpoint)
+        verify_fault(v, "%s: it has a checkpoint, and its record says that there is none", name);
+    v->checkpoints += known->has_checkpoint;
+    if (checkpoint_read(value, known->next_row, &v->brief, &checkpoint, &seen, &why))
+        verify_fault(v, "%s: %s", name, why.text);
+    else if (checkpoint.harvest >= known->next_harvest)
+        verify_fault(v, "%s: its checkpoint is of a harvest that was not begun yet", name);
+    if (seen)
+        roaring_bitmap_free(seen);
+    return 0;
+}
+
+static void check_checkpoints(struct verify *v)
+{
+    uint64_t said = 0;
+    for (size_t i = 0; i < v->known_count; i++)
+        said += v->known[i].has_checkpoint;
+    if (said != v->checkpoints)
+        verify_fault(
+            v, "%" PRIu64 " collections' records say that there is a checkpoint, and %" PRIu64 " have one",
+            said, v->checkpoints);
+}
+
 int verify_local(struct verify *v)
 {
     static const struct {
         enum table table;
         table_visit *visit;
     } parts[] = {
-        {TABLE_SPANS, visit_stretch},
-        {TABLE_HEADS, visit_head},
-        {TABLE_MISSING, visit_missing},
-        {TABLE_QUARANTINE, visit_quarantined},
+        {TABLE_SPANS, visit_stretch},          {TABLE_HEADS, visit_head},
+        {TABLE_MISSING, visit_missing},        {TABLE_QUARANTINE, visit_quarantined},
+        {TABLE_CHECKPOINTS, visit_checkpoint},
     };
     int r = 0;
     v->stretched = roaring_bitmap_create();
     CHECK(v->stretched);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !r; i++)
-        if (parts[i].table != TABLE_HEADS || !v->store->lacks_heads)
+        if (!v->store->lacks[parts[i].table])
             r = table_each(v->store, parts[i].table, (struct bytes){0}, (struct bytes){0}, parts[i].visit, v,
                            v->e);
     roaring_bitmap_free(v->stretched);
     if (!r)
         count_quarantined(v);
+    if (!r)
+        check_checkpoints(v);
     return r;
 }

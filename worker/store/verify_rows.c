@@ -32,6 +32,7 @@ static void add_known(struct verify *v, const struct collection_record *record)
         .mixed = record->mixed,
         .has_forecast = record->forecast_rules != 0,
         .forecast_unsettled = record->forecast_unsettled,
+        .has_checkpoint = record->has_checkpoint,
     };
     buffer_reset(&v->scratch);
     collection_key_text(&record->key, &v->scratch);
