@@ -112,7 +112,6 @@ static void counts_go_along(void **state)
                 "3 GET https://api.test/things?at=3&n=2\n"
                 "-> end\n");
     lab_open(&lab, PAGE_NUMBER, NULL, "query:page");
-    lab.def.page.end_short = true;
     play_moving(&lab, PAGES({"{\"items\":[1,2]}"}, {"{\"items\":[3]}"}, {"{\"items\":[]}"}),
                 "1 GET https://api.test/things?page=1\n"
                 "2 GET https://api.test/things?page=2\n"

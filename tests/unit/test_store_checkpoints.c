@@ -38,7 +38,7 @@ static void with_rows(struct lab *lab)
 {
     lab_collection(lab, "a");
     for (int i = 0; i < 10; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "r%d", i);
         lab_create(lab, id, "{}");
     }

@@ -14,7 +14,7 @@ enum { IDLE, ASKING, TAKING, LISTED, CONFIRMING, FAILED, STATES };
 
 static const struct sm_state states[STATES] = {
     [IDLE] = {"idle", SM_TO(ASKING) | SM_TO(FAILED)},
-    [ASKING] = {"asking", SM_TO(ASKING) | SM_TO(TAKING) | SM_TO(LISTED) | SM_TO(FAILED)},
+    [ASKING] = {"asking", SM_TO(TAKING) | SM_TO(LISTED) | SM_TO(FAILED)},
     [TAKING] = {"taking", SM_TO(ASKING) | SM_TO(LISTED) | SM_TO(FAILED)},
     [LISTED] = {"listed", SM_TO(CONFIRMING)},
     [CONFIRMING] = {"confirming", SM_TO(LISTED)},

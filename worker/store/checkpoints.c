@@ -25,7 +25,10 @@ static bool check_row(uint32_t row, void *context)
 
 static int read_rows(struct bytes packed, uint32_t next_row, roaring_bitmap_t **out, struct error *e)
 {
-    roaring_bitmap_t *foreign = roaring_bitmap_portable_deserialize_safe(packed.data, packed.len);
+    roaring_bitmap_t *foreign =
+        NULL; /* asked for its size first, as it writes to stderr when there is none */
+    if (packed.len && roaring_bitmap_portable_deserialize_size(packed.data, packed.len) == packed.len)
+        foreign = roaring_bitmap_portable_deserialize_safe(packed.data, packed.len);
     if (!foreign)
         return error_set(e, ERR_CORRUPT, "its checkpoint's %zu bytes of rows are none", packed.len);
     struct checking checking = {.rows = roaring_bitmap_create(), .limit = next_row};
