@@ -199,8 +199,7 @@ static int find_parent(struct watched *w, struct store *store, struct lineage **
     store_done(store);
     if (!code) {
         *parent = (struct listing_parent){.collection = w->parent, .row = w->row};
-        if (record.sound_harvest && record.sound_harvest == record.ended_harvest)
-            parent->receipt = (struct receipt_id){store_shard(store), w->parent, record.sound_harvest};
+        parent->receipt = listing_parent_receipt(store_shard(store), &record);
     }
     arena_close(&arena);
     return code;
