@@ -74,9 +74,11 @@ static void recognised_page_comes_before_a_degraded_one(void **state)
     assert_int_equal(lab_receipt(lab)->tier1, 10);
     assert_int_equal(lab_outcome(lab)->kept, 10);
     lab_pass(lab, 60000);
+    lab_expires(lab);
     page(lab, 0, 14, 14, "", NULL);
     lab_harvest(lab, "item");
-    lab_expect(lab, "[120000] asks /items\n"
+    lab_expect(lab, "[120000] asks /items?from=2\n"
+                    "[120000] asks /items\n"
                     "[120000] created i10\n"
                     "[120000] created i11\n"
                     "[120000] created i12\n"

@@ -129,6 +129,7 @@ static void failing_for_long_is_said_once(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(PLAIN);
+    lab_expires(lab);
     struct telling t = {.told = 0};
     succeed(lab);
     expect_statuses(lab, &t, "");
@@ -154,6 +155,7 @@ static void never_reached_is_unreachable(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(PLAIN);
+    lab_expires(lab);
     struct telling t = {.told = 0};
     fail_at_once(lab);
     expect_statuses(lab, &t, "unreachable since 0 by 1: denied\n");
@@ -169,6 +171,7 @@ static void stopping_is_no_transition(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(PLAIN);
+    lab_expires(lab);
     struct telling t = {.told = 0};
     succeed(lab);
     stop_half_way(lab);
@@ -187,6 +190,7 @@ static void unwatched_in_between_is_a_transition(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(PLAIN);
+    lab_expires(lab);
     struct telling t = {.told = 0};
     fail_at_once(lab);
     lab_pass(lab, MINUTE);
@@ -308,6 +312,7 @@ static void any_sequence_says_each_transition_once(void **state)
     random_seed(&random, 5);
     for (int round = 0; round < 60; round++) {
         struct lab *lab = lab_open(PLAIN);
+        lab_expires(lab);
         struct telling t = {.told = 0};
         struct model m = {.harvest = 1};
         for (int i = 0; i < 40; i++) {
