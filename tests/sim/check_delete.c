@@ -40,6 +40,7 @@ static bool is_guarded(const struct place *place, const struct visit *v)
 {
     const struct plan *plan = &place->world->plan;
     struct bits missing = bits_less(&v->before, &place->shown_once);
+    missing = bits_less(&missing, &v->odd); /* in quarantine, and there */
     unsigned count = bits_count(&missing);
     return plan->guarded && count >= plan->guard_min &&
            count * 100 > bits_count(&v->before) * plan->guard_percent;

@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "tests/sim/lie.h"
 #include "tests/sim/show.h"
+#include "tests/sim/walk.h"
 
 /* --- begin and end --- */
 
@@ -90,23 +91,6 @@ static const char *place_text(const struct place *place)
 
 /* --- what it was shown --- */
 
-/* A listing begins anew, or one goes on that was begun by an earlier harvest. */
-static void begin_walk(struct visit *v, const struct asked *asked)
-{
-    struct place *place = v->place;
-    if (!asked->has_position) {
-        place->shown_once = (struct bits){{0}};
-        place->walk_from = place->world->tick;
-        v->resumed = false;
-    } else if (!v->started) {
-        v->resumed = true;
-        place->world->tally->resumed++;
-        if (!place->world->plan.stable)
-            v->taint = "it went on from a checkpoint, and the order isn't stable";
-    }
-    v->started = true;
-}
-
 /* Would this page change what nearly all of its items had? */
 static bool is_degraded(const struct visit *v, const struct shown *page)
 {
@@ -167,6 +151,7 @@ static void after_page(struct visit *v, const struct shown *page, bool degraded)
         return;
     }
     note_page(v, page);
+    walk_shown(v);
     if (v->want != JOB_DONE)
         make_sure(v);
 }
@@ -250,7 +235,7 @@ static void answer(struct visit *v)
     page = (struct shown){.is_last = true};
     bool listing = asked.kind == ASKED_LISTING;
     if (listing) {
-        begin_walk(v, &asked);
+        walk_ask(v, &asked);
         show_page(asked.place, &asked, &page);
     }
     bool fair = asked.is_authorized && !page.expired && has_parent(asked.place);
@@ -453,6 +438,7 @@ bool visit_open(struct world *w, struct place *place)
         arena_close(&v->arena);
         return false;
     }
+    walk_open(v);
     v->open = true;
     v->before = place->there;
     v->ticket.context = v;

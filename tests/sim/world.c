@@ -64,8 +64,10 @@ static void place_close(struct place *place)
     for (unsigned i = 0; place && i < THINGS; i++)
         if (place->parts[i])
             place_close(place->parts[i]);
-    if (place)
+    if (place) {
         free(place->pasts);
+        free(place->marks);
+    }
     free(place);
 }
 

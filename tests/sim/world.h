@@ -29,6 +29,19 @@ struct past {
     int64_t ended_ms; /* wall clock */
 };
 
+/* A walk as it stood when a page was asked for, or was to be: what a harvest that goes on from there begins
+ * with (walk.c). */
+struct mark {
+    char position[80]; /* "": nobody asked for it yet */
+    int64_t began_ms;  /* the listing's, by which its checkpoint is known */
+    uint64_t harvest;
+    tick from;
+    struct bits shown;
+    uint64_t items;
+    uint8_t first[THINGS];
+    const char *taint;
+};
+
 /* One collection. */
 struct place {
     struct world *world;
@@ -40,6 +53,8 @@ struct place {
     /* The provider's side. */
     struct bits shown_once; /* in the present walk: from page 1 on, through how many harvests it may take */
     tick walk_from;
+    struct mark *marks; /* of the walks that a checkpoint may lead back into */
+    unsigned mark_count, mark_cap;
     uint8_t snapshot[THINGS],
         snapshot_versions[THINGS]; /* of the present walk, where positions are numbers */
     unsigned snapshot_count;
