@@ -220,6 +220,8 @@ static int run(const struct options *options)
     int exit_code = setup_open(options->config, &setup);
     if (exit_code)
         return exit_code;
+    if (!options->once)
+        stop_listen_reload(); /* from now on SIGHUP is no end */
     exit_code = run_with(options, &setup);
     setup_close(&setup);
     return exit_code;

@@ -192,7 +192,7 @@ void report_outcome(struct task *task, const struct job_outcome *o)
     bool is_news = report_is_due(task);
     report_count(&task->run->totals, o);
     if (task->watched && !task->is_refused)
-        task->watched->told = trouble_of(o);
+        task->watched->told = task->account->error.code ? 0 : trouble_of(o);
     bool is_stopped = !run_is_once(task->run) && o->error.code == ERR_STOPPED; /* it goes on another time */
     if (!is_news || is_stopped)
         return;

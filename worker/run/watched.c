@@ -79,9 +79,9 @@ void watched_schedule(struct watched *w, int64_t period_ms)
     run_queue(a);
 }
 
-static void schedule_if_out(struct watched *w)
+void watched_begin(struct watched *w)
 {
-    if (w->entry.state == SCHEDULE_OUT && !w->is_gone && w->place->is_listed)
+    if (w->entry.state == SCHEDULE_OUT && !w->is_gone && w->place->is_listed && w->account->is_resolved)
         watched_schedule(w, w->def->every_ms);
 }
 
@@ -142,10 +142,11 @@ static bool asks_for_regions(const struct account *a)
 
 void watched_resolved(struct account *a)
 {
+    a->is_resolved = true;
     if (account_is_home(a))
         watch_scope(a, SCOPE_ACCOUNT);
     for (struct watched *w = a->watched; w; w = w->next)
-        schedule_if_out(w);
+        watched_begin(w);
     if (asks_for_regions(a) && !a->regions_watched) {
         a->regions_watched = watched_add(a, &a->provider->regions.discovery, &a->whole, 0, 0);
         watched_schedule(a->regions_watched, RUN_REGIONS_MS);
@@ -171,7 +172,7 @@ void watched_regions(struct account *a)
         leave_regions(a);
     watch_scope(a, SCOPE_REGION);
     for (struct watched *w = a->watched; w; w = w->next)
-        schedule_if_out(w);
+        watched_begin(w);
 }
 
 void watched_now(struct account *a)
