@@ -10,7 +10,8 @@
 #include "proto/field.h"
 #include "proto/wire.h"
 
-enum { MISSING_BYTES_MAX = 1024 }; /* LIMIT_GUARD_LISTINGS numbers and a time */
+enum { MISSING_BYTES_MAX = 1024 };            /* LIMIT_GUARD_LISTINGS numbers and a time */
+enum { UNMODIFIED = 23, UNMODIFIED_AT = 24 }; /* of Receipt */
 
 char *receipt_id_text(struct receipt_id id, char out[RECEIPT_ID_TEXT_BYTES])
 {
@@ -113,9 +114,9 @@ void receipt_pack(const struct receipt *r, struct buffer *out)
         receipt_id_add(out, 20, r->rests_on[i]);
     add_optional(out, 21, r->tier1);
     add_optional(out, 22, r->tier2);
-    add_optional(out, 23, r->unmodified);
+    add_optional(out, UNMODIFIED, r->unmodified);
     if (r->unmodified_ms)
-        field_add_s64(out, 24, r->unmodified_ms);
+        field_add_s64(out, UNMODIFIED_AT, r->unmodified_ms);
     add_optional(out, 25, r->resumed_page);
     add_optional(out, 26, r->quarantined);
 }
@@ -146,6 +147,29 @@ bool receipt_unpack_id(struct bytes packed, struct receipt_id *out)
             id.harvest = field.value;
     }
     return receipt_id_from_wire(&id, out);
+}
+
+/* What else there is stands as it did, also what a later version may have added. */
+bool receipt_confirm(struct bytes packed, int64_t wall_ms, struct buffer *out)
+{
+    uint64_t unmodified = 0;
+    struct field field;
+    struct bytes rest = packed;
+    const char *from = packed.data; /* of what is to be copied yet */
+    for (const char *at = from; field_next(&rest, &field); at = rest.data) {
+        if (field.number != UNMODIFIED && field.number != UNMODIFIED_AT)
+            continue;
+        if (field.kind != FIELD_VARINT)
+            return false;
+        if (field.number == UNMODIFIED)
+            unmodified = field.value;
+        buffer_add(out, from, (size_t)(at - from));
+        from = rest.data;
+    }
+    buffer_add(out, from, (size_t)(rest.data - from));
+    field_add_u64(out, UNMODIFIED, unmodified + 1);
+    field_add_s64(out, UNMODIFIED_AT, wall_ms);
+    return packed.len && !rest.len;
 }
 
 void missing_pack(const struct missing *missing, struct buffer *out)

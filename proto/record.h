@@ -45,6 +45,9 @@ void receipt_pack(const struct receipt *receipt, struct buffer *out);
 int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out, struct error *e);
 /* Its id alone, which every receipt begins with. False: it is none. */
 bool receipt_unpack_id(struct bytes packed, struct receipt_id *out);
+/* A packed one, confirmed once more: `unmodified` is one more, and `unmodified_ms` is `wall_ms`. Appends.
+ * False: it is none. Each harvest that is answered with 304 does it, so nothing else is unpacked. */
+bool receipt_confirm(struct bytes packed, int64_t wall_ms, struct buffer *out);
 
 /* As JSON: {"id":"12-5-43","started":time,"ended":time,"complete":true,"sound":true,"unsound":null,
  * "error":null,"cause":null,"pages":1,…,"rests_on":[]}. */

@@ -32,6 +32,11 @@ static void try_receipt(struct arena *arena, struct bytes input, struct buffer *
     CHECK(receipt_unpack(arena, buffer_bytes(out), &again, &e) == 0);
     CHECK(again.id.harvest == receipt.id.harvest && again.rests_on_count == receipt.rests_on_count);
     receipt_to_json(&receipt, out);
+    buffer_reset(out);
+    if (!receipt_confirm(input, 1, out) || out->len > LIMIT_RECEIPT_BYTES)
+        return;
+    CHECK(receipt_unpack(arena, buffer_bytes(out), &again, &e) == 0);
+    CHECK(again.unmodified == receipt.unmodified + 1 && again.unmodified_ms == 1);
 }
 
 static void try_collection(struct arena *arena, struct bytes input, struct buffer *out)

@@ -137,6 +137,28 @@ static void a_receipt_comes_back(void **state)
     arena_close(&arena);
 }
 
+/* Confirmed, it is the same receipt but for its count and time; what is cut off is none. */
+static void a_receipt_is_confirmed(void **state)
+{
+    struct buffer packed = {0}, once = {0}, twice = {0};
+    struct receipt receipt = sample_receipt();
+    (void)state;
+    receipt.resumed_page = receipt.quarantined = 0; /* they stand behind the count */
+    receipt_pack(&receipt, &packed);
+    assert_true(receipt_confirm(buffer_bytes(&packed), 1001, &once));
+    assert_true(receipt_confirm(buffer_bytes(&once), 1002, &twice));
+    receipt.unmodified += 2;
+    receipt.unmodified_ms = 1002;
+    buffer_reset(&packed);
+    receipt_pack(&receipt, &packed);
+    assert_true(bytes_equal(buffer_bytes(&packed), buffer_bytes(&twice)));
+    assert_false(receipt_confirm((struct bytes){packed.data, packed.len - 1}, 1, &once));
+    assert_false(receipt_confirm(BYTES(""), 1, &once));
+    buffer_close(&packed);
+    buffer_close(&once);
+    buffer_close(&twice);
+}
+
 /* Every error's name is one that a receipt can hold. */
 static void every_error_comes_back(void **state)
 {
@@ -454,6 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_those_of_protobuf),
         cmocka_unit_test(a_receipt_comes_back),
+        cmocka_unit_test(a_receipt_is_confirmed),
         cmocka_unit_test(every_error_comes_back),
         cmocka_unit_test(a_cause_becomes_text),
         cmocka_unit_test(a_receipt_as_json),

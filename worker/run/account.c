@@ -170,22 +170,6 @@ void account_close(struct account *a)
 
 /* --- regions --- */
 
-struct place *account_place(struct account *a, struct bytes region)
-{
-    struct place *place = a->places;
-    if (!region.data)
-        return &a->whole;
-    while (place && !bytes_is(region, place->region))
-        place = place->next;
-    if (!place) {
-        place = arena_zalloc(&a->arena, sizeof *place);
-        place->next = a->places;
-        place->region = arena_strdup(&a->arena, region);
-        a->places = place;
-    }
-    return place;
-}
-
 static struct place **own_places(struct account *a, const char *const *names)
 {
     uint32_t count = 0;

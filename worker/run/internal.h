@@ -46,11 +46,12 @@ struct task_list {
 /* Where collections stand: a region of an account, or the account as a whole. What all of them there share.
  */
 struct place {
-    struct place *next;    /* of its account's, but for the whole */
-    const char *region;    /* null: the account as a whole */
-    struct shard *shard;   /* null until it is asked for; as is: */
-    struct bucket *bucket; /* of the provider's limits */
-    bool is_listed;        /* among the account's regions, as far as they are known, and this thread's */
+    struct place *next;      /* of its account's, but for the whole */
+    struct place *same_slot; /* of these by name */
+    const char *region;      /* null: the account as a whole */
+    struct shard *shard;     /* null until it is asked for; as is: */
+    struct bucket *bucket;   /* of the provider's limits */
+    bool is_listed;          /* among the account's regions, as far as they are known, and this thread's */
 };
 
 /* A harvest that is over, committed but for the commit, and will have nothing to tell: what it takes to say
@@ -143,7 +144,9 @@ struct account {
     uint32_t own_count;         /* of these */
     struct place whole;         /* beside them */
     struct place *places;       /* of all regions that were ever heard of */
-    bool limited_as_one;        /* its provider's limits have the same key in all places */
+    struct place **place_slots; /* these by name; as many as a power of 2, or none yet */
+    uint32_t place_slot_count, place_count;
+    bool limited_as_one; /* its provider's limits have the same key in all places */
     bool regions_asked;
     struct task *discovery; /* under way */
     bool regions_certain;   /* not the last known ones after a failed discovery */
@@ -371,15 +374,15 @@ void account_close(struct account *a);      /* nothing of it is under way; frees
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
 void account_heard(struct task *task, const struct error *failed,
-                   bool rejected);          /* its harvest ended; null: well */
-void account_lost_probe(struct account *a); /* the breaker's probe came to nothing: another one is to go */
-void account_take_out(struct account *a);   /* of the run's accounts: it leaves */
-struct place *account_place(struct account *a,
-                            struct bytes region); /* made when it is new; of no region: the whole */
-bool account_is_home(const struct account *a);    /* is its account scope this thread's? */
+                   bool rejected);             /* its harvest ended; null: well */
+void account_lost_probe(struct account *a);    /* the breaker's probe came to nothing: another one is to go */
+void account_take_out(struct account *a);      /* of the run's accounts: it leaves */
+bool account_is_home(const struct account *a); /* is its account scope this thread's? */
 struct account *account_find(const struct run *run, struct bytes provider, struct bytes id); /* or null */
 
 /* place.c */
+struct place *account_place(struct account *a,
+                            struct bytes region); /* made when it is new; of no region: the whole */
 struct collection_key place_key(const struct account *a, const struct place *place,
                                 const struct collection_def *def, struct bytes parent);
 int place_shard(struct account *a, struct place *place, struct shard **out, struct error *e); /* opens it */

@@ -1,9 +1,59 @@
 /* Places: what the collections of a region of an account, or of the account as a whole, have in common is
- * looked for once: their shard, and the bucket of their provider's limits. */
+ * looked for once: their shard, and the bucket of their provider's limits. An account may have thousands of
+ * regions, so places are found by hash. */
 #include "worker/run/internal.h"
 
 #include "worker/provider/template.h"
 #include "worker/store/folder.h"
+
+/* --- by name --- */
+
+static struct place **slot_of(const struct account *a, struct bytes region)
+{
+    return &a->place_slots[hash64(region) & (a->place_slot_count - 1)];
+}
+
+static void put_into_slot(struct account *a, struct place *place)
+{
+    struct place **slot = slot_of(a, bytes_of(place->region));
+    place->same_slot = *slot;
+    *slot = place;
+}
+
+/* As many slots as places at least; twice as many each time, so that all that were left are as many. */
+static void make_slots(struct account *a)
+{
+    if (a->place_count < a->place_slot_count)
+        return;
+    a->place_slot_count = a->place_slot_count ? 2 * a->place_slot_count : 16;
+    a->place_slots = arena_zalloc(&a->arena, a->place_slot_count * sizeof(struct place *));
+    for (struct place *place = a->places; place; place = place->next)
+        put_into_slot(a, place);
+}
+
+static struct place *add(struct account *a, struct bytes region)
+{
+    struct place *place = arena_zalloc(&a->arena, sizeof *place);
+    make_slots(a);
+    place->region = arena_strdup(&a->arena, region);
+    place->next = a->places;
+    a->places = place;
+    a->place_count++;
+    put_into_slot(a, place);
+    return place;
+}
+
+struct place *account_place(struct account *a, struct bytes region)
+{
+    if (!region.data)
+        return &a->whole;
+    struct place *place = a->place_count ? *slot_of(a, region) : NULL;
+    while (place && !bytes_is(region, place->region))
+        place = place->same_slot;
+    return place ? place : add(a, region);
+}
+
+/* --- what its collections have in common --- */
 
 struct collection_key place_key(const struct account *a, const struct place *place,
                                 const struct collection_def *def, struct bytes parent)

@@ -187,8 +187,7 @@ int store_receipt_get(struct store *store, struct receipt_id id, struct arena *a
 int store_receipt_unmodified(struct store *store, struct receipt_id id, int64_t wall_ms, struct error *e)
 {
     char text[RECEIPT_ID_TEXT_BYTES];
-    struct arena arena = {0};
-    struct receipt receipt;
+    struct buffer *packed = &store->packed;
     struct key key;
     struct bytes value;
     int r = store_gathering(store, e);
@@ -196,20 +195,13 @@ int store_receipt_unmodified(struct store *store, struct receipt_id id, int64_t 
         r = id.shard == store->shard ? find(store, id, &key, &value, e) : ERR_NOT_FOUND;
     if (r == ERR_NOT_FOUND)
         error_set(e, r, "there is no receipt %s", receipt_id_text(id, text));
-    if (!r)
-        r = unpack(store, key_bytes(&key), value, &arena, &receipt, e);
-    if (!r) {
-        char flags = value.data[0];
-        struct buffer *packed = &store->packed;
-        receipt.unmodified++;
-        receipt.unmodified_ms = wall_ms;
-        buffer_reset(packed);
-        buffer_add_char(packed, flags);
-        receipt_pack(&receipt, packed);
-        r = table_put(store, TABLE_RECEIPTS, key_bytes(&key), buffer_bytes(packed), 0, e);
-    }
-    arena_close(&arena);
-    return r;
+    if (r)
+        return r;
+    buffer_reset(packed);
+    buffer_add_char(packed, value.len ? value.data[0] : 0);
+    if (!receipt_confirm(bytes_from(value, 1), wall_ms, packed))
+        return error_set(e, ERR_CORRUPT, "receipt %s can't be read", receipt_id_text(id, text));
+    return table_put(store, TABLE_RECEIPTS, key_bytes(&key), buffer_bytes(packed), 0, e);
 }
 
 /* --- all of a collection --- */
