@@ -16,12 +16,14 @@ from pathlib import Path
 import pages
 from figures import Bench
 from harvest import Garner
+from latency import Live
 from measure import Trouble
 from nginx import Nginx, find_program
 from report import json_lines, table
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = pages.Shape(accounts=2, pages=3, items=50, regions=20, regions_same=20, pages_million=5, parallel=2)
+SMALL = pages.Shape(accounts=2, pages=3, items=50, regions=20, regions_same=20, pages_million=5, parallel=2,
+                    live=Live(accounts=2, regions=40, period_s=1, writes=60, gap_s=0.05))
 
 
 def arguments():

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+import latency as live_feed
 from harvest import JSON_FILE, XML_FILE, Count, Target, empty_file, fresh
 from measure import Trouble, run
 from nginx import ETAG, SAME_IDS
@@ -195,6 +196,17 @@ class Bench:
         one, two = (median(pair[i].cpu_s for pair in pairs) / amount * 1e9 for i in (0, 1))
         return [Figure("threads", two, "ns CPU/item", one, median(two.cpu_s / one.cpu_s for one, two in pairs))]
 
+    def latency(self):
+        """From a change to its line, less the period. Once: its changes are many."""
+        live = self.shape.live
+        found = live_feed.measure(self.garner.program, live, self.folder, self.nginx.live, self.nginx.http)
+
+        def figure(name, share):
+            lag = found.lags_s[min(len(found.lags_s) - 1, int(share * len(found.lags_s)))]
+            return Figure(name, lag - live.period_s, "s")
+        return [figure("latency", 0.99), figure("latency-median", 0.5), figure("latency-max", 1),
+                Figure("latency-load", found.cpu, "cores"), Figure("latency-collections", live.collections, "collections")]
+
     def python(self):
         """The plain way, of one account's pages: parse them, and compare with the dictionary of last time."""
         url = next(iter(self.base.lists()))
@@ -209,4 +221,4 @@ class Bench:
                        median(python / bare for bare, python in pairs))]
 
     ALL = {"first": first_listing, "unchanged": unchanged, "changed": of_changed, "tls": over_tls, "xml": of_xml, "empty": of_empty, "unmodified": unmodified,
-           "memory": memory, "written": written, "threads": threads, "python": python}
+           "memory": memory, "written": written, "threads": threads, "latency": latency, "python": python}

@@ -4,6 +4,7 @@
         nginx.http + "/base/a01/snapshots?page=2"     # pages/base/2.json, whatever the account
         nginx.http + "/empty/a01/r0001/things"        # {"items":[]}
         nginx.http + "/same/a01/r0001/things"         # a few items with ETAG, or 304 for who has that
+        nginx.http + "/live/a001/r001.json"           # nginx.live/a001/r001.json, as it is at the moment
     nginx.https + …, with the authority in nginx.ca
 """
 
@@ -56,6 +57,7 @@ http {{
         location ~ ^/(?<set>base|changed|million)/[^/]+/snapshots$ {{ root {pages}; rewrite ^ /$set/$page.json break; }}
         location ~ ^/xml/[^/]+/snapshots$ {{ root {pages}; rewrite ^ /xml/$page.xml break; }}
         location /empty/ {{ return 200 '{empty}'; }}
+        location /live/ {{ root {folder}; open_file_cache off; }}
         location /same/ {{
             if ($http_if_none_match = '{etag}') {{ return 304; }}
             add_header ETag '{etag}';
@@ -90,13 +92,14 @@ class Nginx:
     def __init__(self, folder, pages):
         self.folder, self.pages = Path(folder).resolve(), Path(pages).resolve()
         self.ca = self.folder / "cert.pem"
+        self.live = self.folder / "live"
         self.process = None
 
     def __enter__(self):
         program = find_program()
         if not program:
             raise SystemExit("bench: nginx isn't installed: run deploy/setup.sh")
-        self.folder.mkdir(parents=True)
+        self.live.mkdir(parents=True)
         make_certificate(self.folder)
         plain, tls = free_ports(2)
         # As root its worker would be somebody who can't read these folders.

@@ -17,6 +17,8 @@ import shutil
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from latency import Live
+
 ITEM_BYTES = 550
 ONE_IN = 1000          # items of `changed` that are modified
 FRONT = 10**9          # the number of the item that `changed` has in front
@@ -32,6 +34,7 @@ class Shape:
     regions_same: int = 6250   # of each account, in `unmodified`
     pages_million: int = 1000
     parallel: int = 4          # requests at a time of each account, in `empty` and `unmodified`
+    live: Live = Live()        # of `latency`
 
     @property
     def account_items(self):

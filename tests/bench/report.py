@@ -41,6 +41,11 @@ GOALS = {
     "memory-unchanged": Goal("  of it: unchanged listing"),
     "written": Goal("written to the store, 1,000,000 unchanged", "value", 64 << 10, low=True),
     "threads": Goal("two threads' CPU time, against one's", "ratio", 1.15, 1.05, low=True),
+    "latency": Goal("change to its line, beyond the period; p99", "value", 1.0, low=True),
+    "latency-median": Goal("  of it: median"),
+    "latency-max": Goal("  of it: the longest"),
+    "latency-load": Goal("  CPU meanwhile"),
+    "latency-collections": Goal("  collections"),
     "python": Goal("Python: json and dictionaries"),
 }
 
