@@ -1,0 +1,59 @@
+/* Any text as a configuration: read with messages, or without; one without errors keeps to its own limits.
+ *
+ * It is read from a file, as garner.yaml is: one in memory, which is made once. */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/config/config.h"
+#include "common/limits.h"
+#include "tests/fuzz/fuzz.h"
+
+/* libfyaml 0.7.12 loses a buffer when a long quoted text is broken off; ours are still looked for. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfyaml.so";
+}
+
+static const char *write_file(struct bytes text)
+{
+    static char path[64];
+    static int fd = -1;
+    if (fd < 0) {
+        fd = memfd_create("garner.yaml", MFD_CLOEXEC);
+        CHECK(fd >= 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    CHECK(ftruncate(fd, 0) == 0);
+    CHECK(pwrite(fd, text.data, text.len, 0) == (ssize_t)text.len);
+    return path;
+}
+
+static void look(const struct config *config)
+{
+    CHECK(config->data && config->providers && config->provider_count && config->account_count);
+    CHECK(config->shards >= 1 && config->shards <= LIMIT_SHARDS);
+    CHECK(config->threads <= LIMIT_THREADS);
+    for (uint32_t i = 0; i < config->account_count; i++) {
+        const struct config_account *account = &config->accounts[i];
+        CHECK(account->id && account->id[0] && account->provider && account->provider[0]);
+        CHECK(account->splits >= 1 && account->splits <= LIMIT_SPLITS);
+        CHECK(account->keys.type == VALUE_OBJECT && account->vars.type == VALUE_OBJECT);
+        for (uint32_t k = 0; k < account->credential_count; k++)
+            CHECK(account->credentials[k].name &&
+                  (account->credentials[k].text || account->credentials[k].command));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct yaml_report report = {0};
+    struct config *config = config_open(write_file((struct bytes){(const char *)data, size}), &report);
+    CHECK(config || report.errors);
+    if (config && !report.errors)
+        look(config);
+    config_close(config);
+    yaml_report_close(&report);
+    return 0;
+}
