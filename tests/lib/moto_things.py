@@ -25,7 +25,8 @@ class Things:
         made.env["AWS_ENDPOINT_URL"] = endpoint
         definition = moto_lab.definition(types)
         for one in definition["collections"]:
-            one["page"]["size"] = {"to": one["page"]["size"]["to"], "max": SIZES[one["type"]]}
+            # Of one size only: a page that keeps failing is to fail, and not to be asked for in smaller pieces.
+            one["page"]["size"] = {"to": one["page"]["size"]["to"], "min": SIZES[one["type"]], "max": SIZES[one["type"]]}
             # A last page that is empty and says that it is the last one looks like many deletions, fewer than the guard
             # holds back. Where that can happen, a second listing is to be asked, as EC2's collections do anyway.
             one["delete"] = {"confirm": "relist"}
