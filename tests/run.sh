@@ -135,10 +135,10 @@ take() { # take PRESET NAMES-REGEX folder…
 }
 any='[^]]*'
 take asan "$any" structure unit scenario property sim integration aws
-sed -i /integration_quickstart/d "$every/asan/CTestTestfile.cmake"
+sed -i -E "/integration_(quickstart|soak)/d" "$every/asan/CTestTestfile.cmake"
 take release "$any" scenario bench
 take release "sim_harvest$any" sim
-take release "$any(kill|disk|full|heavy|memory|quickstart)$any" integration
+take release "$any(kill|disk|full|heavy|memory|quickstart|soak)$any" integration
 take clang "$any" unit scenario fuzz
 if [ "$tsan" ]; then
     take tsan "$any" unit
