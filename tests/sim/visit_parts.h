@@ -6,8 +6,6 @@
 
 /* --- visit_shown.c --- */
 
-/* A listing begins anew, or one goes on that was begun by an earlier harvest. */
-
 /* Would this page change what nearly all of its items had? */
 bool visit_is_degraded(const struct visit *v, const struct shown *page);
 
