@@ -137,6 +137,12 @@ enum breaker_answer breaker_may(struct breaker *b, int64_t now_ms, int64_t *unti
     return BREAKER_NO;
 }
 
+void breaker_now(struct breaker *b, int64_t now_ms)
+{
+    if (b->state == BREAKER_OPEN && b->until_ms > now_ms)
+        b->until_ms = now_ms;
+}
+
 int64_t breaker_open_since(const struct breaker *b)
 {
     return b->state == BREAKER_CLOSED ? INT64_MIN : b->since_ms;

@@ -47,6 +47,9 @@ enum breaker_answer {
 /* May a harvest begin? */
 enum breaker_answer breaker_may(struct breaker *breaker, int64_t now_ms, int64_t *until_ms);
 
+/* Somebody asks for it now: the next harvest is the probe, whatever the time is. */
+void breaker_now(struct breaker *breaker, int64_t now_ms);
+
 /* How a harvest ended. */
 struct breaker_end {
     const struct error *error; /* null: it went well */

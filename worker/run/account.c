@@ -79,7 +79,7 @@ struct account *account_open(struct run *run, const struct config_account *confi
     for (uint32_t i = 0; i < a->provider->auth_count; i++)
         a->sessions[i].account = a;
     a->notes = crew_notes(run->crew, bytes_of(config->provider), bytes_of(config->id));
-    a->notes->splits = config->splits;
+    crew_keep_splits(a);
     if (account_is_home(a))
         a->notes->home = a;
     schedule_open(&a->schedule, random_u64(&run->retry.random));
@@ -92,6 +92,7 @@ struct account *account_open(struct run *run, const struct config_account *confi
 
 void account_begin(struct account *a)
 {
+    a->has_begun = true;
     credentials_resolve(a);
 }
 
@@ -119,6 +120,8 @@ static void resolved_at_last(struct account *a)
     struct error well;
     a->retries = 0;
     crew_tell_again(a, TOLD_FAILED);
+    breaker_close(&a->breaker);
+    a->breaker = (struct breaker){0};
     error_set(&well, ERR_OK, "its credentials are there now");
     report_account(a, &well, NULL, "its collections are harvested");
     watched_now(a);
@@ -270,7 +273,8 @@ static void tell_breaker(struct account *a)
         watched_now(a);
         return;
     }
-    if (a->breaker.opened > 1) /* a probe failed: that was said */
+    if (a->breaker.opened > 1 ||
+        a->error.code) /* a probe failed: that was said; or all was said of the account */
         return;
     breaker_error(&a->breaker, a->run->now_ms, &e);
     report_account(a, &e, NULL, "one harvest now and then finds out when it is well again");

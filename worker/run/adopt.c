@@ -150,15 +150,22 @@ static void leave(struct account *a, bool is_gone)
               is_gone ? "its account was taken out of the configuration"
                       : "its account's configuration was changed");
     a->is_leaving = true;
+    a->is_gone = is_gone;
     take_out(a);
     run_stop_account(a, &why);
-    run_commit_all(a->run); /* what is gathered tells of its account */
-    for (struct watched *w = a->watched; is_gone && w; w = w->next)
-        if (w->id)
-            load_unwatch(w);
-    if (is_gone)
-        run_commit_all(a->run);
-    watched_remove_all(a);
+}
+
+/* Of all that leave, what is gathered is committed at once: it tells of them. */
+static void forget_leaving(struct run *run)
+{
+    run_commit_all(run);
+    for (struct account *a = run->leaving; a; a = a->next)
+        for (struct watched *w = a->watched; a->is_gone && w; w = w->next)
+            if (w->id)
+                load_unwatch(w);
+    run_commit_all(run);
+    for (struct account *a = run->leaving; a; a = a->next)
+        watched_remove_all(a);
 }
 
 static bool is_at_work(const struct account *a)
@@ -202,9 +209,11 @@ static const struct config_account *find_in(const struct config *config, const s
     return NULL;
 }
 
+/* One that fails is opened anew though nothing of it was changed: its credentials may be others now. */
 static bool stays(struct account *a, const struct config_account *now)
 {
-    return now && digest_equal(now->written, a->config->written) &&
+    bool fails = a->error.code || breaker_open_since(&a->breaker) != INT64_MIN;
+    return now && !fails && digest_equal(now->written, a->config->written) &&
            current_provider(a->run->crew, now->provider) == a->provider;
 }
 
@@ -227,35 +236,60 @@ static int adopt(struct run *run, void *context, struct error *e)
         adoption->counts->removed += !now && account_is_home(a);
         leave(a, !now);
     }
+    forget_leaving(run);
     for (uint32_t i = 0; i < config->account_count; i++) {
         const struct config_account *account = &config->accounts[i];
-        if (!roster_has(&run->crew->roster, run->thread, account) ||
-            account_find(run, bytes_of(account->provider), bytes_of(account->id)))
-            continue;
-        struct account *a = account_open(run, account);
-        adoption->counts->opened += account_is_home(a);
-        load_watched(run, a);
-        account_begin(a);
+        if (roster_has(&run->crew->roster, run->thread, account) &&
+            !account_find(run, bytes_of(account->provider), bytes_of(account->id)))
+            adoption->counts->opened += account_is_home(account_open(run, account));
     }
+    run_begin_accounts(run);
     return 0;
 }
 
 /* --- the whole --- */
 
-static int check_splits(struct crew *crew, const struct config *config, struct error *e)
+/* Of accounts that were open in this run. `*has_new`: there are others. */
+static int check_known_splits(struct crew *crew, const struct config *config, bool *has_new, struct error *e)
 {
     for (uint32_t i = 0; i < config->account_count; i++) {
         const struct config_account *account = &config->accounts[i];
-        const struct account_notes *notes = crew_notes(crew, bytes_of(account->provider),
-                                                       bytes_of(account->id));
-        if (notes->splits && notes->splits != account->splits)
+        uint32_t splits = crew_splits(crew, bytes_of(account->provider), bytes_of(account->id));
+        *has_new = *has_new || !splits;
+        if (splits && splits != account->splits)
             return error_set(
                 e, ERR_CONFIG,
                 "account %s/%s: its `splits` is %u and was %u when it was first harvested, and is "
                 "fixed since: set it back",
-                account->provider, account->id, account->splits, notes->splits);
+                account->provider, account->id, account->splits, splits);
     }
     return 0;
+}
+
+/* Of accounts that may have been harvested by an earlier run; on a thread, of its shards. */
+static int check_stored_splits(struct run *run, void *context, struct error *e)
+{
+    const struct roster *wanted = context, *roster = &run->crew->roster;
+    int code = 0;
+    for (uint32_t i = 0; wanted && !code && i < roster->shards; i++)
+        if (roster->owner[i] == run->thread)
+            code = watch_check_shard(run->set->folder, wanted, i, e);
+    return code;
+}
+
+/* All threads are asked, also when there is nothing to check: once they answer, each has opened the shards
+ * that are its own, and the others can be dealt out. */
+static int check_splits(struct crew *crew, const struct config *config, struct error *e)
+{
+    struct roster wanted;
+    bool has_new = false;
+    int code = check_known_splits(crew, config, &has_new, e);
+    if (code)
+        return code;
+    roster_open(&wanted, config, crew->roster.shards, 1, false);
+    code = control_each(crew, check_stored_splits, has_new ? &wanted : NULL, e);
+    roster_close(&wanted);
+    return code;
 }
 
 int control_reload(struct crew *crew, const struct config *config, struct provider *const *providers,
@@ -269,8 +303,7 @@ int control_reload(struct crew *crew, const struct config *config, struct provid
             provider_close(providers[i]);
         return code;
     }
-    roster_extend(&crew->roster, config);
+    control_deal(crew, config);
     change_providers(crew, providers, provider_count);
-    limits_edited(&crew->limits);
     return control_each(crew, adopt, &adoption, e);
 }

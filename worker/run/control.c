@@ -111,11 +111,18 @@ int control_on_shard(struct crew *crew, uint32_t shard,
                      struct error *e)
 {
     CHECK(shard < crew->roster.shards);
-    struct order order = {.thread = crew->roster.owner[shard], .act = act, .context = context, .e = e};
     pthread_mutex_lock(&crew->control.asking);
+    struct order order = {.thread = crew->roster.owner[shard], .act = act, .context = context, .e = e};
     int code = ask(crew, &order);
     pthread_mutex_unlock(&crew->control.asking);
     return code;
+}
+
+void control_deal(struct crew *crew, const struct config *config)
+{
+    pthread_mutex_lock(&crew->control.asking);
+    roster_extend(&crew->roster, config);
+    pthread_mutex_unlock(&crew->control.asking);
 }
 
 /* --- harvest now --- */
@@ -143,9 +150,11 @@ static int harvest_now(struct run *run, void *context, struct error *e)
     struct harvesting *harvesting = context;
     const struct control_which *which = harvesting->which;
     (void)e;
+    run_tick(run);
     for (struct account *a = run->accounts; a; a = a->next) {
         if (!is_meant(which->provider, a->config->provider) || !is_meant(which->account, a->config->id))
             continue;
+        breaker_now(&a->breaker, run->now_ms);
         for (struct watched *w = a->watched; w; w = w->next)
             if (is_wanted(which, w)) {
                 schedule_now(&a->schedule, &w->entry, run->now_ms);

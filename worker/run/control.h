@@ -26,8 +26,9 @@ int control_on_shard(struct crew *crew, uint32_t shard,
                      int (*act)(struct run *run, void *context, struct error *e), void *context,
                      struct error *e);
 
-/* Harvest now what is meant, whatever its period, back-off or breaker say; what is under way is harvested
- * once more afterwards. `*count`: so many collections. */
+/* Harvest now what is meant, whatever its period and back-off say; what is under way is harvested once more
+ * afterwards. Where an account's breaker is open one of them is its probe, and all others go once that went
+ * well. `*count`: so many collections. */
 int control_harvest(struct crew *crew, const struct control_which *which, uint64_t *count, struct error *e);
 
 /* Let the next sound listing of collections of a shard delete what the guard holds back of them: noted and

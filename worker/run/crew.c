@@ -193,6 +193,23 @@ struct account_notes *crew_notes(struct crew *crew, struct bytes provider, struc
     return notes;
 }
 
+uint32_t crew_splits(struct crew *crew, struct bytes provider, struct bytes id)
+{
+    const struct account_notes *notes = crew_notes(crew, provider, id);
+    pthread_mutex_lock(&crew->telling);
+    uint32_t splits = notes->splits;
+    pthread_mutex_unlock(&crew->telling);
+    return splits;
+}
+
+void crew_keep_splits(const struct account *a)
+{
+    struct crew *crew = a->run->crew;
+    pthread_mutex_lock(&crew->telling);
+    a->notes->splits = a->config->splits;
+    pthread_mutex_unlock(&crew->telling);
+}
+
 bool crew_tell_first(const struct account *a, enum told what)
 {
     struct crew *crew = a->run->crew;

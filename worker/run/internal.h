@@ -20,7 +20,6 @@
 #include "worker/fetch/limiter.h"
 #include "worker/harvest/job.h"
 #include "worker/run/control.h"
-#include "worker/run/health.h"
 #include "worker/run/roster.h"
 #include "worker/run/run.h"
 #include "worker/run/watched.h"
@@ -76,9 +75,8 @@ struct shard {
     uint64_t told;             /* the last seq that was given to `committed` */
     struct fetch_timer *timer; /* of the next commit */
     int64_t timer_at_ms;
-    bool has_changes;   /* gathered, not receipts only */
-    bool failing;       /* inside shard_fail */
-    bool commit_failed; /* the last one did */
+    bool has_changes; /* gathered, not receipts only */
+    bool failing;     /* inside shard_fail */
 };
 
 /* A chain of parents, as placeholders need it; in an arena of its own, shared by reference count. */
@@ -169,7 +167,10 @@ struct account {
     struct heap_node sleeping;       /* until something of it is due */
     struct fetch_timer *retry;       /* of credentials that couldn't be resolved */
     unsigned retries;
-    bool is_leaving; /* it isn't in the configuration any more, or not as it was */
+    bool is_resolved; /* its credentials are there, or failed */
+    bool is_leaving;  /* it isn't in the configuration any more, or not as it was */
+    bool is_gone;     /* it isn't there any more */
+    bool has_begun;   /* what the shards know of it was read, and its credentials were asked for */
 };
 
 enum task_kind { TASK_COLLECTION, TASK_REGIONS };
@@ -249,7 +250,6 @@ struct run {
     struct job *spare_jobs[RUN_SPARE_JOBS];
     uint32_t spare_task_count, spare_job_count;
     bool stopping;
-    struct health health;
     struct run_totals totals;
     struct run_totals shown; /* a copy of them, under crew->telling */
     uint64_t shown_active;   /* likewise */
@@ -316,11 +316,15 @@ void crew_progress(struct run *run); /* note how far this thread is, and now and
 bool crew_tell_first(const struct account *a, enum told what); /* true the first time */
 void crew_tell_again(const struct account *a,
                      enum told what); /* what was told is over: the next time counts */
+uint32_t crew_splits(struct crew *crew, struct bytes provider, struct bytes id); /* 0: it was never open */
+void crew_keep_splits(const struct account *a);
 struct account_notes *crew_notes(struct crew *crew, struct bytes provider, struct bytes id);
 
 /* control.c */
 void control_open(struct crew *crew);
 void control_close(struct crew *crew);
+/* Deal out shards that are nobody's; not while orders are given. */
+void control_deal(struct crew *crew, const struct config *config);
 void control_serve(struct run *run); /* do what is asked of this thread, if anything is */
 void control_leave(struct run *run); /* it will do nothing any more */
 
@@ -333,6 +337,7 @@ void run_sleep(struct account *a, int64_t at_ms); /* it has not, until then */
 void run_tick(struct run *run);                   /* read the clocks */
 bool run_is_once(const struct run *run);
 void run_commit_all(struct run *run);
+void run_begin_accounts(struct run *run); /* those that were opened since the last time */
 void run_stop_account(struct account *a, const struct error *why); /* end what it has under way */
 
 /* limits.c: may be called by any thread for what is its own */
@@ -342,8 +347,6 @@ void limits_close(struct limits *limits);          /* safe twice */
 int limits_join(struct run *run, struct error *e); /* its fetch is open: let it be woken */
 void limits_leave(struct run *run);                /* it asks for nothing any more */
 struct bucket *limits_bucket(struct run *run, struct bytes key, const struct limits_def *def);
-void limits_edited(
-    struct limits *limits);            /* provider files were: buckets take what they are next asked for */
 void limits_ask(struct task *task);    /* pays what it owes; ends in task_send, now or later */
 void limits_cancel(struct task *task); /* that asked, and was not sent */
 void limits_heard(struct task *task, const struct heard *heard); /* for when it pays what it owes */
@@ -459,6 +462,8 @@ void shard_fail(struct shard *shard, const struct error *error);
 
 /* watch.c */
 int watch_check(struct crew *crew, struct error *e); /* before threads start: `splits` is what it was */
+/* The same for the collections of a shard of the calling thread and the accounts of any roster. */
+int watch_check_shard(struct folder *folder, const struct roster *roster, uint32_t number, struct error *e);
 int watch_mark(struct crew *crew, struct error *e);  /* when all have ended: what isn't watched any more */
 const char *const *watch_regions(struct account *a); /* the last known ones of its thread, in a's arena */
 /* These collections of an open shard are not watched any more: write it, and say so. */

@@ -12,7 +12,6 @@
 struct loading {
     struct run *run;
     struct shard *shard;
-    const struct account *only;
     struct arena arena; /* of one name */
     struct watched **by_id;
     uint32_t cap;
@@ -52,7 +51,7 @@ static int load_one(void *context, const struct collection_record *record)
     struct loading *loading = context;
     const struct run *run = loading->run;
     struct account *a = account_find(run, record->key.provider, record->key.account);
-    if (loading->only && a != loading->only)
+    if (a && a->has_begun)
         return 0;
     const struct collection_def *def = a ? def_of(loading, a, record) : NULL;
     if (!def) {
@@ -101,9 +100,9 @@ static int end_unwatched(struct loading *loading, struct error *e)
     return code;
 }
 
-static void load_shard(struct run *run, uint32_t number, const struct account *only)
+static void load_shard(struct run *run, uint32_t number)
 {
-    struct loading loading = {.run = run, .only = only, .unwatched = roaring_bitmap_create()};
+    struct loading loading = {.run = run, .unwatched = roaring_bitmap_create()};
     struct error e;
     CHECK(loading.unwatched);
     int code = shard_open(run, number, &loading.shard, &e);
@@ -126,12 +125,14 @@ static void load_shard(struct run *run, uint32_t number, const struct account *o
     arena_close(&loading.arena);
 }
 
-void load_watched(struct run *run, const struct account *only)
+void load_watched(struct run *run)
 {
-    const struct crew *crew = run->crew;
-    for (uint32_t i = 0; i < crew->roster.shards; i++)
-        if (crew->roster.owner[i] == run->thread && folder_has(run->set->folder, i))
-            load_shard(run, i, only);
+    struct roster *roster = &run->crew->roster;
+    for (uint32_t i = 0; i < roster->shards; i++)
+        if (roster->owner[i] == run->thread && folder_has(run->set->folder, i)) {
+            roster->dealt[i] = true; /* it is open here, and stays so */
+            load_shard(run, i);
+        }
 }
 
 void load_unwatch(struct watched *w)

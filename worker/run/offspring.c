@@ -53,7 +53,7 @@ static void watch_rows(struct watched *parent, const struct collection_def *def,
         struct watched *child = watched_add(parent->account, def, parent->place, parent->id,
                                             at->current_value);
         rows_add(&o->rows, child->row);
-        watched_schedule(child, def->every_ms);
+        watched_begin(child);
     }
     roaring_free_uint32_iterator(at);
     if (o->rows) /* the others are gone, and with them their children */

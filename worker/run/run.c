@@ -34,7 +34,6 @@ void run_tick(struct run *run)
 {
     run->now_ms = clock_steady_ms();
     run->wall_ms = clock_wall_ms();
-    health_ticked(run);
 }
 
 static struct account *unqueue(struct run *run)
@@ -123,14 +122,21 @@ static void wake_accounts(struct run *run)
 
 /* --- the end --- */
 
+static struct task *first_at_work(const struct shard *shard, const struct account *only)
+{
+    struct task *task = shard->tasks.first;
+    while (task && (task->state == TASK_DONE || (only && task->account != only)))
+        task = task->next;
+    return task;
+}
+
+/* From the first one each time: to stop one may end others, by a commit or by its failure. */
 static void stop_tasks(struct run *run, const struct account *only, const struct error *why)
 {
+    struct task *task;
     for (struct shard *shard = run->shards; shard; shard = shard->next)
-        for (struct task *task = shard->tasks.first, *next; task; task = next) {
-            next = task->next;
-            if (!only || task->account == only)
-                task_stop(task, why);
-        }
+        while ((task = first_at_work(shard, only)))
+            task_stop(task, why);
 }
 
 void run_stop_account(struct account *a, const struct error *why)
@@ -176,8 +182,6 @@ static void loop(struct run *run)
 {
     if (run->set->progress)
         fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
-    if (!run_is_once(run))
-        health_watch(run);
     start_more(run);
     while (goes_on(run)) {
         if (run->active == run->done && (run->done || run->gathering) &&
@@ -215,6 +219,17 @@ int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error 
     return code ? code : limits_join(run, e);
 }
 
+void run_begin_accounts(struct run *run)
+{
+    struct account *first = run->accounts;
+    while (first && first->has_begun)
+        first = first->next;
+    if (first && !run_is_once(run))
+        load_watched(run);
+    for (struct account *a = first; a; a = a->next)
+        account_begin(a);
+}
+
 /* All are there before the first one begins: what the shards know is for all of them. */
 static void open_accounts(struct run *run)
 {
@@ -222,11 +237,7 @@ static void open_accounts(struct run *run)
     for (uint32_t i = 0; i < config->account_count; i++)
         if (roster_has(&run->crew->roster, run->thread, &config->accounts[i]))
             account_open(run, &config->accounts[i]);
-    if (!run_is_once(run))
-        load_watched(run, NULL);
-    health_loaded(run);
-    for (struct account *a = run->accounts; a; a = a->next)
-        account_begin(a);
+    run_begin_accounts(run);
 }
 
 /* The thread has nothing to do any more. Accounts and shards stay, for what comes when all threads have

@@ -53,11 +53,11 @@ static int check_key(void *context, uint32_t id, const struct collection_key *ke
         BYTES_ARG(key->provider), BYTES_ARG(key->account));
 }
 
-static int check_shard(struct crew *crew, uint32_t number, struct error *e)
+int watch_check_shard(struct folder *folder, const struct roster *roster, uint32_t number, struct error *e)
 {
-    struct check check = {.roster = &crew->roster, .shard = number, .e = e};
+    struct check check = {.roster = roster, .shard = number, .e = e};
     struct store *store;
-    int code = read_shard(crew->set->folder, number, &store, e);
+    int code = read_shard(folder, number, &store, e);
     if (code || !store)
         return code;
     code = store_collection_keys_each(store, check_key, &check, e);
@@ -69,7 +69,7 @@ int watch_check(struct crew *crew, struct error *e)
 {
     int code = 0;
     for (uint32_t i = 0; !code && i < crew->roster.shards; i++)
-        code = check_shard(crew, i, e);
+        code = watch_check_shard(crew->set->folder, &crew->roster, i, e);
     return code;
 }
 
@@ -208,17 +208,19 @@ static int write_mark(struct store *store, uint32_t id, struct error *e)
     struct arena arena = {0};
     struct collection_record record;
     int code = store_collection_by_id(store, id, &arena, &record, e);
-    if (!code) {
-        record.unwatched_since_ms = clock_wall_ms();
-        struct change change = {
-            .op = CHANGE_STATUS,
-            .time_ms = record.unwatched_since_ms,
-            .collection = id,
-            .key = record.key,
-            .status = {.kind = STATUS_UNWATCHED, .since_ms = record.unwatched_since_ms},
-        };
-        code = store_status(store, &record, &change, e);
+    if (code || record.unwatched_since_ms) { /* it is said once */
+        arena_close(&arena);
+        return code;
     }
+    record.unwatched_since_ms = clock_wall_ms();
+    struct change change = {
+        .op = CHANGE_STATUS,
+        .time_ms = record.unwatched_since_ms,
+        .collection = id,
+        .key = record.key,
+        .status = {.kind = STATUS_UNWATCHED, .since_ms = record.unwatched_since_ms},
+    };
+    code = store_status(store, &record, &change, e);
     if (!code)
         code = store_collection_put(store, &record, e);
     arena_close(&arena);

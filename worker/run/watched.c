@@ -63,7 +63,6 @@ void watched_remove_all(struct account *a)
 void watched_remember(struct watched *w, const struct collection_record *record)
 {
     w->id = record->id;
-    w->rows = (uint32_t)record->rows;
     w->is_unreachable = record->unreachable_since_ms != 0;
     w->is_held = record->held_since_ms != 0;
     w->is_quarantined = record->quarantined != 0;
@@ -79,9 +78,9 @@ void watched_schedule(struct watched *w, int64_t period_ms)
     run_queue(a);
 }
 
-static void schedule_if_out(struct watched *w)
+void watched_begin(struct watched *w)
 {
-    if (w->entry.state == SCHEDULE_OUT && !w->is_gone && w->place->is_listed)
+    if (w->entry.state == SCHEDULE_OUT && !w->is_gone && w->place->is_listed && w->account->is_resolved)
         watched_schedule(w, w->def->every_ms);
 }
 
@@ -142,10 +141,11 @@ static bool asks_for_regions(const struct account *a)
 
 void watched_resolved(struct account *a)
 {
+    a->is_resolved = true;
     if (account_is_home(a))
         watch_scope(a, SCOPE_ACCOUNT);
     for (struct watched *w = a->watched; w; w = w->next)
-        schedule_if_out(w);
+        watched_begin(w);
     if (asks_for_regions(a) && !a->regions_watched) {
         a->regions_watched = watched_add(a, &a->provider->regions.discovery, &a->whole, 0, 0);
         watched_schedule(a->regions_watched, RUN_REGIONS_MS);
@@ -171,7 +171,7 @@ void watched_regions(struct account *a)
         leave_regions(a);
     watch_scope(a, SCOPE_REGION);
     for (struct watched *w = a->watched; w; w = w->next)
-        schedule_if_out(w);
+        watched_begin(w);
 }
 
 void watched_now(struct account *a)
@@ -279,9 +279,6 @@ void watched_ended(struct task *task, bool well)
         return;
     if (task->job && task->job->listing.record.id)
         watched_remember(w, &task->job->listing.record);
-    if (task->job)
-        w->is_unsound = task->job->outcome.complete && !task->job->outcome.sound &&
-                        !task->job->listing.inherited;
     if (well)
         w->good_ms = w->entry.began_ms;
     if (w->is_gone) {

@@ -24,17 +24,16 @@ struct watched {
     uint32_t parent, row;        /* of its parent's collection and row; 0: it has none */
     uint32_t id;                 /* its collection's in the store; 0: not known yet */
     uint32_t told;               /* what was last told of it, as a hash; 0: nothing, or that it is well */
-    uint32_t rows;               /* live ones, as its record says; likewise: */
-    bool is_unreachable, is_held, is_quarantined;
-    bool is_unsound; /* its last listing was complete, and isn't sound by a fault of its own */
-    bool is_gone;    /* under way, and to be forgotten when that has ended */
+    bool is_unreachable, is_held, is_quarantined; /* as its record says */
+    bool is_gone;                                 /* under way, and to be forgotten when that has ended */
 };
 
 /* watched.c: what is harvested again and again, and when */
 struct watched *watched_add(struct account *a, const struct collection_def *def, struct place *place,
                             uint32_t parent, uint32_t row);  /* not scheduled yet */
 void watched_schedule(struct watched *w, int64_t period_ms); /* OUT before */
-void watched_remove(struct watched *w);                      /* now, or when it isn't under way any more */
+void watched_begin(struct watched *w);  /* schedule it, once its account and its place are ready */
+void watched_remove(struct watched *w); /* now, or when it isn't under way any more */
 void watched_remove_all(struct account *a);
 bool watched_start_next(struct account *a);
 void watched_ended(struct task *task, bool well); /* its harvest is over */
@@ -50,8 +49,8 @@ void offspring_forget(struct watched *parent);
 bool offspring_is_due(const struct task *task);  /* what it listed may have children that are not watched */
 void offspring_end_orphans(struct task *parent); /* children under way whose parent it deleted */
 
-/* load.c: what the shards of a thread know of its accounts (`only`: of one) */
-void load_watched(struct run *run, const struct account *only);
+/* load.c: what the shards of a thread know of its accounts that haven't begun */
+void load_watched(struct run *run);
 void load_unwatch(struct watched *w); /* it is in the store, and not watched any more */
 
 #endif
