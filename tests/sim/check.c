@@ -12,14 +12,6 @@
 #include "tests/sim/show.h"
 #include "tests/sim/visit.h"
 
-const char *check_place(const struct place *place)
-{
-    static char text[64];
-    snprintf(text, sizeof text, place->above ? "%s/r%03u" : "%s", account_name(place_account(place)),
-             place->number);
-    return text;
-}
-
 /* --- changes --- */
 
 static bool is_document(const struct world *w, struct bytes packed, unsigned thing, unsigned version)
@@ -43,22 +35,22 @@ static bool check_written(struct place *place, const struct change *change, unsi
     const char *op = created ? "creation" : "update";
     if (!v || shown == VERSION_NONE || bits_have(&v->told, thing))
         return world_fault(w, "%s: a %s of '%.*s' (seq %" PRIu64 ") that no answer gave a reason for%s",
-                           check_place(place), op, BYTES_ARG(change->id), change->seq,
+                           place_text(place), op, BYTES_ARG(change->id), change->seq,
                            v && bits_have(&v->told, thing) ? ", the second one in this harvest" : "");
     if (created != (known == VERSION_NONE))
-        return world_fault(w, "%s: a %s of '%.*s' (seq %" PRIu64 "), which is %s", check_place(place), op,
+        return world_fault(w, "%s: a %s of '%.*s' (seq %" PRIu64 "), which is %s", place_text(place), op,
                            BYTES_ARG(change->id), change->seq, created ? "there" : "not there");
     if (!created && (known == shown || !is_document(w, change->before, thing, known)))
         return world_fault(w,
                            "%s: the update of '%.*s' (seq %" PRIu64
                            ") doesn't begin with what was known, or ends "
                            "with it",
-                           check_place(place), BYTES_ARG(change->id), change->seq);
+                           place_text(place), BYTES_ARG(change->id), change->seq);
     if (!is_document(w, change->after, thing, shown))
         return world_fault(w, "%s: the %s of '%.*s' (seq %" PRIu64 ") has another document than was shown",
-                           check_place(place), op, BYTES_ARG(change->id), change->seq);
+                           place_text(place), op, BYTES_ARG(change->id), change->seq);
     if (created && change->initial == place->listed)
-        return world_fault(w, "%s: the creation of '%.*s' (seq %" PRIu64 ") is %sinitial", check_place(place),
+        return world_fault(w, "%s: the creation of '%.*s' (seq %" PRIu64 ") is %sinitial", place_text(place),
                            BYTES_ARG(change->id), change->seq, place->listed ? "" : "not ");
     bits_add(&v->told, thing);
     bits_add(&place->there, thing);
@@ -83,7 +75,7 @@ static bool check_gone(struct place *place, const struct change *change, unsigne
     struct place *part = place->parts[thing];
     if (place->mirror[thing] == VERSION_NONE || !is_document(w, change->before, thing, place->mirror[thing]))
         return world_fault(w, "%s: a delete of '%.*s' (seq %" PRIu64 "), which wasn't there, or not so",
-                           check_place(place), BYTES_ARG(change->id), change->seq);
+                           place_text(place), BYTES_ARG(change->id), change->seq);
     if (!check_delete(place, change, thing))
         return false;
     bits_remove(&place->there, thing);
@@ -91,7 +83,7 @@ static bool check_gone(struct place *place, const struct change *change, unsigne
     if (!part)
         return true;
     if (bits_count(&part->there))
-        return world_fault(w, "%s is deleted (seq %" PRIu64 "), and its parts aren't", check_place(part),
+        return world_fault(w, "%s is deleted (seq %" PRIu64 "), and its parts aren't", place_text(part),
                            change->seq);
     forget(part);
     return true;
@@ -103,16 +95,16 @@ static bool check_change(struct world *w, const struct change *change)
     if (!place)
         return world_fault(w, "change %" PRIu64 " is of a collection that there is none of", change->seq);
     if (place->collection && place->collection != change->collection)
-        return world_fault(w, "%s was collection %u, and is %u", check_place(place), place->collection,
+        return world_fault(w, "%s was collection %u, and is %u", place_text(place), place->collection,
                            change->collection);
     place->collection = change->collection;
     if (change->op == CHANGE_STATUS)
         return check_status(place, change);
     unsigned thing = thing_of_id(change->id);
     if (thing == THINGS)
-        return world_fault(w, "%s: change %" PRIu64 " is of '%.*s', which never was", check_place(place),
+        return world_fault(w, "%s: change %" PRIu64 " is of '%.*s', which never was", place_text(place),
                            change->seq, BYTES_ARG(change->id));
-    world_note(w, "feed: %" PRIu64 " %s %s %.*s", change->seq, check_place(place), change_op_name(change->op),
+    world_note(w, "feed: %" PRIu64 " %s %s %.*s", change->seq, place_text(place), change_op_name(change->op),
                BYTES_ARG(change->id));
     return change->op == CHANGE_DELETED ? check_gone(place, change, thing)
                                         : check_written(place, change, thing);
@@ -161,7 +153,7 @@ static bool check_cascades(struct world *w)
         for (unsigned k = 0; w->plan.has_children && k < w->plan.most; k++)
             if (w->roots[i]->parts[k] && w->roots[i]->parts[k]->deleted_now)
                 return world_fault(w, "%s: parts are deleted as those of a parent that isn't",
-                                   check_place(w->roots[i]->parts[k]));
+                                   place_text(w->roots[i]->parts[k]));
     return true;
 }
 

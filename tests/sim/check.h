@@ -25,7 +25,4 @@ bool check_delete(struct place *place, const struct change *change, unsigned thi
 bool check_status(struct place *place, const struct change *change);                 /* check_status.c */
 bool check_visit(struct visit *v);                                                   /* check_visit.c */
 
-/* A text for reports; valid until the next call. */
-const char *check_place(const struct place *place);
-
 #endif

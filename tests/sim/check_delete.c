@@ -3,12 +3,9 @@
 
 #include "tests/sim/check.h"
 
-/* Between the listing and its receipt there may be as many `get`s. */
-enum { ASKING_MS = 3600000 };
-
 static bool complain(struct place *place, const struct change *change, const char *why)
 {
-    return world_fault(place->world, "%s: the delete of '%.*s' (seq %" PRIu64 ") %s", check_place(place),
+    return world_fault(place->world, "%s: the delete of '%.*s' (seq %" PRIu64 ") %s", place_text(place),
                        BYTES_ARG(change->id), change->seq, why);
 }
 
@@ -82,14 +79,14 @@ static bool check_guard(struct place *place, const struct visit *v, const struct
     const struct plan *plan = &place->world->plan;
     if (!is_guarded(place, v))
         return true;
-    int64_t first_ms = place->pasts[listings->first].ended_ms,
-            last_ms = place->pasts[listings->last].ended_ms;
-    int64_t slack_ms = plan->confirm == BY_GET ? ASKING_MS : 0;
-    if (place->confirmed_ms && first_ms - slack_ms <= place->confirmed_ms)
+    bool is_first = listings->first == listings->last; /* its receipt didn't count yet */
+    const struct past *first = &place->pasts[listings->first], *last = &place->pasts[listings->last];
+    int64_t first_ms = is_first ? first->listed_ms : first->ended_ms;
+    if (place->confirmed_ms && first_ms <= place->confirmed_ms)
         return true;
     if (listings->own < plan->guard_listings)
         return complain(place, change, "should have been held back: too few listings missed it");
-    return last_ms - first_ms + slack_ms >= plan->guard_over_ms ||
+    return last->listed_ms - first_ms >= plan->guard_over_ms ||
            complain(place, change, "should have been held back: it wasn't missed long enough");
 }
 

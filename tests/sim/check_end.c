@@ -18,12 +18,12 @@ static bool check_equal(struct place *place)
             return world_fault(
                 place->world,
                 "%s: all is quiet and was listed; r%03u is %d at the provider and %d in the feed",
-                check_place(place), i, truth == VERSION_NONE ? -1 : truth,
+                place_text(place), i, truth == VERSION_NONE ? -1 : truth,
                 place->mirror[i] == VERSION_NONE ? -1 : place->mirror[i]);
     }
     if (place->unreachable || place->held)
-        return world_fault(place->world, "%s: all is quiet and was listed; it is still %s",
-                           check_place(place), place->held ? "held back" : "unreachable");
+        return world_fault(place->world, "%s: all is quiet and was listed; it is still %s", place_text(place),
+                           place->held ? "held back" : "unreachable");
     return true;
 }
 

@@ -7,7 +7,7 @@ static bool complain(struct place *place, const struct change *change)
 {
     return world_fault(place->world,
                        "%s: the status '%s' (seq %" PRIu64 ") comes where there is no such transition",
-                       check_place(place), status_kind_name(change->status.kind), change->seq);
+                       place_text(place), status_kind_name(change->status.kind), change->seq);
 }
 
 /* From `was` to `is`: what was already so is none. */
@@ -24,11 +24,11 @@ bool check_status(struct place *place, const struct change *change)
     struct world *w = place->world;
     const struct visit *v = place->visit;
     bool ended = v && v->ended;
-    world_note(w, "feed: %" PRIu64 " %s status %s", change->seq, check_place(place),
+    world_note(w, "feed: %" PRIu64 " %s status %s", change->seq, place_text(place),
                status_kind_name(change->status.kind));
     if (ended && (!change->status.receipt || change->status.receipt->id.harvest != v->harvest))
         return world_fault(w, "%s: the status '%s' (seq %" PRIu64 ") doesn't bear its harvest's receipt",
-                           check_place(place), status_kind_name(change->status.kind), change->seq);
+                           place_text(place), status_kind_name(change->status.kind), change->seq);
     switch (change->status.kind) {
     case STATUS_LISTED:
         return moves(place, change, &place->listed, true, ended && v->complete);

@@ -11,7 +11,7 @@ static bool check_taken(struct visit *v)
     for (unsigned i = 0; i < THINGS; i++)
         if (bits_have(&v->sure, i) && !bits_have(&v->odd, i) && place->mirror[i] != v->first[i])
             return world_fault(place->world, "%s: r%03u was shown as %u, and the feed knows it as %d",
-                               check_place(place), i, v->first[i],
+                               place_text(place), i, v->first[i],
                                place->mirror[i] == VERSION_NONE ? -1 : place->mirror[i]);
     return true;
 }
@@ -23,21 +23,21 @@ static bool check_ending(struct visit *v)
     const char *why = visit_taint(v);
     if (v->complete && v->must_fail)
         return world_fault(place->world, "%s: harvest %" PRIu64 " is complete, and a page of it was degraded",
-                           check_place(place), v->harvest);
+                           place_text(place), v->harvest);
     bool counts = plan->style == STYLE_OFFSET ||
                   plan->style == STYLE_NUMBER; /* a short page that repeats ends it */
     if (v->complete && !v->at_end && !v->taint && !counts)
         return world_fault(place->world, "%s: harvest %" PRIu64 " is complete, and its end wasn't shown",
-                           check_place(place), v->harvest);
+                           place_text(place), v->harvest);
     if (v->sound && why)
         return world_fault(place->world, "%s: harvest %" PRIu64 " is called sound, though %s",
-                           check_place(place), v->harvest, why);
+                           place_text(place), v->harvest, why);
     if (!v->stopped && place->unreachable == v->complete)
         return world_fault(place->world, "%s: harvest %" PRIu64 " %s, and the feed has it as %s",
-                           check_place(place), v->harvest, v->complete ? "is complete" : "failed",
+                           place_text(place), v->harvest, v->complete ? "is complete" : "failed",
                            place->unreachable ? "unreachable" : "reachable");
     return !v->complete || place->listed ||
-           world_fault(place->world, "%s: a complete harvest, and no status 'listed'", check_place(place));
+           world_fault(place->world, "%s: a complete harvest, and no status 'listed'", place_text(place));
 }
 
 static void note_ending(struct visit *v)

@@ -16,6 +16,11 @@ int lie_of_name(const char *name)
     return -1;
 }
 
+const char *lie_name(int lie)
+{
+    return names[lie];
+}
+
 /* Visits are in their slots while they use it: a copy for each collection. */
 const struct collection_def *lie_definition(const struct world *w, const struct collection_def *def)
 {

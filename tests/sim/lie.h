@@ -26,6 +26,7 @@ enum lie {
 };
 
 int lie_of_name(const char *name); /* -1: none */
+const char *lie_name(int lie);
 
 /* The definition to harvest by: as the file says, or not. Valid until the next call. */
 const struct collection_def *lie_definition(const struct world *w, const struct collection_def *def);

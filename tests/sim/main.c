@@ -56,7 +56,7 @@ static void print_again(const struct setting *s, uint64_t number)
     if (s->style != PLAN_ANY_STYLE)
         fprintf(stderr, " --style %s", style_name((enum style)s->style));
     if (s->lie)
-        fprintf(stderr, " --lie (as before)");
+        fprintf(stderr, " --lie %s", lie_name(s->lie));
     fprintf(stderr, " --verbose\n");
 }
 

@@ -174,7 +174,7 @@ static bool confirm(struct place *place)
         code = store_commit(w->store, &e);
     arena_close(&arena);
     w->tally->confirmed++;
-    world_note(w, "%s is confirmed", check_place(place));
+    world_note(w, "%s is confirmed", place_text(place));
     return !code || world_fault(w, "%s", e.text);
 }
 

@@ -80,6 +80,14 @@ struct place *world_part(struct place *root, unsigned thing)
     return part;
 }
 
+const char *place_text(const struct place *place)
+{
+    static char text[64];
+    snprintf(text, sizeof text, place->above ? "%s/r%03u" : "%s", account_name(place_account(place)),
+             place->number);
+    return text;
+}
+
 unsigned place_account(const struct place *place)
 {
     return place->above ? place->above->number : place->number;

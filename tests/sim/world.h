@@ -24,9 +24,9 @@ enum { ACCOUNTS_MAX = 3, VISITS_MAX = 3, ACCOUNT_NONE = ACCOUNTS_MAX };
 
 /* A harvest that left a receipt. */
 struct past {
-    struct bits seen; /* by its walk */
-    bool tainted;     /* it can't have been sound */
-    int64_t ended_ms; /* wall clock */
+    struct bits seen;            /* by its walk */
+    bool tainted;                /* it can't have been sound */
+    int64_t listed_ms, ended_ms; /* by the wall clock: its last page, its receipt */
 };
 
 /* One collection. */
@@ -88,7 +88,8 @@ struct visit {
     unsigned sticky_times;
     /* What came of it. */
     bool complete, sound, stopped;
-    uint64_t harvest; /* its receipt's number */
+    int64_t listed_ms; /* its last page, by the wall clock: what it missed was judged then */
+    uint64_t harvest;  /* its receipt's number */
     struct error error;
 };
 
@@ -138,6 +139,7 @@ const char *account_name(unsigned account);
 struct collection_key place_key(const struct place *place, char parent[32]);
 struct place *place_of_key(struct world *w, const struct collection_key *key); /* null: there is none */
 unsigned place_account(const struct place *place);
+const char *place_text(const struct place *place); /* for reports; valid until the next call */
 
 /* Is the mirror what the provider has, and nothing open? */
 bool place_is_equal(const struct place *place);
