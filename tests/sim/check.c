@@ -63,7 +63,7 @@ static bool check_written(struct place *place, const struct change *change, unsi
 static void forget(struct place *part)
 {
     part->collection = 0;
-    part->listed = part->unreachable = part->held = part->deleted_now = false;
+    part->listed = part->unreachable = part->held = part->quarantined = part->deleted_now = false;
     part->last_seen = (struct bits){{0}};
     part->past_count = 0;
     part->confirmed_ms = 0;

@@ -24,5 +24,6 @@ bool check_verify(struct world *w);
 bool check_delete(struct place *place, const struct change *change, unsigned thing); /* check_delete.c */
 bool check_status(struct place *place, const struct change *change);                 /* check_status.c */
 bool check_visit(struct visit *v);                                                   /* check_visit.c */
+bool check_quarantine(struct visit *v); /* check_quarantine.c: when it has ended */
 
 #endif

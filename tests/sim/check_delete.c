@@ -146,7 +146,8 @@ bool check_delete(struct place *place, const struct change *change, unsigned thi
         return complain(place, change, "comes from no sound listing");
     if (v->taint || (place->above && !v->parent_sound))
         return complain(place, change, "comes from a listing that can't have been sound");
-    if (bits_have(&v->sure, thing) || bits_have(&v->pending, thing) || bits_have(&v->refuted, thing))
+    if (bits_have(&v->sure, thing) || bits_have(&v->pending, thing) || bits_have(&v->refuted, thing) ||
+        bits_have(&v->refused, thing))
         return complain(place, change, "is of what the same harvest was shown");
     return count_listings(place, change, thing, &listings) && check_evidence(place, v, change, &listings) &&
            check_truth(place, change, thing);

@@ -21,9 +21,11 @@ static bool check_equal(struct place *place)
                 place_text(place), i, truth == VERSION_NONE ? -1 : truth,
                 place->mirror[i] == VERSION_NONE ? -1 : place->mirror[i]);
     }
-    if (place->unreachable || place->held)
-        return world_fault(place->world, "%s: all is quiet and was listed; it is still %s", place_text(place),
-                           place->held ? "held back" : "unreachable");
+    if (place->unreachable || place->held || place->quarantined)
+        return world_fault(place->world, "%s: all is quiet and was listed; %s", place_text(place),
+                           place->held          ? "something is still held back"
+                           : place->quarantined ? "something is still in quarantine"
+                                                : "it is still unreachable");
     return true;
 }
 

@@ -56,7 +56,7 @@ bool check_visit(struct visit *v)
         return false;
     if (!v->ended)
         return true;
-    if (!check_ending(v))
+    if (!check_ending(v) || !check_quarantine(v))
         return false;
     note_ending(v);
     return true;

@@ -23,8 +23,10 @@ void tally_print(const struct tally *t, double seconds, FILE *out)
     print_deletes(t, out);
     fprintf(out,
             "changes: %" PRIu64 " looked at, %" PRIu64 " creations, %" PRIu64 " updates; %" PRIu64
-            " unreachable, %" PRIu64 " recovered, %" PRIu64 " held back, %" PRIu64 " confirmed\n",
-            t->checked, t->created, t->updated, t->unreachable, t->recovered, t->held, t->confirmed);
+            " unreachable, %" PRIu64 " recovered, %" PRIu64 " held back, %" PRIu64 " confirmed, %" PRIu64
+            " times in quarantine\n",
+            t->checked, t->created, t->updated, t->unreachable, t->recovered, t->held, t->confirmed,
+            t->quarantined);
     fprintf(out,
             "%" PRIu64 " worlds, %" PRIu64 " harvests (%" PRIu64 " complete, %" PRIu64 " sound, %" PRIu64
             " resumed), %" PRIu64 " requests, %" PRIu64 " commits, verified %" PRIu64 " times, quiet %" PRIu64

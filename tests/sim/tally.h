@@ -12,7 +12,7 @@ struct tally {
     uint64_t faults[FAULTS];
     uint64_t deletes[STYLES], false_deletes[STYLES]; /* the latter where order and confirm allow for them */
     uint64_t created, updated;
-    uint64_t commits, crashes, commits_failed, stops;
+    uint64_t commits;
     uint64_t resumed, unmodified, quarantined, held, confirmed;
     uint64_t unreachable, recovered, verified, quiets, checked;
 };

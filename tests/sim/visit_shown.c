@@ -39,8 +39,13 @@ bool visit_is_degraded(const struct visit *v, const struct shown *page)
 
 static void note_item(struct visit *v, const struct item *item)
 {
-    if (item->kind == ITEM_NO_ID || item->kind == ITEM_LONG_ID)
+    if (item->kind == ITEM_NO_ID || item->kind == ITEM_LONG_ID) {
         v->taint = "an item's id couldn't be read";
+        v->nameless++;
+    } else if (item->kind != ITEM_WHOLE) { /* can't be stored, and was there */
+        bits_add(&v->place->shown_once, item->thing);
+        bits_add(&v->refused, item->thing);
+    }
     if (item->kind != ITEM_WHOLE) {
         bits_add(&v->odd, item->thing);
         return;
@@ -49,8 +54,10 @@ static void note_item(struct visit *v, const struct item *item)
     bits_add(&v->pending, item->thing);
     if (v->first[item->thing] == VERSION_NONE)
         v->first[item->thing] = item->version;
-    else if (v->first[item->thing] != item->version)
+    else if (v->first[item->thing] != item->version) {
         v->taint = "two items had one id and different content";
+        bits_add(&v->clashed, item->thing);
+    }
 }
 
 /* The page was taken, or may have been. */

@@ -125,7 +125,7 @@ bool place_is_equal(const struct place *place)
         if ((thing->lives ? thing->version : VERSION_NONE) != place->mirror[i])
             return false;
     }
-    return !place->unreachable && !place->held;
+    return !place->unreachable && !place->held && !place->quarantined;
 }
 
 /* Parts go with what they are parts of. */

@@ -49,7 +49,7 @@ struct place {
     uint8_t mirror[THINGS]; /* versions */
     struct bits there;      /* of these, those that are there */
     uint32_t collection;    /* 0: not seen yet */
-    bool listed, unreachable, held;
+    bool listed, unreachable, held, quarantined;
     struct bits last_seen; /* by the last sound listing */
     struct past *pasts;    /* by harvest number */
     uint64_t past_count;
@@ -74,6 +74,9 @@ struct visit {
     struct bits sure;      /* on pages that were gone on from */
     struct bits pending;   /* on the page that came last */
     struct bits odd;       /* items that can't be taken, or may not */
+    struct bits refused;   /* of these, those whose id can be read */
+    struct bits clashed;   /* came with two contents */
+    unsigned nameless;     /* and how many can't */
     struct bits refuted;   /* `get` said that it is there */
     struct bits told;      /* the feed has a change of it */
     struct bits before;    /* what the mirror had when it began */
