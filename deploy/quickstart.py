@@ -2,9 +2,11 @@
 
     quickstart.py serve            is the server: moto, until SIGTERM
     quickstart.py wait LOG PID     waits until the server listens, prints its URL
-    quickstart.py config URL FILE  writes a configuration for Garner that names the three accounts
+    quickstart.py config URL DIR   writes a configuration for Garner that names the three accounts; prints its `listen`
     quickstart.py fill URL         makes what the accounts hold
-    quickstart.py act URL ROUND    does what is done in that round, and says what
+    quickstart.py act URL once     works in them, a deed or two every few seconds, and says what is done
+    quickstart.py act URL forever  … until SIGTERM
+    quickstart.py count            prints how many changes one round of all deeds makes
 
 Needs boto3: runs with the Python of deploy/venv.sh.
 """
@@ -13,6 +15,8 @@ import io
 import json
 import os
 import re
+import signal
+import socket
 import sys
 import time
 import zipfile
@@ -32,10 +36,14 @@ REGIONS = ["eu-west-1", "us-east-1"]
 EXTERNAL_ID = "garner-quickstart"
 SERVERS = {PROD: 6, STAGING: 3, SECURITY: 1}  # in each region
 
+EVERY = "6s"    # instead of minutes, as AWS would like it: one is to see something
+PAUSE_S = 5.0   # between deeds
+
 CONFIGURATION = """\
 # Made by deploy/quickstart.sh. A real account needs no `endpoint`: see docs/aws.md.
 data: ./data
-providers: ["{root}/providers/aws.yaml"]
+providers: [aws.yaml]  # that of Garner, with shorter periods
+listen: {listen}       # where `garner feed` and other commands find `garner run`
 shards: 4
 accounts:
 """
@@ -70,11 +78,20 @@ def wait(log, pid):
     sys.exit(f"quickstart: moto did not start; it said:\n{Path(log).read_text(errors='replace')[-2000:]}")
 
 
-def config(url, file):
-    text = CONFIGURATION.format(root=ROOT)
+def free_address():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+
+
+def config(url, folder):
+    listen = free_address()
+    text = CONFIGURATION.format(listen=listen)
     for id, name in ACCOUNTS.items():
         text += ACCOUNT.format(id=id, name=name, url=url, role=role(id), external_id=EXTERNAL_ID, regions=", ".join(REGIONS))
-    Path(file).write_text(text)
+    (Path(folder) / "garner.yaml").write_text(text)
+    provider = re.sub(r"(?m)^    every: .*\n", "", (ROOT / "providers/aws.yaml").read_text())
+    (Path(folder) / "aws.yaml").write_text(re.sub(r"(?m)^(  - type: .*\n)", rf"\1    every: {EVERY}\n", provider))
+    return listen
 
 
 class Account:
@@ -221,8 +238,8 @@ def make_snapshots(url):
 
 def delete_snapshots(url):
     ec2 = Account(url, STAGING).client("ec2", "us-east-1")
-    found = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
-    gone = sorted(one["SnapshotId"] for one in found if one["Description"] in ("orders, day 1", "orders, day 2"))
+    found = sorted(ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"], key=lambda one: (one["StartTime"], one["SnapshotId"]))
+    gone = [one["SnapshotId"] for one in found[:2]]
     for id in gone:
         ec2.delete_snapshot(SnapshotId=id)
     says(STAGING, f"deletes two others: {', '.join(gone)} (told when a second listing misses them, too)")
@@ -233,11 +250,10 @@ def publish_bucket(url):
     says(PROD, "changes the policy of bucket shop-prod-invoices: everybody may read it")
 
 
-def hire(url):
-    iam = Account(url, SECURITY).client("iam")
-    iam.create_user(UserName="contractor")
-    key = iam.create_access_key(UserName="contractor")["AccessKey"]["AccessKeyId"]
-    says(SECURITY, f"makes a user 'contractor' with the access key {key}")
+def close_bucket(url):
+    policy = bucket_policy("shop-prod-invoices", f"arn:aws:iam::{PROD}:role/deploy")
+    Account(url, PROD).client("s3").put_bucket_policy(Bucket="shop-prod-invoices", Policy=policy)
+    says(PROD, "takes that back")
 
 
 def close_port(url):
@@ -246,14 +262,18 @@ def close_port(url):
     says(PROD, "closes port 22 again")
 
 
-ROUNDS = [[open_port, make_snapshots], [publish_bucket, delete_snapshots], [hire], [], [close_port]]
+# Each with the number of changes that it makes. What takes something back comes long after it, so that both are seen.
+DEEDS = [(open_port, 1), (make_snapshots, 2), (publish_bucket, 1), (delete_snapshots, 2), (close_port, 1), (close_bucket, 1)]
 
 
-def act(url, round):
-    for deed in ROUNDS[int(round) - 1]:
-        deed(url)
-    if not ROUNDS[int(round) - 1]:
-        print("  nobody does anything")
+def act(url, forever):
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    while True:
+        for deed, _ in DEEDS:
+            deed(url)
+            time.sleep(PAUSE_S)
+        if not forever:
+            break
 
 
 def main(args):
@@ -262,12 +282,14 @@ def main(args):
             serve()
         case ["wait", log, pid]:
             print(wait(log, pid))
-        case ["config", url, file]:
-            config(url, file)
+        case ["config", url, folder]:
+            print(config(url, folder))
         case ["fill", url]:
             fill(url)
-        case ["act", url, round]:
-            act(url, round)
+        case ["act", url, "once" | "forever" as how]:
+            act(url, how == "forever")
+        case ["count"]:
+            print(sum(changes for _, changes in DEEDS))
         case _:
             sys.exit(__doc__)
 

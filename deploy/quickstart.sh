@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # See Garner at work, from an empty machine: set up, build, harvest three AWS accounts of a server of our own
-# (moto, on the loopback), let somebody work in them, and show after each harvest what changed. Takes about half
-# a minute once it is built, ends by itself, and leaves nothing but what it names at its end.
+# (moto, on the loopback), then let `garner run` go on, let somebody work in these accounts, and see what changes
+# as it changes. On a terminal it goes on until Ctrl-C; elsewhere, or with --end, it ends by itself after a round
+# of each deed, about half a minute once it is built. It stops what it started, and leaves nothing but what it
+# names at its end.
 #
 #   deploy/quickstart.sh           data and configuration go into a new folder below /tmp
 #   deploy/quickstart.sh FOLDER    … or into this one, which must be new or empty
+#   deploy/quickstart.sh --end     ends by itself, also on a terminal
 #
 # Nothing of your own AWS is used, and nothing is asked of AWS.
 set -euo pipefail
@@ -13,32 +16,53 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 python=("$root/build/venv/bin/python" -B)
 temp=
 folder=
+ends=
+[ -t 1 ] || ends=yes
+actor=
+feed=
+run=
 moto=
 
 step() { printf '\n== %s\n' "$*"; }
 die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
 
+# What runs in the background is stopped by its process id, and waited for. A shell lets it ignore Ctrl-C.
+stop() {
+    [ -z "$1" ] || ! kill "$1" 2>/dev/null || wait "$1" 2>/dev/null || true
+}
+stop_all() {
+    stop "$actor"
+    stop "$feed"
+    stop "$run"
+    stop "$moto"
+    actor='' feed='' run='' moto=''
+}
+
 cleanup() {
     local status=$?
-    trap - EXIT INT TERM HUP
-    if [ -n "$moto" ] && kill "$moto" 2>/dev/null; then
-        wait "$moto" 2>/dev/null || true
-    fi
+    trap - EXIT
+    trap '' INT TERM HUP
+    stop_all
     [ -z "$temp" ] || rm -rf -- "$temp"
     if [ "$status" -ne 0 ]; then
-        printf 'quickstart: stopped before its end (exit %s); its server is stopped, too%s\n' \
+        printf 'quickstart: stopped before its end (exit %s); what it started is stopped, too%s\n' \
             "$status" "${folder:+; what was harvested is in $folder}" >&2
     fi
     exit "$status"
 }
 
-case ${1:-} in
-    -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
-    -*) die "'$1' is not an option: give a folder or nothing" ;;
-esac
-[ $# -le 1 ] || die "give one folder or none"
-if [ $# -eq 1 ] && [ -e "$1" ] && [ -n "$(ls -A -- "$1" 2>&1)" ]; then
-    die "$1 is not empty: give a new folder, so that nothing of yours is touched"
+while [ $# -gt 0 ]; do
+    case $1 in
+        -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+        --end) ends=yes ;;
+        -*) die "'$1' is not an option: give a folder, --end or nothing" ;;
+        *) [ -z "$folder" ] || die "give one folder or none"; folder=$1 ;;
+    esac
+    shift
+done
+if [ -n "$folder" ] && [ -e "$folder" ] && [ -n "$(ls -A -- "$folder" 2>&1)" ]; then
+    given=$folder folder=
+    die "$given is not empty: give a new folder, so that nothing of yours is touched"
 fi
 
 trap cleanup EXIT
@@ -76,42 +100,69 @@ echo "  moto listens on $url"
 world fill "$url"
 
 step "4/5 Harvest it for the first time"
-if [ $# -eq 1 ]; then
-    mkdir -p -- "$1"
-    folder=$(cd "$1" && pwd)
-else
-    folder=$(mktemp -d /tmp/garner-quickstart.XXXXXX)
-fi
-world config "$url" "$folder/garner.yaml"
-echo "  each of 3 accounts by a role of its own, in 2 regions"
+[ -n "$folder" ] || folder=$(mktemp -d /tmp/garner-quickstart.XXXXXX)
+mkdir -p -- "$folder"
+folder=$(cd "$folder" && pwd)
+GARNER_AT=$(world config "$url" "$folder")
+export GARNER_AT
+echo "  each of 3 accounts by a role of its own, in 2 regions: garner run -c garner.yaml --once"
+"$garner" run -c "$folder/garner.yaml" --once 2>"$folder/run.log" ||
+    { cat "$folder/run.log" >&2; die "the harvest is incomplete: the lines above say why"; }
+tail -n 1 "$folder/run.log" | sed 's/^/  /'
+cursor=$("$garner" feed --data "$folder/data" --from now --limit 0 --format ndjson | sed -n 's/.*"cursor": *"\([^"]*\)".*/\1/p')
 
-# All of it once; its last line says how much was asked and found. The cursor is where its changes begin.
-harvest() {
-    cursor=$("$garner" feed --data "$folder/data" --from now --limit 0 --format ndjson 2>/dev/null |
-        sed -n 's/.*"cursor": *"\([^"]*\)".*/\1/p') || cursor=oldest
-    "$garner" run -c "$folder/garner.yaml" --once 2>"$temp/run.log" ||
-        { cat "$temp/run.log" >&2; die "the harvest is incomplete: the lines above say why"; }
-    tail -n 1 "$temp/run.log" | sed 's/^/  /'
-}
-harvest
-
-step "5/5 Somebody works in these accounts, and after each round they are harvested again"
-for round in 1 2 3 4 5; do
-    [ ! -t 1 ] || sleep 2 # to read what is there
-    printf '\n-- round %s\n' "$round"
-    world act "$url" "$round"
-    harvest
-    "$garner" feed --data "$folder/data" --from "$cursor" --no-follow --format table --op created,updated,deleted >"$temp/table"
-    if [ -s "$temp/table" ]; then cat "$temp/table"; else echo "  nothing changed: the feed has nothing new"; fi
+step "5/5 Go on harvesting, while somebody works in these accounts, and follow the feed"
+cat <<SAYS
+  garner run -c garner.yaml                            (in the background: each collection again every 6 s)
+  garner feed --op created,updated,deleted             (what is told here)
+SAYS
+"$garner" run -c "$folder/garner.yaml" 2>"$folder/run.log" &
+run=$!
+for ((tries = 0; ; tries++)); do
+    ! "$garner" feed --from now --limit 0 >/dev/null 2>"$temp/feed.log" || break
+    if [ "$tries" -ge 100 ] || ! kill -0 "$run" 2>/dev/null; then
+        cat "$folder/run.log" "$temp/feed.log" >&2
+        die "garner run did not start: the lines above say why"
+    fi
+    sleep 0.1
 done
+
+# By itself it ends when all that is done in a round of each deed was told.
+if [ -n "$ends" ]; then
+    timeout 180 "$garner" feed --from "$cursor" --op created,updated,deleted --format table --limit "$(world count)" &
+    feed=$!
+    world act "$url" once &
+    actor=$!
+    wait "$actor" || die "somebody could not work: the lines above say why"
+    actor=
+    wait -n -p ended "$feed" "$run" || die "not all that was done was told; garner run said: $(tail -n 5 "$folder/run.log")"
+    [ "$ended" = "$feed" ] || die "garner run ended: $(tail -n 5 "$folder/run.log")"
+    feed=
+else
+    echo "  Ctrl-C ends all of it."
+    "$garner" feed --from "$cursor" --op created,updated,deleted --format table &
+    feed=$!
+    world act "$url" forever &
+    actor=$!
+    interrupted=
+    trap 'interrupted=yes' INT
+    wait -n "$actor" "$feed" "$run" || true
+    [ -n "$interrupted" ] || die "something ended that should go on; garner run said: $(tail -n 5 "$folder/run.log")"
+    trap 'exit 130' INT
+    echo
+fi
 took=$((SECONDS - started))
+stop_all
+echo
+echo "garner run, stopped: $(tail -n 1 "$folder/run.log")"
 
 group=$("$garner" feed --data "$folder/data" --from oldest --no-follow --format ndjson --type aws.ec2.security_group --op updated |
     sed -n 's/.*"type":"aws.ec2.security_group","id":"\([^"]*\)".*/\1/p' | head -n 1)
 kept=$(printf %q "$folder")
 cat <<NEXT
 
-Done, $took s after the server was started. It is stopped; what was harvested is kept in $folder. Try next:
+Done, $took s after the server was started. All that was started is stopped; what was harvested
+is kept in $folder. Try next:
 
   alias garner=$(printf %q "$garner")
   garner history aws.ec2.security_group $group --data $kept/data     # the port, opened and closed
@@ -128,7 +179,7 @@ Harvest an account of your own, as the profile that you use for it. This is a ga
     - {id: "123456789012", provider: aws, credentials: {aws: {profile: default}}}
 
   $root/deploy/aws-policy.py    # the read-only policy that this needs; docs/aws.md says what to do with it
-  garner validate -c garner.yaml && garner run -c garner.yaml --once --print-feed
+  garner validate -c garner.yaml && garner run -c garner.yaml   # and, in another terminal: garner feed
 
 Throw all of this away: rm -r $kept
 NEXT

@@ -1,6 +1,7 @@
 """deploy/quickstart.sh, as a newcomer runs it. It makes the release build if it isn't there."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -39,36 +40,42 @@ def leftovers():
     return set(Path("/tmp").glob("garner-quickstart*"))
 
 
-def rounds(out):
-    """What was printed in each round."""
-    return re.split(r"(?m)^-- round \d\n", out.split("\nDone")[0])[1:]
+def rows(out, deed):
+    """The lines of the table that come after what was said, without further titles."""
+    return re.findall(r"(?m)^20\S+Z  .*$", out[out.index(deed):])
 
 
-def test_it_ends_by_itself_and_shows_what_was_done(tmp_path):
+def row(lines, *patterns):
+    """The number of the one line that has all of these, in their order."""
+    found = [i for i, line in enumerate(lines) if re.search(" .*".join(patterns), line)]
+    assert len(found) == 1, (patterns, lines)
+    return found[0]
+
+
+def test_it_ends_by_itself_and_tells_what_is_done_while_it_is_done(tmp_path):
     before, folder = leftovers(), tmp_path / "kept folder"
     process = start(folder)
     out, _ = process.communicate(timeout=800)
     assert process.returncode == 0, out
-    first, second, third, fourth, fifth = rounds(out)
+    assert re.search(r"(?m)^  [\d,]+ collections; [\d,]+ resources: [\d,]+ created; [\d,]+ requests in ", out), out
 
-    door = r"(?m)^\S+ +updated +aws/111111111111 +eu-west-1 +aws\.ec2\.security_group +sg-\w+ +/ipPermissions/\S+ {}: .*\b22\b.* 0\.0\.0\.0/0"
-    assert re.search(door.format("added"), first) and re.search(door.format("removed"), fifth), out
-    made = re.search(r"makes two snapshots .*: (snap-\w+), (snap-\w+)", first).groups()
-    for id in made:
-        assert re.search(rf"(?m)^\S+ +created +aws/222222222222 +us-east-1 +aws\.ec2\.snapshot +{id}\b", first), out
-    assert re.search(r"(?m)^\S+ +updated +aws/111111111111 .*aws\.s3\.bucket_policy .*shop-prod-invoices +/Statement/0/Principal/AWS .* → \*$", second), out
-    for id in re.search(r"deletes two others: (snap-\w+), (snap-\w+)", second).groups():
-        assert re.search(rf"(?m)^\S+ +deleted +aws/222222222222 +us-east-1 +aws\.ec2\.snapshot .*\b{id} +rests on \S+, \S+$", third), out
-    assert re.search(r"(?m)^\S+ +created +aws/333333333333 +aws\.iam\.user .*UserName: contractor", third), out
-    assert re.search(r"(?m)^\S+ +created +aws/333333333333 .*aws\.iam\.access_key .*\bAKIA", third), out
-
-    # Nothing else is told, and of a round without deeds nothing.
-    assert [text.count("\n20") for text in (first, second, third, fourth, fifth)] == [3, 1, 5, 0, 1], out
-    assert re.search(r"resources: [\d,]+ unchanged; [\d,]+ requests", fourth) and "nothing changed" in fourth, out
-    assert int(re.search(r"(?m)^Done, (\d+) s after the server was started", out)[1]) < 60, out
+    lines = rows(out, "5/5")
+    assert len(lines) == 8, out  # and nothing else
+    group = r"updated +aws/111111111111 +eu-west-1 +aws\.ec2\.security_group +sg-\w+ +/ipPermissions/\S+ {}: .*\b22\b.* 0\.0\.0\.0/0"
+    assert row(lines, group.format("added")) < row(lines, group.format("removed")), out
+    policy = r"updated +aws/111111111111 +aws\.s3\.bucket_policy +shop-prod-invoices +shop-prod-invoices +/Statement/0/Principal/AWS {} → {}"
+    role = r"arn:aws:iam::111111111111:role/deploy"
+    assert row(lines, policy.format(role, r"\*$")) < row(lines, policy.format(r"\*", role)), out
+    for id in re.search(r"makes two snapshots .*: (snap-\w+), (snap-\w+)", out).groups():
+        row(lines, r"created +aws/222222222222 +us-east-1 +aws\.ec2\.snapshot", id)
+    for id in re.search(r"deletes two others: (snap-\w+), (snap-\w+)", out).groups():
+        row(lines, r"deleted +aws/222222222222 +us-east-1 +aws\.ec2\.snapshot", rf"{id} +rests on \S+, \S+$")
+    assert row(rows(out, "opens port 22"), group.format("added")) == 0, "it is told while it goes on"
+    assert out.index("opens port 22") < out.index(lines[0]) < out.index("closes port 22"), out
+    assert re.search(r"(?m)^garner run, stopped: [\d,]+ collections", out), out
 
     assert processes(process.pid) == [] and leftovers() == before
-    assert str(folder).replace(" ", r"\ ") in out and sorted(path.name for path in folder.iterdir()) == ["data", "garner.yaml"]
+    assert str(folder).replace(" ", r"\ ") in out and sorted(path.name for path in folder.iterdir()) == ["aws.yaml", "data", "garner.yaml", "run.log"]
     verified = subprocess.run([GARNER, "verify", folder / "data"], capture_output=True, text=True, timeout=60, check=False)
     assert verified.returncode == 0 and verified.stdout.endswith(": ok\n"), verified
     tried = re.search(r"(?m)^  (garner history .*?)  +#", out)[1]
@@ -80,7 +87,15 @@ def test_it_ends_by_itself_and_shows_what_was_done(tmp_path):
     assert again.returncode == 1 and "not empty" in out
 
 
-@pytest.mark.parametrize("name, code, moment", [("SIGINT", 130, "moto listens"), ("SIGINT", 130, "-- round 2"), ("SIGTERM", 143, "-- round 1")])
+def expect_all_gone(process, before):
+    deadline = time.monotonic() + 10
+    while processes(process) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes(process) == [] and leftovers() == before
+
+
+@pytest.mark.parametrize("name, code, moment", [("SIGINT", 130, "moto listens"), ("SIGINT", 130, "opens port 22"),
+                                                ("SIGTERM", 143, "makes two snapshots")])
 def test_a_signal_stops_all_that_it_started(tmp_path, name, code, moment):
     before = leftovers()
     process = start(tmp_path / "kept")
@@ -93,7 +108,27 @@ def test_a_signal_stops_all_that_it_started(tmp_path, name, code, moment):
     os.killpg(process.pid, getattr(signal, name))
     out += process.communicate(timeout=60)[0]
     assert process.returncode == code and "stopped before its end" in out, out
-    deadline = time.monotonic() + 10
-    while processes(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes(process.pid) == [] and leftovers() == before
+    expect_all_gone(process.pid, before)
+
+
+def test_on_a_terminal_it_goes_on_until_ctrl_c_and_then_ends_well(tmp_path):
+    before, folder = leftovers(), tmp_path / "kept"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(SCRIPT, [str(SCRIPT), str(folder)], {**os.environ, **HOSTILE, "TERM": "xterm"})
+    out = b""
+    while b"opens port 22" not in out or b"removed" not in out or out.count(b"opens port 22") < 2:
+        out += os.read(terminal, 65536)
+    assert any("garner run" in command for command in processes(pid)), out
+    os.write(terminal, b"\x03")
+    try:
+        while more := os.read(terminal, 65536):
+            out += more
+    except OSError:  # its last writer is gone
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, out.decode()
+    assert b"Ctrl-C ends all of it" in out and b"garner run, stopped: " in out and b"\r\nDone, " in out, out.decode()
+    os.close(terminal)
+    expect_all_gone(pid, before)
+    verified = subprocess.run([GARNER, "verify", folder / "data"], capture_output=True, text=True, timeout=60, check=False)
+    assert verified.returncode == 0, verified

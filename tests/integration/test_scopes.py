@@ -33,6 +33,15 @@ def test_a_list_of_regions_is_a_collection_each(lab, server):
     assert lab.document("p.regional", "a", "--region", "r1") == {"id": "a", "at": "r1"}
 
 
+def test_collections_of_the_account_and_of_regions_are_mixed_in_a_file(lab, server):
+    server.on("/r/*", Listing([{"id": "a"}]))
+    server.on("/things", Listing([{"id": "b"}]))
+    regional = {"path": "/r/{region}/things", "scope": "region"}
+    lab.has(collection("p.first", **regional), collection(), collection("p.last", **regional), collection("p.end"), regions=["r1", "r2"])
+    assert sorted((e["type"], e["region"]) for e in lab.run().changes()) == [
+        ("p.end", None), ("p.first", "r1"), ("p.first", "r2"), ("p.last", "r1"), ("p.last", "r2"), ("p.thing", None)]
+
+
 def test_an_accounts_own_regions_come_first(lab, server):
     by_region(lab, server, ["r1", "r2"], accounts=[lab.account(regions=["r9"]), lab.account(id="acct-2")])
     assert sorted((e["account"], e["region"]) for e in lab.run().changes()) == [

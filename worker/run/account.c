@@ -221,7 +221,6 @@ static const struct collection_def *next_root(struct account *a, struct place **
 {
     const struct provider *p = a->provider;
     *wait = false;
-    *place = &a->whole;
     for (; a->priority <= PRIORITY_LOW; a->priority++, a->def_index = 0)
         for (; a->def_index < p->collection_count; a->def_index++, a->region_index = 0) {
             const struct collection_def *def = &p->collections[a->def_index];
@@ -231,6 +230,7 @@ static const struct collection_def *next_root(struct account *a, struct place **
                 if (!account_is_home(a))
                     continue;
                 a->def_index++;
+                *place = &a->whole;
                 return def;
             }
             if (!a->own) {
