@@ -31,7 +31,7 @@ static bool open_providers(struct setup *setup, struct yaml_report *report)
     return provider_check_accounts(config, setup->providers, config->provider_count, report) == 0;
 }
 
-int setup_open(const char *path, struct setup *setup)
+static int open_setup(const char *path, struct setup *setup, bool credentials)
 {
     struct yaml_report report = {0};
     *setup = (struct setup){0};
@@ -42,7 +42,7 @@ int setup_open(const char *path, struct setup *setup)
     }
     setup->config = config_open(path, &report);
     bool sound = setup->config && open_providers(setup, &report);
-    if (setup->config)
+    if (setup->config && credentials)
         config_check_credentials(setup->config, &report);
     unsigned errors = report.errors;
     say_report(&report);
@@ -58,6 +58,16 @@ void setup_giveaway(struct setup *setup)
 {
     for (uint32_t i = 0; i < setup->config->provider_count; i++)
         setup->providers[i] = NULL;
+}
+
+int setup_open(const char *path, struct setup *setup)
+{
+    return open_setup(path, setup, true);
+}
+
+int setup_read(const char *path, struct setup *setup)
+{
+    return open_setup(path, setup, false);
 }
 
 void setup_close(struct setup *setup)

@@ -25,6 +25,8 @@ struct setup {
 
 /* Read and check them, and say all that is wrong on stderr. Returns 0 or EXIT_USAGE. */
 int setup_open(const char *path, struct setup *setup);
+/* The same without a word on credentials: for who only wants to know what is harvested how. */
+int setup_read(const char *path, struct setup *setup);
 void setup_close(struct setup *setup);    /* safe twice */
 void setup_giveaway(struct setup *setup); /* its provider files are somebody else's now */
 

@@ -4,6 +4,7 @@
 
 #include "cli/data.h"
 #include "cli/live.h"
+#include "cli/pages.h"
 #include "cli/run_feed.h"
 #include "cli/say.h"
 #include "cli/stop.h"
@@ -22,6 +23,7 @@ struct running {
     struct folder folder;
     const struct setup *setup;
     struct live *live;    /* null: once */
+    struct pages *pages;  /* null: no `http` */
     struct run_feed feed; /* with --print-feed */
     uint32_t threads;     /* 0: as many as there are cores */
     bool terminal;        /* stderr is one */
@@ -130,6 +132,8 @@ static int started(void *context, struct crew *crew, struct error *e)
         .path = run->options->config, .config = run->setup->config, .folder = &run->folder};
     char accounts[16];
     int r = live_open(&setting, crew, &run->live, e);
+    if (!r && run->setup->config->http && (r = pages_open(run->setup->config->http, crew, &run->pages, e)))
+        live_ending(run->live);
     snprintf(accounts, sizeof accounts, "%u", run->setup->config->account_count);
     if (!r)
         log_line(LOG_INFO, "harvesting", "accounts", accounts, "data", run->folder.path, "listen",
@@ -140,6 +144,7 @@ static int started(void *context, struct crew *crew, struct error *e)
 static void ending(void *context)
 {
     struct running *run = context;
+    pages_close(run->pages);
     live_ending(run->live);
 }
 

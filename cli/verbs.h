@@ -26,5 +26,6 @@ extern const struct verb verb_receipts;
 extern const struct verb verb_confirm;
 extern const struct verb verb_quarantine;
 extern const struct verb verb_verify;
+extern const struct verb verb_status;
 
 #endif

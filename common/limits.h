@@ -117,6 +117,15 @@ enum {
     LIMIT_MESSAGE_BYTES = 1 << 20,
     LIMIT_WAIT_MS = 30000,       /* a request for what is still to come */
     LIMIT_FETCH_CHANGES = 10000, /* that one demand looks at */
+
+    /* The HTTP server. */
+    LIMIT_HTTP_CONNECTIONS = 64,             /* at once */
+    LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 16, /* of these, from one address */
+    LIMIT_HTTP_REQUEST_BYTES = 16 << 10,     /* of a request's head, and of its connection's buffers */
+    LIMIT_HTTP_SILENCE_MS = 10000,           /* of a client, ends its connection */
+    LIMIT_HTTP_WAITING = 4,                  /* requests for pages that take long to make */
+    LIMIT_HEALTH_MS = 30000,                 /* a thread that is busy with one thing for longer isn't well */
+    LIMIT_STATUS_TROUBLES = 500,             /* that a status names */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a
@@ -132,6 +141,7 @@ _Static_assert(LIMIT_RETRY_MAX_MS <= LIMIT_RETRY_AFTER_MS, "our own patience is 
 _Static_assert(LIMIT_RETRY_AFTER_MS <= LIMIT_PAUSE_MS, "a request waits no longer than its bucket");
 _Static_assert(LIMIT_BREAKER_FIRST_MS <= LIMIT_BREAKER_MAX_MS, "it doubles up to the latter");
 _Static_assert(LIMIT_RPC_KEPT < LIMIT_RPC_REQUESTS, "others are served while these wait");
+_Static_assert(LIMIT_HTTP_WAITING < LIMIT_HTTP_CONNECTIONS_PER_ADDRESS, "health is answered all the same");
 _Static_assert(LIMIT_SILENCE_MS < LIMIT_TRANSFER_MS, "silence is noticed first");
 
 #endif

@@ -20,6 +20,9 @@ enum { RECEIPT_ID_TEXT_BYTES = 48 };
 /* "12-5-43": shard, collection, harvest. What users see and search for. Returns `out`. */
 char *receipt_id_text(struct receipt_id id, char out[RECEIPT_ID_TEXT_BYTES]);
 
+/* The one reason of `unsound` that is no fault of the listing's own. */
+#define RECEIPT_PARENT_UNSOUND "its parent's listing was not sound"
+
 struct receipt {
     struct receipt_id id;
     int64_t started_ms, ended_ms;

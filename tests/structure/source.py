@@ -29,6 +29,7 @@ ONLY_IN = {
     "libfyaml.h": "common/yaml",
     "libxml/": "worker/decode",
     "nng/": "common/rpc",
+    "microhttpd.h": "common/http",
 }
 
 # Deciding code: state + event + now -> actions. Folders end in "/"; the others are stems of a .h and a .c.
@@ -39,6 +40,7 @@ DECIDERS = (
     "worker/fetch/breaker", "worker/fetch/budget", "worker/fetch/pace", "worker/fetch/quota",
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest", "worker/harvest/page",
     "worker/harvest/validators",
+    "worker/status/status_metrics", "worker/status/tally",
 )
 # What a decider must not reach, by itself or through headers of ours.
 NOT_FOR_DECIDERS = (

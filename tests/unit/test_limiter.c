@@ -358,6 +358,34 @@ static void shut_buckets_cost_nothing(void **state)
     *state = limiter_open(1);
 }
 
+/* Edited limits hold for whoever waits already. */
+static void limits_can_be_edited(void **state)
+{
+    struct limiter *limiter = *state;
+    struct limiter_ticket tickets[6];
+    struct bucket *bucket = limiter_bucket(limiter, BYTES("k"), 0, 0, 1);
+    int64_t at_ms;
+    for (int i = 0; i < 6; i++) {
+        tickets[i] = ticket_of(bucket, NULL);
+        limiter_ask(limiter, &tickets[i]);
+    }
+    assert_int_equal(drain(limiter, 1, &at_ms), 1);
+    limiter_bucket(limiter, BYTES("k"), 0, 0, 3); /* not edited: the first ones count */
+    assert_int_equal(drain(limiter, 2, &at_ms), 0);
+    limiter_renew(limiter);
+    assert_ptr_equal(limiter_bucket(limiter, BYTES("k"), 0, 0, 3), bucket);
+    assert_int_equal(drain(limiter, 3, &at_ms), 2);
+    limiter_bucket(limiter, BYTES("k"), 0, 0, 6);
+    assert_int_equal(drain(limiter, 4, &at_ms), 0);
+    limiter_renew(limiter);
+    limiter_bucket(limiter, BYTES("k"), 1, 1, 6); /* one a second now */
+    assert_int_equal(drain(limiter, 5, &at_ms), 1);
+    assert_int_equal(drain(limiter, 500, &at_ms), 0);
+    assert_int_equal(drain(limiter, 1100, &at_ms), 1);
+    for (int i = 0; i < 6; i++)
+        limiter_cancel(limiter, &tickets[i]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_limiter, close_limiter)
@@ -373,6 +401,7 @@ int main(void)
         TEST(high_rates_are_kept),
         TEST(limits_hold_under_any_load),
         TEST(shut_buckets_cost_nothing),
+        TEST(limits_can_be_edited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,8 @@ struct bucket {
     struct bucket *same_slot; /* of the hash table */
     struct bucket *next_ready;
     struct bytes key;
-    uint64_t number; /* the older, the smaller */
+    uint64_t number;  /* the older, the smaller */
+    uint64_t renewed; /* as of the limiter, when its limits were set */
     struct pace pace;
     double tokens;
     int64_t filled_ms; /* when tokens were last counted, or NEVER */
@@ -51,6 +52,7 @@ struct bucket {
 struct limiter {
     struct bucket **slots;
     size_t slot_count, bucket_count;
+    uint64_t renewed; /* so often limits were edited */
     int64_t arrivals;
     struct bucket *ready_head, *ready_tail;
     struct heap timed;
@@ -109,29 +111,6 @@ static void grow(struct limiter *limiter)
     free(old);
 }
 
-struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double rate, double burst,
-                              uint32_t concurrency)
-{
-    for (struct bucket *bucket = *slot_of(limiter, key); bucket; bucket = bucket->same_slot)
-        if (bytes_equal(bucket->key, key))
-            return bucket;
-    if (limiter->bucket_count >= limiter->slot_count)
-        grow(limiter);
-    struct bucket *bucket = mem_zalloc(sizeof *bucket + key.len);
-    char *name = (char *)(bucket + 1);
-    if (key.len)
-        memcpy(name, key.data, key.len);
-    bucket->key = (struct bytes){name, key.len};
-    bucket->number = limiter->bucket_count++;
-    pace_open(&bucket->pace, rate, burst, concurrency ? concurrency : LIMIT_TRANSFERS_PER_KEY);
-    bucket->tokens = pace_burst(&bucket->pace);
-    bucket->filled_ms = NEVER;
-    struct bucket **slot = slot_of(limiter, key);
-    bucket->same_slot = *slot;
-    *slot = bucket;
-    return bucket;
-}
-
 static void make_ready(struct limiter *limiter, struct bucket *bucket)
 {
     if (bucket->place == BUCKET_TIMED)
@@ -143,6 +122,49 @@ static void make_ready(struct limiter *limiter, struct bucket *bucket)
     else
         limiter->ready_head = bucket;
     limiter->ready_tail = bucket;
+}
+
+void limiter_renew(struct limiter *limiter)
+{
+    limiter->renewed++;
+}
+
+/* Whoever waits for it is looked at again: perhaps there is room now. */
+static void set_limits(struct limiter *limiter, struct bucket *bucket, double rate, double burst,
+                       uint32_t concurrency)
+{
+    bucket->renewed = limiter->renewed;
+    if (!pace_configure(&bucket->pace, rate, burst, concurrency ? concurrency : LIMIT_TRANSFERS_PER_KEY))
+        return;
+    bucket->tokens = pace_burst(&bucket->pace);
+    bucket->filled_ms = NEVER;
+    if (bucket->place == BUCKET_FULL || bucket->place == BUCKET_TIMED)
+        make_ready(limiter, bucket);
+}
+
+struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double rate, double burst,
+                              uint32_t concurrency)
+{
+    for (struct bucket *bucket = *slot_of(limiter, key); bucket; bucket = bucket->same_slot) {
+        if (!bytes_equal(bucket->key, key))
+            continue;
+        if (bucket->renewed != limiter->renewed)
+            set_limits(limiter, bucket, rate, burst, concurrency);
+        return bucket;
+    }
+    if (limiter->bucket_count >= limiter->slot_count)
+        grow(limiter);
+    struct bucket *bucket = mem_zalloc(sizeof *bucket + key.len);
+    char *name = (char *)(bucket + 1);
+    if (key.len)
+        memcpy(name, key.data, key.len);
+    bucket->key = (struct bytes){name, key.len};
+    bucket->number = limiter->bucket_count++;
+    set_limits(limiter, bucket, rate, burst, concurrency);
+    struct bucket **slot = slot_of(limiter, key);
+    bucket->same_slot = *slot;
+    *slot = bucket;
+    return bucket;
 }
 
 /* Take the first ready bucket off the list. It still counts as READY until it is moved. */

@@ -30,6 +30,10 @@ void limiter_close(struct limiter *limiter); /* null is fine */
 struct bucket *limiter_bucket(struct limiter *limiter, struct bytes key, double rate, double burst,
                               uint32_t concurrency);
 
+/* Limits may have been edited: each bucket takes those that it is next asked for with. One whose limits are
+ * other ones begins anew with them; the others keep what they have learnt. */
+void limiter_renew(struct limiter *limiter);
+
 /* Someone who wants to send. Embedded by the caller, zeroed before its first use; must stay where it is
  * while it waits. `first`, `second` and `context` are the caller's to set, the rest is the limiter's. */
 struct limiter_ticket {

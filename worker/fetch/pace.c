@@ -34,6 +34,17 @@ void pace_open(struct pace *p, double rate, double burst, uint32_t concurrency)
     };
 }
 
+bool pace_configure(struct pace *p, double rate, double burst, uint32_t concurrency)
+{
+    const struct pace before = *p;
+    pace_open(p, rate, burst, concurrency);
+    bool is_same = p->base_rate == before.base_rate && p->base_burst == before.base_burst &&
+                   p->base_concurrency == before.base_concurrency;
+    if (is_same)
+        *p = before;
+    return !is_same;
+}
+
 double pace_rate(const struct pace *p, int64_t now_ms)
 {
     if (now_ms >= p->quota_ms)

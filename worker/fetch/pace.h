@@ -71,6 +71,9 @@ struct pace {
 
 void pace_open(struct pace *pace, double rate, double burst, uint32_t concurrency); /* rate 0: unlimited */
 
+/* The same for one that is at work: true if these are other limits than before, so that it begins anew. */
+bool pace_configure(struct pace *pace, double rate, double burst, uint32_t concurrency);
+
 /* A request was let go. */
 void pace_went(struct pace *pace, int64_t now_ms);
 

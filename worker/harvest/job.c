@@ -69,6 +69,8 @@ static enum job_want done(struct job *job)
     o->updated = l->receipt.updated;
     o->deleted = l->receipt.deleted + l->children_deleted;
     o->unchanged = l->receipt.unchanged;
+    o->tier1 = l->receipt.tier1;
+    o->tier2 = l->receipt.tier2;
     o->kept = l->record.rows;
     return JOB_DONE;
 }

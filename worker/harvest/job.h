@@ -43,6 +43,7 @@ struct job_outcome {
                           */
     uint64_t held;       /* rows that the guard holds back */
     uint64_t created, updated, deleted, unchanged; /* deleted: with the children that went along */
+    uint64_t tier1, tier2;                         /* of the unchanged, as in a receipt */
     uint64_t kept;                                 /* live rows now */
     /* Large, and so is what follows them in `struct job`: each is begun for itself. */
     struct error error; /* why it is not complete; code ERR_OK when it is */

@@ -161,7 +161,7 @@ int listing_open(struct listing *l, struct store *store, const struct collection
         l->receipt.rests_on = &l->rests_on;
         l->receipt.rests_on_count = 1;
     } else if (parent) {
-        listing_unsound(l, "its parent's listing was not sound");
+        listing_unsound(l, RECEIPT_PARENT_UNSOUND);
         l->inherited = true;
     }
     listing_take_validators(l);

@@ -305,5 +305,6 @@ int control_reload(struct crew *crew, const struct config *config, struct provid
     }
     control_deal(crew, config);
     change_providers(crew, providers, provider_count);
+    limits_edited(&crew->limits);
     return control_each(crew, adopt, &adoption, e);
 }

@@ -20,6 +20,7 @@
 #include "worker/fetch/limiter.h"
 #include "worker/harvest/job.h"
 #include "worker/run/control.h"
+#include "worker/run/health.h"
 #include "worker/run/roster.h"
 #include "worker/run/run.h"
 #include "worker/run/watched.h"
@@ -75,8 +76,9 @@ struct shard {
     uint64_t told;             /* the last seq that was given to `committed` */
     struct fetch_timer *timer; /* of the next commit */
     int64_t timer_at_ms;
-    bool has_changes; /* gathered, not receipts only */
-    bool failing;     /* inside shard_fail */
+    bool has_changes;   /* gathered, not receipts only */
+    bool failing;       /* inside shard_fail */
+    bool commit_failed; /* the last one did */
 };
 
 /* A chain of parents, as placeholders need it; in an arena of its own, shared by reference count. */
@@ -250,6 +252,7 @@ struct run {
     struct job *spare_jobs[RUN_SPARE_JOBS];
     uint32_t spare_task_count, spare_job_count;
     bool stopping;
+    struct health health;
     struct run_totals totals;
     struct run_totals shown; /* a copy of them, under crew->telling */
     uint64_t shown_active;   /* likewise */
@@ -347,6 +350,8 @@ void limits_close(struct limits *limits);          /* safe twice */
 int limits_join(struct run *run, struct error *e); /* its fetch is open: let it be woken */
 void limits_leave(struct run *run);                /* it asks for nothing any more */
 struct bucket *limits_bucket(struct run *run, struct bytes key, const struct limits_def *def);
+void limits_edited(
+    struct limits *limits);            /* provider files were: buckets take what they are next asked for */
 void limits_ask(struct task *task);    /* pays what it owes; ends in task_send, now or later */
 void limits_cancel(struct task *task); /* that asked, and was not sent */
 void limits_heard(struct task *task, const struct heard *heard); /* for when it pays what it owes */

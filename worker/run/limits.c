@@ -202,6 +202,13 @@ struct bucket *limits_bucket(struct run *run, struct bytes key, const struct lim
     return bucket;
 }
 
+void limits_edited(struct limits *limits)
+{
+    pthread_mutex_lock(&limits->lock);
+    limiter_renew(limits->limiter);
+    pthread_mutex_unlock(&limits->lock);
+}
+
 void limits_ask(struct task *task)
 {
     struct limits *limits = &task->run->crew->limits;

@@ -69,6 +69,27 @@ bool report_is_due(const struct task *task)
     return trouble_of(&task->job->outcome) != told;
 }
 
+static void count_ending(struct run_totals *totals, const struct job_outcome *o)
+{
+    totals->sound += o->complete && o->sound && !o->unmodified;
+    totals->unsound += o->complete && !o->sound;
+    totals->failed[o->complete ? ERR_OK : o->error.code] += !o->complete;
+}
+
+/* What was recognised without being listed is tier 0. */
+static void count_tiers(struct run_totals *totals, const struct job_outcome *o)
+{
+    if (o->unmodified) {
+        totals->tiers[0] += o->kept;
+        return;
+    }
+    uint64_t parsed = o->unchanged - o->tier1 - o->tier2;
+    totals->tiers[1] += o->tier1;
+    totals->tiers[2] += o->tier2;
+    totals->tiers[3] += o->unchanged > o->tier1 + o->tier2 ? parsed : 0;
+    totals->tiers[4] += o->created + o->updated;
+}
+
 void report_count(struct run_totals *totals, const struct job_outcome *o)
 {
     totals->collections++;
@@ -80,6 +101,8 @@ void report_count(struct run_totals *totals, const struct job_outcome *o)
     totals->deleted += o->deleted;
     totals->unchanged += o->unchanged;
     totals->items += o->created + o->updated + o->unchanged;
+    count_ending(totals, o);
+    count_tiers(totals, o);
 }
 
 void report_add(struct run_totals *totals, const struct run_totals *more)
@@ -98,6 +121,13 @@ void report_add(struct run_totals *totals, const struct run_totals *more)
     totals->bytes += more->bytes;
     totals->throttled += more->throttled;
     totals->retries += more->retries;
+    totals->sound += more->sound;
+    totals->unsound += more->unsound;
+    totals->commits += more->commits;
+    for (size_t i = 0; i < sizeof totals->tiers / sizeof *totals->tiers; i++)
+        totals->tiers[i] += more->tiers[i];
+    for (int code = 0; code < ERR_COUNT; code++)
+        totals->failed[code] += more->failed[code];
     totals->stopped |= more->stopped;
 }
 
@@ -188,6 +218,7 @@ void report_failure(struct account *a, const struct collection_key *key, const s
     buffer_printf(&line, "%s; what was committed is kept, nothing deleted", error->text);
     a->run->totals.collections++;
     a->run->totals.incomplete++;
+    a->run->totals.failed[error->code]++;
     say(a->run, &line);
 }
 

@@ -34,6 +34,7 @@ void run_tick(struct run *run)
 {
     run->now_ms = clock_steady_ms();
     run->wall_ms = clock_wall_ms();
+    health_ticked(run);
 }
 
 static struct account *unqueue(struct run *run)
@@ -182,6 +183,8 @@ static void loop(struct run *run)
 {
     if (run->set->progress)
         fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
+    if (!run_is_once(run))
+        health_watch(run);
     start_more(run);
     while (goes_on(run)) {
         if (run->active == run->done && (run->done || run->gathering) &&
@@ -238,6 +241,7 @@ static void open_accounts(struct run *run)
         if (roster_has(&run->crew->roster, run->thread, &config->accounts[i]))
             account_open(run, &config->accounts[i]);
     run_begin_accounts(run);
+    health_loaded(run);
 }
 
 /* The thread has nothing to do any more. Accounts and shards stay, for what comes when all threads have

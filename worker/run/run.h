@@ -17,6 +17,10 @@ struct run_totals {
     uint64_t items, created, updated, deleted, unchanged;
     uint64_t requests, bytes;
     uint64_t throttled, retries; /* answers that were refusals; requests that were further tries */
+    uint64_t sound, unsound,
+        failed[ERR_COUNT]; /* of the collections, by how it ended; unmodified are none of these */
+    uint64_t tiers[5];     /* of the items, by what recognised them */
+    uint64_t commits;
     bool stopped;
 };
 

@@ -164,6 +164,8 @@ void shard_commit(struct shard *shard)
     struct error e;
     stop_timer(shard);
     int code = store_commit(shard->store, &e);
+    health_committed(shard, code);
+    shard->run->totals.commits += code == 0;
     run_tick(shard->run);
     gathered_none(shard);
     if (code) {

@@ -63,6 +63,7 @@ void watched_remove_all(struct account *a)
 void watched_remember(struct watched *w, const struct collection_record *record)
 {
     w->id = record->id;
+    w->rows = (uint32_t)record->rows;
     w->is_unreachable = record->unreachable_since_ms != 0;
     w->is_held = record->held_since_ms != 0;
     w->is_quarantined = record->quarantined != 0;
@@ -279,6 +280,9 @@ void watched_ended(struct task *task, bool well)
         return;
     if (task->job && task->job->listing.record.id)
         watched_remember(w, &task->job->listing.record);
+    if (task->job)
+        w->is_unsound = task->job->outcome.complete && !task->job->outcome.sound &&
+                        !task->job->listing.inherited;
     if (well)
         w->good_ms = w->entry.began_ms;
     if (w->is_gone) {

@@ -24,8 +24,10 @@ struct watched {
     uint32_t parent, row;        /* of its parent's collection and row; 0: it has none */
     uint32_t id;                 /* its collection's in the store; 0: not known yet */
     uint32_t told;               /* what was last told of it, as a hash; 0: nothing, or that it is well */
-    bool is_unreachable, is_held, is_quarantined; /* as its record says */
-    bool is_gone;                                 /* under way, and to be forgotten when that has ended */
+    uint32_t rows;               /* live ones, as its record says; likewise: */
+    bool is_unreachable, is_held, is_quarantined;
+    bool is_unsound; /* its last listing was complete, and isn't sound by a fault of its own */
+    bool is_gone;    /* under way, and to be forgotten when that has ended */
 };
 
 /* watched.c: what is harvested again and again, and when */
