@@ -18,6 +18,7 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "worker/run/adopt.h"
+#include "worker/run/status.h"
 #include "worker/serve/serve.h"
 
 /* What can't change while it goes on. */
@@ -32,7 +33,9 @@ struct live {
     struct crew *crew;
     struct fixed fixed;
     struct serve *serve;
-    int reload, ending; /* readable when it is to read the files anew; when it is to end */
+    pthread_mutex_t asking;    /* of: */
+    struct run_status *status; /* null: the run is over */
+    int reload, ending;        /* readable when it is to read the files anew; when it is to end */
     pthread_t thread;
     bool has_thread;
 };
@@ -128,6 +131,44 @@ static int start_thread(struct live *live, struct error *e)
     return 0;
 }
 
+/* --- the status, for who asks on the operator's connection --- */
+
+static int ask_status(struct live *live, const struct run_status_setting *setting, struct buffer *answer,
+                      struct error *e)
+{
+    struct status_process process;
+    struct tally tally;
+    if (!live->status)
+        return error_set(e, ERR_STOPPED, "the run is ending: ask again once it is started anew");
+    int code = run_status_ask(live->status, setting, &tally, &process, e);
+    if (!code)
+        status_pack(&tally.status, answer);
+    tally_close(&tally);
+    return code;
+}
+
+static const char *text_of(struct arena *arena, struct bytes text)
+{
+    return text.data ? arena_strdup(arena, text) : NULL;
+}
+
+static int tell_status(void *context, struct bytes asked, struct buffer *answer, struct error *e)
+{
+    struct live *live = context;
+    struct arena arena = {0};
+    struct status_request request;
+    int code = status_request_unpack(&arena, asked, &request, e);
+    if (!code) {
+        const struct run_status_setting setting = {.account = text_of(&arena, request.account),
+                                                   .type = text_of(&arena, request.type)};
+        pthread_mutex_lock(&live->asking);
+        code = ask_status(live, &setting, answer, e);
+        pthread_mutex_unlock(&live->asking);
+    }
+    arena_close(&arena);
+    return code;
+}
+
 int live_open(const struct live_setting *setting, struct crew *crew, struct live **out, struct error *e)
 {
     struct live *live = *out = mem_zalloc(sizeof *live);
@@ -137,7 +178,12 @@ int live_open(const struct live_setting *setting, struct crew *crew, struct live
                           .reload = stop_listen_reload(),
                           .ending = eventfd(0, EFD_CLOEXEC)};
     CHECK(live->ending >= 0);
-    struct serve_setting serving = {.address = setting->config->listen, .folder = setting->folder};
+    CHECK(pthread_mutex_init(&live->asking, NULL) == 0);
+    live->status = run_status_open(crew);
+    struct serve_setting serving = {.address = setting->config->listen,
+                                    .folder = setting->folder,
+                                    .context = live,
+                                    .status = tell_status};
     int code = serve_open(&serving, &live->serve, e);
     if (code)
         return code;
@@ -160,6 +206,10 @@ void live_ending(struct live *live)
     live->has_thread = false;
     if (live->serve)
         serve_crew(live->serve, NULL);
+    pthread_mutex_lock(&live->asking);
+    run_status_close(live->status);
+    live->status = NULL;
+    pthread_mutex_unlock(&live->asking);
 }
 
 void live_close(struct live *live)
@@ -168,6 +218,7 @@ void live_close(struct live *live)
         return;
     live_ending(live);
     serve_close(live->serve);
+    pthread_mutex_destroy(&live->asking);
     close(live->ending);
     fixed_close(&live->fixed);
     free(live);

@@ -1,5 +1,6 @@
 /* status: how the harvests are doing: what is wrong, how old what we know is, and what to do. */
 #include "cli/data.h"
+#include "cli/remote.h"
 #include "cli/say.h"
 #include "cli/select.h"
 #include "cli/status_print.h"
@@ -43,7 +44,8 @@ static int visit(void *context, struct store *store, const struct collection_rec
     return 0;
 }
 
-static int print(const struct status *status, const struct folder *folder, bool json)
+/* `name`: of the folder, or where it runs. */
+static int print(const struct status *status, const char *name, bool json)
 {
     struct printer printer;
     struct buffer text = {0};
@@ -52,12 +54,13 @@ static int print(const struct status *status, const struct folder *folder, bool 
         status_to_json(status, &text);
         print_json(&printer, buffer_bytes(&text));
     } else {
-        status_print(&printer, status, folder->path);
+        status_print(&printer, status, name);
     }
     buffer_close(&text);
     int printed = printer_close(&printer);
     if (!json && !status->collections)
-        say("nothing was harvested yet: `garner run -c FILE` does");
+        say(status->started_ms ? "it harvests nothing of that: `garner receipts` shows what there is"
+                               : "nothing was harvested yet: `garner run -c FILE` does");
     else if (!json && status->ages[TALLY_UNKNOWN].collections)
         say("of some collections the period isn't known, so whether they are late isn't either: name the "
             "configuration with -c FILE, too");
@@ -76,13 +79,33 @@ static int show(const struct options *options, struct folder *folder, const stru
     }
     tally_begin(&g.tally, clock_wall_ms(), LIMIT_STATUS_TROUBLES);
     int r = select_each(folder, &selection, visit, &g, &e);
-    int exit_code = r ? say_error(&e) : print(tally_end(&g.tally), folder, options->json);
+    int exit_code = r ? say_error(&e) : print(tally_end(&g.tally), folder->path, options->json);
     tally_close(&g.tally);
     arena_close(&g.arena);
     return exit_code;
 }
 
-static int run(const struct options *options)
+static int ask(const struct options *options, const char *address)
+{
+    struct arena arena = {0};
+    struct buffer packed = {0};
+    struct operator_reply reply;
+    struct status status;
+    struct error e;
+    const struct status_request asked = {remote_text(options->account), remote_text(options->type)};
+    status_request_pack(&asked, &packed);
+    struct operator_request request = {.kind = OPERATOR_STATUS, .status = buffer_bytes(&packed)};
+    int exit_code = remote_ask(address, &request, &arena, &reply);
+    if (!exit_code && status_unpack(&arena, reply.status, &status, &e))
+        exit_code = say_error(&e);
+    else if (!exit_code)
+        exit_code = print(&status, address, options->json);
+    buffer_close(&packed);
+    arena_close(&arena);
+    return exit_code;
+}
+
+static int read_folder(const struct options *options)
 {
     struct folder folder;
     struct setup setup = {0};
@@ -98,6 +121,15 @@ static int run(const struct options *options)
     return exit_code;
 }
 
+static int run(const struct options *options)
+{
+    int exit_code;
+    const char *address = remote_address(options, &exit_code);
+    if (exit_code)
+        return exit_code;
+    return address ? ask(options, address) : read_folder(options);
+}
+
 const struct verb verb_status = {
     .name = "status",
     .summary = "print how the harvests are doing, and what is wrong",
@@ -109,6 +141,7 @@ const struct verb verb_status = {
         "three of its periods; with its cause, and what to do. With --data alone periods aren't known: name "
         "the configuration, too.",
     .examples = "Examples:\n"
+                "  garner status\n"
                 "  garner status -c garner.yaml\n"
                 "  garner status -c garner.yaml --account aws/1234567890\n"
                 "  garner status --data ./data --json | jq '.troubles[] | select(.trouble == \"held\")'\n\n"

@@ -37,6 +37,33 @@ bool status_is_well(const struct status *status)
     return !status->accounts_failed;
 }
 
+/* --- what is asked --- */
+
+void status_request_pack(const struct status_request *request, struct buffer *out)
+{
+    Garner__StatusRequest message;
+    garner__status_request__init(&message);
+    message.has_account = request->account.data != NULL;
+    message.account = wire_bytes(request->account);
+    message.has_type = request->type.data != NULL;
+    message.type = wire_bytes(request->type);
+    wire_pack(&message, out);
+}
+
+int status_request_unpack(struct arena *arena, struct bytes packed, struct status_request *out,
+                          struct error *e)
+{
+    Garner__StatusRequest *message = wire_unpack(&garner__status_request__descriptor, arena, packed,
+                                                 LIMIT_MESSAGE_BYTES);
+    if (!message)
+        return error_set(e, ERR_BODY,
+                         "what is asked of the status isn't readable: is the other side another version of "
+                         "garner?");
+    *out = (struct status_request){wire_optional(message->has_account, message->account),
+                                   wire_optional(message->has_type, message->type)};
+    return 0;
+}
+
 /* --- to a message --- */
 
 static Garner__StatusTrouble *trouble_to_wire(struct arena *arena, const struct status_trouble *from)

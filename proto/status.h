@@ -63,8 +63,9 @@ struct status_age {
 #define STATUS_WORK(X)                                                                                       \
     X(sound)                                                                                                 \
     X(unsound)                                                                                               \
-    X(failed_all) X(unmodified) X(items) X(created) X(updated) X(deleted) X(requests) X(bytes) X(retries)    \
-        X(throttled) X(commits)
+    X(failed_all)                                                                                            \
+    X(unmodified) X(items) X(created) X(updated) X(deleted) X(requests) X(bytes) X(retries) X(throttled)     \
+        X(commits)
 
 struct status_work {
 #define X(name) uint64_t name;
@@ -91,6 +92,16 @@ struct status {
     uint32_t trouble_count;
     uint64_t left_out; /* troubles beyond them */
 };
+
+/* For which collections a running Garner is asked; a null `data` stands for any. */
+struct status_request {
+    struct bytes account, type; /* an account as "provider/id", or its id alone */
+};
+
+void status_request_pack(const struct status_request *request, struct buffer *out);
+/* Texts live in the arena. 0 or ERR_BODY: it is none. */
+int status_request_unpack(struct arena *arena, struct bytes packed, struct status_request *out,
+                          struct error *e);
 
 /* Nothing is wrong. */
 bool status_is_well(const struct status *status);

@@ -8,6 +8,8 @@ import socket
 import time
 
 import pytest
+import yaml
+from continual import free_port
 from garner import ACCOUNT, THING, collection
 from prometheus_client.parser import text_string_to_metric_families
 from server import Listing, error
@@ -20,6 +22,7 @@ class Run:
 
     def __init__(self, lab):
         self.lab, self.log = lab, lab.folder / "run.log"
+        self.listen = yaml.safe_load(lab.config.read_text())["listen"]
         with self.log.open("wb") as log:
             self.process = lab.start("run", "-c", lab.config, stderr=log)
         self.port = int(self.awaited(lambda: re.search(r'listening for HTTP.* port="?(\d+)', self.log.read_text()))[1])
@@ -51,6 +54,10 @@ class Run:
         return {(sample.name, *sample.labels.values()): sample.value
                 for family in text_string_to_metric_families(text) for sample in family.samples}
 
+    def asked(self, *args, **more):
+        """`garner status` at it."""
+        return self.lab.garner("status", "--at", self.listen, *args, **more)
+
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(30) == 0, self.log.read_text()
@@ -62,7 +69,7 @@ def started(lab):
     runs = []
 
     def start(*collections, **config):
-        lab.has(*collections, config={"http": "127.0.0.1:0", **config})
+        lab.has(*collections, config={"http": "127.0.0.1:0", "listen": f"tcp://127.0.0.1:{free_port()}", **config})
         runs.append(Run(lab))
         return runs[-1]
     yield start
@@ -129,6 +136,21 @@ def test_status_names_what_is_wrong_and_when_it_is_tried_next(server, started):
     assert sum(made["states"].values()) == 2 and made["requests_per_second"] > 0
 
 
+def test_the_command_asks_a_running_garner(server, started):
+    server.on("/things", error(403, "Forbidden"))
+    server.on("/parts", things(3))
+    run = started(collection(), collection(PART, "/parts"))
+    run.awaited(lambda: run.status()["troubled"]["unreachable"] == 1 and run.status()["harvests"]["sound"] >= 1)
+    made = json.loads(run.asked("--json", expect=1).text)
+    assert made["started"] and sum(made["states"].values()) == 2 and made["resources"] == 3
+    assert [t["type"] for t in made["troubles"]] == [THING] and "403" in made["troubles"][0]["cause"]
+    text = run.asked(expect=1).text
+    assert "running for" in text and "requests a second" in text and "unreachable (denied)" in text
+    assert json.loads(run.asked("--json", "-t", PART).text)["collections"] == 1
+    assert json.loads(run.asked("--json", "-a", f"p/{ACCOUNT}", expect=1).text)["collections"] == 2
+    run.asked("-t", "p.nothing").said("it harvests nothing of that")
+
+
 def test_it_is_ready_and_healthy(server, started):
     server.on("/things", things(1))
     run = started(collection())
@@ -151,7 +173,7 @@ def test_unknown_pages_and_methods(server, started):
 def test_an_address_in_use_ends_the_run_at_once(server, lab):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        lab.has(collection(), config={"http": address})
+        lab.has(collection(), config={"http": address, "listen": f"tcp://127.0.0.1:{free_port()}"})
         lab.garner("run", "-c", lab.config, expect=None).said(address, "another program listens there", "another port")
     assert server.asked() == []
 

@@ -170,7 +170,7 @@ def test_a_folder_in_which_nothing_was_harvested_yet(lab, server):
 
 
 @pytest.mark.parametrize("args, patterns", [
-    (["--data", "nowhere"], ["nowhere", "run"]), ([], ["--data"]), (["-c", "nowhere.yaml"], ["nowhere.yaml"]),
+    (["--data", "nowhere"], ["nowhere", "run"]), (["--data", "data", "--at", "tcp://127.0.0.1:1"], ["--at", "--data"]), (["-c", "nowhere.yaml"], ["nowhere.yaml"]),
     (["--data", "data", "--jsn"], ["--json"]), (["--data", "data", "extra"], ["extra"]),
     (["--data", "data", "--region", "r"], ["--region"])])
 def test_a_slip_is_named_with_what_to_do(lab, server, args, patterns):

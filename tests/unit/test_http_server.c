@@ -139,6 +139,14 @@ static void assert_answered(const char *answer, const char *status, const char *
     assert_string_equal(answer + strlen(answer) - strlen(end), end);
 }
 
+/* A connection that was closed counts until the server has seen it. */
+static void ask_until_answered(struct lab *lab)
+{
+    while (!*ask(lab, GET("/quick")))
+        usleep(1000);
+    assert_answered(lab->answer, "200", "ok\n");
+}
+
 /* --- pages and refusals --- */
 
 static void a_page_has_its_type_and_body(void **state)
@@ -208,10 +216,11 @@ static void garbage_harms_nobody(void **state)
         int fd = connect_to(lab);
         ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL); /* it may have been closed already */
         (void)sent;
-        shutdown(fd, SHUT_WR);
-        receive(lab, fd);
+        close(fd);
+        if (i % LIMIT_HTTP_WAITING == 0)
+            ask_until_answered(lab);
     }
-    assert_answered(ask(lab, GET("/quick")), "200", "ok\n");
+    ask_until_answered(lab);
 }
 
 static void a_long_head_is_refused(void **state)
