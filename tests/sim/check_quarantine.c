@@ -52,7 +52,7 @@ bool check_quarantine(struct visit *v)
 {
     struct kept kept;
     struct world *w = v->place->world;
-    if (!v->complete)
+    if (!v->complete || v->unmodified)
         return true;
     if (!read_kept(v->place, &kept))
         return false;

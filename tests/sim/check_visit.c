@@ -16,11 +16,28 @@ static bool check_taken(struct visit *v)
     return true;
 }
 
+static bool check_unmodified(struct visit *v)
+{
+    struct place *place = v->place;
+    if (!v->unchanged)
+        return world_fault(place->world,
+                           "%s: a harvest is over as if nothing had changed, and nobody said so",
+                           place_text(place));
+    if (v->behind)
+        return world_fault(place->world,
+                           "%s: a harvest is over as if nothing had changed, and the feed has something else",
+                           place_text(place));
+    return !place->unreachable ||
+           world_fault(place->world, "%s: nothing has changed, and it is unreachable", place_text(place));
+}
+
 static bool check_ending(struct visit *v)
 {
     struct place *place = v->place;
     const struct plan *plan = &place->world->plan;
     const char *why = visit_taint(v);
+    if (v->unmodified)
+        return check_unmodified(v);
     if (v->complete && v->must_fail)
         return world_fault(place->world, "%s: harvest %" PRIu64 " is complete, and a page of it was degraded",
                            place_text(place), v->harvest);
@@ -43,8 +60,9 @@ static bool check_ending(struct visit *v)
 static void note_ending(struct visit *v)
 {
     struct place *place = v->place;
-    if (!v->sound)
+    if (!v->sound || v->unmodified)
         return;
+    place->spoilt = v->spoilt;
     place->last_seen = place->shown_once;
     place->lied = v->lied;
     place->confirmed_ms = 0;

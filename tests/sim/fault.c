@@ -102,6 +102,8 @@ static bool page_fault_fits(struct visit *v, enum fault fault, const struct aske
 static bool fits(struct visit *v, enum fault fault, const struct asked *asked, const struct shown *page)
 {
     struct world *w = v->place->world;
+    if (fault == FAULT_UNASKED)
+        return !asked->match[0] && !asked->since[0];
     if (fault == FAULT_UNAUTHORIZED)
         return w->plan.login;
     if (fault >= FAULT_HTML && asked->kind == ASKED_ONE)

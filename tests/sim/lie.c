@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tests/sim/validate.h"
+
 static const char *const names[LIES] = {
 #define X(name, text) [LIE_##name] = text,
     SIM_LIES(X)
@@ -49,6 +51,11 @@ void lie_step(struct visit *v)
 
 void lie_reply(struct visit *v, const struct asked *asked, const struct shown *page, struct reply *reply)
 {
+    if (v->place->world->lie == LIE_CHANGED && (asked->match[0] || asked->since[0])) {
+        v->behind = validate_is_behind(v->place);
+        v->unchanged = true;
+        reply_open(reply, 304);
+    }
     if (v->place->world->lie != LIE_ITEM || !reply->bears_page || page->count < 2 ||
         v->place->world->harvests < 8)
         return;

@@ -16,6 +16,7 @@
     X(TWICE, "twice")     /* a change is in the feed twice */                                                \
     X(RECEIPT, "receipt") /* a delete lacks its last receipt */                                              \
     X(STATUS, "status")   /* a status is said again */                                                       \
+    X(CHANGED, "changed") /* it asks whether anything has changed since something it doesn't have */         \
     X(BEFORE, "before")   /* an update says that nothing has changed */
 
 enum lie {

@@ -105,6 +105,16 @@ static enum style style_for(enum fault fault, enum style style)
     }
 }
 
+static void plan_validators(struct plan *p, struct random *r)
+{
+    p->validate = one_in(r, 2) ? VALIDATE_NOT : (enum validate)chance(r, VALIDATES);
+    p->restless = one_in(r, 4);
+    p->careless = one_in(r, 4);
+    if (p->validate != VALIDATE_NOT &&
+        one_in(r, 2)) /* only a listing of one page has validators of its own */
+        p->page_size = 30;
+}
+
 void plan_make(struct plan *p, struct random *r, unsigned style, enum fault_level level, uint64_t number)
 {
     bool favours = level != LEVEL_NONE && number % 2;
@@ -129,6 +139,7 @@ void plan_make(struct plan *p, struct random *r, unsigned style, enum fault_leve
                 : one_in(r, 4) && !favours ? 0
                                            : rates[level] * (1 + chance(r, 3)) / 2;
     p->crashes = level == LEVEL_NONE || one_in(r, 3) ? 0 : 6;
+    plan_validators(p, r);
     plan_for(p, favourite);
 }
 

@@ -21,6 +21,14 @@ enum style {
 };
 
 enum carrier { IN_QUERY, IN_FORM, IN_HEADER, IN_BODY, CARRIERS }; /* what takes positions to the provider */
+enum validate {
+    VALIDATE_NOT,
+    VALIDATE_STRONGLY,
+    VALIDATE_WEAKLY,
+    VALIDATE_BY_DATE,
+    VALIDATE_BY_BOTH,
+    VALIDATES
+};
 enum confirm { BY_NOTHING, BY_RELIST, BY_GET, CONFIRMS };
 enum fault_level { LEVEL_NONE, LEVEL_SOME, LEVEL_ALL };
 
@@ -41,12 +49,15 @@ struct plan {
     int64_t guard_over_ms;
     bool login, requires, absent, noisy, has_children;
     int64_t full_every_ms;
-    unsigned accounts;    /* collections at the root, side by side */
-    unsigned most;        /* things of one collection, at most */
-    unsigned changes;     /* of a thousand steps, those before which something changes */
-    unsigned faults;      /* of a thousand answers, those that go wrong */
-    unsigned crashes;     /* of a thousand steps */
-    enum fault favourite; /* one that happens often here; FAULT_NONE: none does */
+    enum validate validate; /* what answers say of whether anything has changed since */
+    bool restless;          /* an ETag may change where the page doesn't … */
+    bool careless;          /* … or not change where it does, as a Last-Modified */
+    unsigned accounts;      /* collections at the root, side by side */
+    unsigned most;          /* things of one collection, at most */
+    unsigned changes;       /* of a thousand steps, those before which something changes */
+    unsigned faults;        /* of a thousand answers, those that go wrong */
+    unsigned crashes;       /* of a thousand steps */
+    enum fault favourite;   /* one that happens often here; FAULT_NONE: none does */
 };
 
 enum { PLAN_ANY_STYLE = STYLES };

@@ -102,6 +102,10 @@ static void take_headers(struct world *w, struct asked *a, const struct pairs *h
         const struct pair *h = &headers->items[i];
         if (bytes_starts(h->name, "X-Sim-"))
             take(a, bytes_from(h->name, 6), h->value);
+        else if (bytes_is(h->name, "If-None-Match"))
+            snprintf(a->match, sizeof a->match, "%.*s", BYTES_ARG(h->value));
+        else if (bytes_is(h->name, "If-Modified-Since"))
+            snprintf(a->since, sizeof a->since, "%.*s", BYTES_ARG(h->value));
         else if (bytes_is(h->name, "X-Auth"))
             a->is_authorized = a->is_authorized || bytes_is(h->value, token);
     }

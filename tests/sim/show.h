@@ -17,6 +17,7 @@ struct asked {
     char position[64], beside[16];
     unsigned size; /* 0: not said */
     bool is_authorized;
+    char match[80], since[64]; /* If-None-Match, If-Modified-Since; "": not said */
 };
 
 /* How an item stands on a page. */

@@ -8,6 +8,7 @@
 #include "common/check.h"
 #include "tests/sim/lie.h"
 #include "tests/sim/show.h"
+#include "tests/sim/validate.h"
 #include "tests/sim/walk.h"
 
 static bool has_parent(const struct place *place)
@@ -40,6 +41,8 @@ static void answer_honestly(struct visit *v, const struct asked *asked, const st
         reply_header(reply, "Content-Type", "%s",
                      v->place->world->plan.xml ? "text/xml" : "application/json");
         reply->bears_page = v->place->world->plan.absent; /* one without items */
+    } else if (v->unchanged) {
+        reply_open(reply, 304);
     } else {
         reply_page(v, asked, page, reply);
     }
@@ -93,7 +96,12 @@ void visit_answer(struct visit *v)
     bool fair = asked.is_authorized && !page.expired && has_parent(asked.place);
     if (!fair)
         page = (struct shown){.is_last = true, .expired = page.expired};
+    v->unchanged = fair && listing && validate_is_unchanged(&asked, &page);
+    v->behind = v->unchanged && validate_is_behind(v->place);
     enum fault fault = fair ? fault_choose(v, &asked, &page) : FAULT_NONE;
+    if (v->unchanged && fault >= FAULT_CUT) /* there is no body to spoil */
+        fault = FAULT_NONE;
+    v->spoilt = v->spoilt || fault >= FAULT_EMPTY_LIE;
     w->tally->faults[fault]++;
     snprintf(v->position, sizeof v->position, "%s", asked.position);
     fault_spoil_page(v, fault, &asked, &page);

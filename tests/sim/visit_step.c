@@ -71,15 +71,19 @@ static void end(struct visit *v)
     v->sound = o->sound;
     v->harvest = v->job.listing.receipt.id.harvest;
     v->error = o->error;
+    v->unmodified = o->unmodified;
+    w->tally->unmodified += o->unmodified;
     w->tally->complete += o->complete;
     w->tally->sound += o->sound;
     if (v->complete)
         visit_make_sure(v);
-    note_past(v);
+    if (!v->unmodified) /* or else it has no receipt of its own */
+        note_past(v);
     world_note(w, "%s: harvest %" PRIu64 " ends: %s%s%s", place_text(v->place), v->harvest,
-               !o->complete ? "failed: "
-               : o->sound   ? "sound"
-                            : "unsound: ",
+               !o->complete    ? "failed: "
+               : o->unmodified ? "unmodified"
+               : o->sound      ? "sound"
+                               : "unsound: ",
                !o->complete ? o->error.text
                : o->sound   ? ""
                             : v->job.listing.unsound,

@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "tests/sim/show.h"
+#include "tests/sim/validate.h"
 #include "tests/sim/visit.h"
 
 enum { MAP_BYTES = 256 << 20 };
@@ -55,6 +56,7 @@ static struct place *place_open(struct world *w, struct place *above, unsigned n
     place->above = above;
     place->number = number;
     truth_open(&place->truth, &w->random, w->plan.most, !w->plan.stable, &w->tick);
+    place->modified_ms = SIM_WALL_MS + w->now_ms;
     memset(place->mirror, VERSION_NONE, sizeof place->mirror);
     return place;
 }
@@ -134,8 +136,10 @@ bool place_is_equal(const struct place *place)
 static void end_parts(struct place *root)
 {
     for (unsigned i = 0; i < THINGS; i++)
-        if (root->parts[i] && !root->truth.things[i].lives)
+        if (root->parts[i] && !root->truth.things[i].lives) {
             truth_end(&root->parts[i]->truth, &root->world->tick);
+            validate_changed(root->parts[i]);
+        }
 }
 
 void world_change(struct world *w)
@@ -146,10 +150,12 @@ void world_change(struct world *w)
         if (!root->parts[thing] || !root->truth.things[thing].lives)
             return;
         const char *told = truth_change(&root->parts[thing]->truth, &w->random, &w->tick);
+        validate_changed(root->parts[thing]);
         world_note(w, "  of %s/r%03u: %s", account_name(root->number), thing, told);
         return;
     }
     const char *told = truth_change(&root->truth, &w->random, &w->tick);
+    validate_changed(root);
     end_parts(root);
     world_note(w, "  of %s: %s", account_name(root->number), told);
 }

@@ -59,6 +59,8 @@ struct place {
         snapshot_versions[THINGS]; /* of the present walk, where positions are numbers */
     unsigned snapshot_count;
     int64_t tokens_from_ms; /* older ones have expired */
+    int64_t modified_ms;    /* by the provider's clock */
+    uint64_t edition;       /* counts what it noticed */
     bool lied;              /* and no sound listing saw the truth since */
     /* What the feed said. */
     uint8_t mirror[THINGS]; /* versions */
@@ -69,6 +71,7 @@ struct place {
     struct past *pasts;    /* by harvest number */
     uint64_t past_count;
     int64_t confirmed_ms; /* the operator's, not used yet; 0: none */
+    bool spoilt;          /* a page of the last sound listing */
     bool deleted_now;     /* of a child: its parent's delete is in this commit */
 };
 
@@ -101,11 +104,13 @@ struct visit {
     uint8_t last_page[THINGS];
     unsigned last_count;
     bool resumed, at_end, must_fail, started, lied;
-    const char *taint; /* why it can't be sound; null while it can */
+    bool spoilt;            /* a page wasn't what the provider has */
+    bool unchanged, behind; /* it was told that nothing has changed; and that was not so */
+    const char *taint;      /* why it can't be sound; null while it can */
     enum fault sticky;
     unsigned sticky_times;
     /* What came of it. */
-    bool complete, sound, stopped;
+    bool complete, sound, stopped, unmodified;
     int64_t listed_ms; /* its last page, by the wall clock: what it missed was judged then */
     uint64_t harvest;  /* its receipt's number */
     struct error error;

@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "tests/sim/validate.h"
 
 /* --- items --- */
 
@@ -254,6 +255,7 @@ void reply_page(struct visit *v, const struct asked *asked, const struct shown *
     reply_open(reply, 200);
     reply->bears_page = true;
     reply_header(reply, "Content-Type", "%s", plan->xml ? "application/xml" : "application/json");
+    validate_add(asked, page, reply);
     next_of(plan, asked, page, next);
     (plan->xml ? write_xml_page : write_json_page)(v, next, page, reply->body);
     if (!page->has_next)
