@@ -62,6 +62,8 @@ static bool check_written(struct place *place, const struct change *change, unsi
 /* A collection that went with its parent. */
 static void forget(struct place *part)
 {
+    if (part->visit)
+        part->visit->orphaned = true;
     part->collection = 0;
     part->listed = part->unreachable = part->held = part->quarantined = part->deleted_now = false;
     part->last_seen = (struct bits){{0}};

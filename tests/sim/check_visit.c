@@ -70,6 +70,9 @@ static void note_ending(struct visit *v)
 
 bool check_visit(struct visit *v)
 {
+    if (v->orphaned)
+        return v->ended || world_fault(v->place->world, "%s: its parent is gone, and it is still harvested",
+                                       place_text(v->place));
     if (!check_taken(v))
         return false;
     if (!v->ended)

@@ -133,21 +133,27 @@ static void shuffle(struct world *w, struct place **places, unsigned count)
     }
 }
 
-/* Roots first: their children are those of what is in the store then. */
+static unsigned add_parts(struct world *w, struct place **places, unsigned count)
+{
+    for (unsigned i = 0; w->plan.has_children && i < w->plan.most; i++)
+        if (bits_have(&w->roots[0]->there, i) && (w->quiet || one_in(&w->random, 2)))
+            places[count++] = world_part(w->roots[0], i);
+    return count;
+}
+
+/* Roots first: their children are those of what is in the store then. Or all at once, so that parents go
+ * while their children are harvested. */
 static bool round_once(struct world *w)
 {
     struct place *places[PLACES_MAX];
-    unsigned count = 0;
+    unsigned count = !w->quiet && one_in(&w->random, 3) ? add_parts(w, places, 0) : 0;
     for (unsigned i = 0; i < w->plan.accounts; i++)
         if (w->quiet || !one_in(&w->random, 4))
             places[count++] = w->roots[i];
     shuffle(w, places, count);
     if (!harvest_all(w, places, count))
         return false;
-    count = 0;
-    for (unsigned i = 0; w->plan.has_children && i < w->plan.most; i++)
-        if (bits_have(&w->roots[0]->there, i) && (w->quiet || one_in(&w->random, 2)))
-            places[count++] = world_part(w->roots[0], i);
+    count = add_parts(w, places, 0);
     shuffle(w, places, count);
     return harvest_all(w, places, count);
 }

@@ -29,10 +29,10 @@ void tally_print(const struct tally *t, double seconds, FILE *out)
             t->quarantined);
     fprintf(out,
             "%" PRIu64 " worlds, %" PRIu64 " harvests (%" PRIu64 " complete, %" PRIu64 " sound, %" PRIu64
-            " unmodified, %" PRIu64 " resumed), %" PRIu64 " requests, %" PRIu64 " commits, verified %" PRIu64
-            " times, quiet %" PRIu64 " times: %.1f s, %.0f harvests a second\n",
-            t->worlds, t->harvests, t->complete, t->sound, t->unmodified, t->resumed, t->requests, t->commits,
-            t->verified, t->quiets, seconds, (double)t->harvests / (seconds > 0 ? seconds : 1));
+            " unmodified, %" PRIu64 " resumed, %" PRIu64 " orphaned), %" PRIu64 " requests, %" PRIu64
+            " commits, verified %" PRIu64 " times, quiet %" PRIu64 " times: %.1f s, %.0f harvests a second\n",
+            t->worlds, t->harvests, t->complete, t->sound, t->unmodified, t->resumed, t->orphans, t->requests,
+            t->commits, t->verified, t->quiets, seconds, (double)t->harvests / (seconds > 0 ? seconds : 1));
 }
 
 const char *tally_lacks(const struct tally *t)

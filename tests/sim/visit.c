@@ -38,8 +38,7 @@ static bool read_parent(struct visit *v)
     v->parent_view = (struct resource_view){.id = arena_copy(&v->arena, bytes_of(id)),
                                             .document = &v->parent_document};
     v->parent = (struct listing_parent){record.id, row, {0}};
-    if (record.sound_harvest && record.sound_harvest + 1 == record.next_harvest)
-        v->parent.receipt = (struct receipt_id){store_shard(w->store), record.id, record.sound_harvest};
+    v->parent.receipt = listing_parent_receipt(store_shard(w->store), &record);
     v->parent_sound = v->parent.receipt.harvest != 0;
     return true;
 }
@@ -115,6 +114,36 @@ void visit_close(struct visit *v)
     arena_close(&v->arena);
     v->place->visit = NULL;
     v->open = false;
+}
+
+/* Has the resource that it harvests a child of been deleted? Then what it would write has no place any more.
+ */
+static bool is_orphan(const struct visit *v, const struct visit *parent)
+{
+    struct document document;
+    struct error e;
+    return v->open && !v->ended && v->place->above == parent->place &&
+           store_document(v->place->world->store, v->parent.collection, v->parent.row, &document, &e) ==
+               ERR_NOT_FOUND;
+}
+
+void visit_end_orphans(struct visit *parent)
+{
+    struct world *w = parent->place->world;
+    struct error e;
+    if (store_read(w->store, &e)) {
+        world_fault(w, "%s", e.text);
+        return;
+    }
+    for (unsigned i = 0; i < VISITS_MAX; i++) {
+        struct visit *v = &w->visits[i];
+        if (!is_orphan(v, parent))
+            continue;
+        world_note(w, "%s: its parent was deleted while it was harvested", place_text(v->place));
+        w->tally->orphans++;
+        visit_close(v);
+    }
+    store_done(w->store);
 }
 
 bool visit_open(struct world *w, struct place *place)

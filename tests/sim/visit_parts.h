@@ -4,6 +4,12 @@
 
 #include "tests/sim/visit.h"
 
+/* --- visit.c --- */
+
+/* A harvest of parents has deleted some: those of their children that are under way leave nothing behind, not
+ * even a receipt, as in worker/run/offspring.c. */
+void visit_end_orphans(struct visit *parent);
+
 /* --- visit_shown.c --- */
 
 /* Would this page change what nearly all of its items had? */

@@ -18,6 +18,7 @@ static void send(struct visit *v)
         w->now_ms = at_ms;
     }
     visit_answer(v);
+    limiter_heard(w->limiter, &v->ticket, &v->job.harvest.exchange.heard, w->now_ms);
     limiter_done(w->limiter, &v->ticket);
 }
 
@@ -122,4 +123,6 @@ void visit_step(struct visit *v)
         break;
     }
     visit_see_end(v);
+    if (w->plan.has_children && !v->place->above && job_dropped(&v->job))
+        visit_end_orphans(v);
 }

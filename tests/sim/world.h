@@ -111,6 +111,7 @@ struct visit {
     unsigned sticky_times;
     /* What came of it. */
     bool complete, sound, stopped, unmodified;
+    bool orphaned;     /* its collection went with its parent, in the same commit */
     int64_t listed_ms; /* its last page, by the wall clock: what it missed was judged then */
     uint64_t harvest;  /* its receipt's number */
     struct error error;
