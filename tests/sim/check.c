@@ -11,6 +11,7 @@
 #include "tests/sim/lie.h"
 #include "tests/sim/show.h"
 #include "tests/sim/visit.h"
+#include "tests/sim/walk.h"
 
 /* --- changes --- */
 
@@ -168,6 +169,9 @@ bool check_commit(struct world *w)
     for (unsigned i = 0; fine && i < VISITS_MAX; i++)
         if (w->visits[i].open)
             fine = check_visit(&w->visits[i]);
+    for (unsigned i = 0; i < VISITS_MAX; i++)
+        if (w->visits[i].open)
+            walk_keep(w->visits[i].place);
     store_done(w->store);
     for (unsigned i = 0; fine && i < VISITS_MAX; i++)
         if (w->visits[i].open && w->visits[i].ended)

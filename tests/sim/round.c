@@ -5,6 +5,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/show.h"
 #include "tests/sim/visit.h"
+#include "tests/sim/walk.h"
 
 enum { STEP_MS = 200, MINUTE_MS = 60000, DAY_MS = 86400000, PLACES_MAX = ACCOUNTS_MAX + THINGS };
 
@@ -14,8 +15,10 @@ enum { STEP_MS = 200, MINUTE_MS = 60000, DAY_MS = 86400000, PLACES_MAX = ACCOUNT
 static void lose_all(struct world *w)
 {
     for (unsigned i = 0; i < VISITS_MAX; i++)
-        if (w->visits[i].open)
+        if (w->visits[i].open) {
+            walk_lose(w->visits[i].place);
             visit_close(&w->visits[i]);
+        }
 }
 
 /* Memory is gone; what the disk has is what was committed. */

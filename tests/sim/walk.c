@@ -72,12 +72,13 @@ static void go_on(struct visit *v, const char *position)
         memcpy(v->first, mark->first, sizeof v->first);
     else /* what came before isn't known any more: it may come again, and differ */
         v->taint = "it went on from a checkpoint, and the order isn't stable";
+    put_mark(v, position);
 }
 
 void walk_open(struct visit *v)
 {
     if (!v->job.listing.checkpoint)
-        v->place->mark_count = 0;
+        v->place->mark_count = v->place->mark_kept = 0;
 }
 
 void walk_ask(struct visit *v, const struct asked *asked)
@@ -96,4 +97,14 @@ void walk_ask(struct visit *v, const struct asked *asked)
 void walk_shown(struct visit *v)
 {
     put_mark(v, "");
+}
+
+void walk_keep(struct place *place)
+{
+    place->mark_kept = place->mark_count;
+}
+
+void walk_lose(struct place *place)
+{
+    place->mark_count = place->mark_kept;
 }

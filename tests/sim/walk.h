@@ -15,4 +15,8 @@ void walk_ask(struct visit *v, const struct asked *asked);
 /* A page was shown. */
 void walk_shown(struct visit *v);
 
+/* What it did is committed; or is void, as far as it isn't. */
+void walk_keep(struct place *place);
+void walk_lose(struct place *place);
+
 #endif

@@ -54,7 +54,7 @@ struct place {
     struct bits shown_once; /* in the present walk: from page 1 on, through how many harvests it may take */
     tick walk_from;
     struct mark *marks; /* of the walks that a checkpoint may lead back into */
-    unsigned mark_count, mark_cap;
+    unsigned mark_count, mark_kept, mark_cap;
     uint8_t snapshot[THINGS],
         snapshot_versions[THINGS]; /* of the present walk, where positions are numbers */
     unsigned snapshot_count;
