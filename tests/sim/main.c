@@ -196,6 +196,6 @@ int main(int argc, char **argv)
                      s.harvests < ALL_FAULTS_FROM;
     const char *lacks = fine && !shows_all ? tally_lacks(&tally) : NULL;
     if (lacks)
-        fprintf(stderr, "this fault never happened, so the run shows nothing of it: %s\n", lacks);
+        fprintf(stderr, "this never happened, so the run shows nothing of it: %s\n", lacks);
     return fine && !lacks ? 0 : 1;
 }

@@ -40,5 +40,8 @@ const char *tally_lacks(const struct tally *t)
     for (unsigned i = 1; i < FAULTS; i++)
         if (!t->faults[i])
             return fault_name((enum fault)i);
-    return NULL;
+    return !t->unmodified    ? "a listing that hasn't changed"
+           : !t->resumed     ? "a listing that goes on from a checkpoint"
+           : !t->quarantined ? "an item in quarantine"
+                             : NULL;
 }

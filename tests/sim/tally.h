@@ -20,7 +20,7 @@ struct tally {
 
 void tally_print(const struct tally *t, double seconds, FILE *out);
 
-/* The first fault that never happened; null: all have. */
+/* The first thing that ought to happen in a run, and never did; null: all have. */
 const char *tally_lacks(const struct tally *t);
 
 #endif
