@@ -72,6 +72,8 @@ static void end(struct visit *v)
     v->sound = o->sound;
     v->harvest = v->job.listing.receipt.id.harvest;
     v->error = o->error;
+    if (o->error.code == ERR_STOPPED) /* or whoever was to renew the login that it waited for */
+        v->stopped = true;
     v->unmodified = o->unmodified;
     w->tally->unmodified += o->unmodified;
     w->tally->complete += o->complete;
