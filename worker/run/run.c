@@ -85,6 +85,15 @@ void run_commit_all(struct run *run)
             shard_commit(shard);
 }
 
+/* What alone waits to be told. Receipts wait on for their own time: else each change would sync the stores of
+ * all who were harvested since. */
+static void commit_awaited(struct run *run)
+{
+    for (struct shard *shard = run->shards; shard; shard = shard->next)
+        if (shard->tasks.first || shard->has_changes)
+            shard_commit(shard);
+}
+
 /* --- accounts of which nothing is due --- */
 
 static void on_due(void *context)
@@ -189,7 +198,7 @@ static void loop(struct run *run)
     while (goes_on(run)) {
         if (run->active == run->done && (run->done || run->gathering) &&
             !run->resolving) { /* nothing else is under way: no need to gather more */
-            run_commit_all(run);
+            commit_awaited(run);
         } else {
             if (!run_is_once(run))
                 set_due_timer(run);
