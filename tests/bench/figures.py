@@ -205,7 +205,7 @@ class Bench:
             lag = found.lags_s[min(len(found.lags_s) - 1, int(share * len(found.lags_s)))]
             return Figure(name, lag - live.period_s, "s")
         return [figure("latency", 0.99), figure("latency-median", 0.5), figure("latency-max", 1),
-                Figure("latency-load", found.cpu, "cores"), Figure("latency-collections", live.collections, "collections")]
+                Figure("latency-load", found.cpu, "cores"), Figure("idle", found.idle_bytes, "bytes")]
 
     def python(self):
         """The plain way, of one account's pages: parse them, and compare with the dictionary of last time."""

@@ -18,10 +18,10 @@ import signal
 import subprocess
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harvest import fresh
-from measure import Trouble, environment
+from measure import Trouble, environment, rss_anon_kb
 from nginx import free_ports
 
 ITEMS = 20
@@ -29,6 +29,8 @@ FIRST_SECOND = 10**9     # of the files' times
 READY_S = 120            # for the first listing of all
 LATE_S = 20              # beyond the period: a line that isn't there by then doesn't come
 SEED = 5
+IDLE_S = 5               # until all is read that is to be watched
+IDLE_PERIOD_S = 86400
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Live:
 class Found:
     lags_s: list          # of each change, from the moment that it was made to its line
     cpu: float            # of one core, by Garner while changes were made
-    collections: int
+    idle_bytes: float     # of memory (RssAnon) a collection, while none is due
 
 
 class Files:
@@ -158,10 +160,22 @@ def change(files, live):
     return made
 
 
+def idle_bytes(argv, folder, live, origin):
+    """A collection's memory in a Garner that was just started, and watches all of them, of which none is due for long."""
+    configure(folder, replace(live, period_s=IDLE_PERIOD_S), origin)
+    feed = Feed(argv, folder)
+    try:
+        time.sleep(IDLE_S)
+        return rss_anon_kb(feed.process.pid) * 1024 / live.collections
+    finally:
+        feed.stop()
+
+
 def measure(program, live, folder, served, origin):
     files = Files(served, live)
     data = fresh(folder / "data/live")
-    feed = Feed([program, "run", "-c", configure(folder, live, origin), "--data", data, "--threads", 1, "--print-feed"], folder)
+    argv = [program, "run", "-c", configure(folder, live, origin), "--data", data, "--threads", 1, "--print-feed"]
+    feed = Feed(argv, folder)
     try:
         wait_for(feed, set(range(1, live.collections + 1)), time.monotonic() + READY_S, "the first listing")
         time.sleep(live.period_s)   # from then on they are due at times of their own
@@ -171,5 +185,5 @@ def measure(program, live, folder, served, origin):
         came = wait_for(feed, made, time.monotonic() + live.period_s + LATE_S, "changes")
     finally:
         feed.stop()
-    return Found(sorted(came[number] - at for number, at in made.items()), share, live.collections)
+    return Found(sorted(came[number] - at for number, at in made.items()), share, idle_bytes(argv, folder, live, origin))
 

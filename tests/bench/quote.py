@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+from plan import table as plan_table
 from report import GOALS
 
 ROOT = Path(__file__).resolve().parents[2]
-MARKS = re.compile(r"(<!-- figures -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 ROWS = [
     ("unchanged", "unchanged listing, share of the bare loop's speed"),
     ("changed", "one item in 1,000 modified, one inserted in front of each account"),
@@ -26,6 +26,8 @@ ROWS = [
     ("memory", "memory (RssAnon) while listing 1,000,000 items: first / unchanged"),
     ("written", "written to the store by an unchanged listing of 1,000,000 items"),
     ("threads", "two threads: CPU time an item, as a multiple of one thread's"),
+    ("latency", "a change to its line, 10,000 collections, beyond the period: p99 / median / longest"),
+    ("idle", "memory an idle collection"),
     ("python", "beside them: Python's `json` with dictionaries, share of the bare loop's speed"),
 ]
 
@@ -45,6 +47,10 @@ class Quoted:
             return f"{self.value('memory-first'):.2g} / {self.value('memory-unchanged'):.2g} MB"
         if name == "written":
             return f"{self.value('written') / 1024:.0f} KiB"
+        if name == "latency":
+            return f"{self.value('latency'):.2f} / {self.value('latency-median'):.2f} / {self.value('latency-max'):.2f} s"
+        if name == "idle":
+            return f"{self.value('idle'):.0f} bytes"
         return f"{self.ratio(name):.{3 if name == 'python' else 2}f}"
 
     def verdict(self, name):
@@ -52,7 +58,7 @@ class Quoted:
 
     def row(self, name, title):
         goal = GOALS[name]
-        show = {"memory": "{} MB".format, "written": lambda value: f"{value / 1024:.0f} KiB"}.get(name, "{:.2f}".format)
+        show = {"memory": "{} MB".format, "latency": "{:.0f} s".format, "idle": "{} bytes".format, "written": lambda value: f"{value / 1024:.0f} KiB"}.get(name, "{:.2f}".format)
 
         def bound(value):
             return "" if value is None else show(value) + (" at most" if goal.low else "")
@@ -69,11 +75,12 @@ class Quoted:
                 f"{self.ratio('first-full'):.2f}. Of CPU time, the bare program's share in Garner's: {cpu}.\n")
 
 
-def put(path, text):
+def put(path, name, text):
+    marks = re.compile(f"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
     whole = path.read_text()
-    if not MARKS.search(whole):
-        sys.exit(f"quote: {path} has no marks for the figures")
-    path.write_text(MARKS.sub(lambda found: found[1] + text + found[2], whole))
+    if not marks.search(whole):
+        sys.exit(f"quote: {path} has no marks for the {name}")
+    path.write_text(marks.sub(lambda found: found[1] + text + found[2], whole))
 
 
 def main():
@@ -81,8 +88,10 @@ def main():
         sys.exit("usage: tests/bench/quote.py FIGURES MACHINE")
     quoted = Quoted(Path(sys.argv[1]).read_text().splitlines())
     head = f"Medians of 5 pairs in one run of `tests/bench/run.sh`, {sys.argv[2]}, one thread each unless said.\n\n"
-    put(ROOT / "README.md", quoted.table())
-    put(ROOT / "docs/performance.md", f"{head}{quoted.table()}\n{quoted.beside()}")
+    pages = ROOT / "docs/performance.md"
+    put(ROOT / "README.md", "figures", quoted.table())
+    put(pages, "figures", f"{head}{quoted.table()}\n{quoted.beside()}")
+    put(pages, "plan", plan_table({name: one["value"] for name, one in quoted.figures.items()}))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ GOALS = {
     "latency-median": Goal("  of it: median"),
     "latency-max": Goal("  of it: the longest"),
     "latency-load": Goal("  CPU meanwhile"),
-    "latency-collections": Goal("  collections"),
+    "idle": Goal("memory an idle collection", "value", 1024, low=True),
     "python": Goal("Python: json and dictionaries"),
 }
 
