@@ -20,46 +20,54 @@ static struct bytes keep(struct arena *arena, struct bytes text)
     return text.data ? arena_copy(arena, text) : text;
 }
 
-static int add(void *context, const struct quarantined *item)
+void quarantine_add(struct quarantine_list *list, const struct quarantine_found *one)
 {
-    struct gathering *g = context;
-    struct quarantine_list *list = g->list;
     if (list->count == list->cap) {
         list->cap = list->cap ? 2 * list->cap : 16;
         list->items = mem_resize(list->items, list->cap * sizeof *list->items);
     }
     struct quarantine_found *found = &list->items[list->count++];
-    *found = (struct quarantine_found){
-        .shard = g->shard,
-        .collection = g->record->id,
-        .key = g->key,
-        .item = *item,
-        .is_wanted = true,
-    };
-    found->item.id = keep(&list->arena, item->id);
-    found->item.cause = arena_strdup(&list->arena, bytes_of(item->cause));
+    *found = *one;
+    found->is_wanted = true;
+    found->item.id = keep(&list->arena, one->item.id);
+    found->item.cause = arena_strdup(&list->arena, bytes_of(one->item.cause));
     found->item.item = found->item.beginning = (struct bytes){0};
+}
+
+struct collection_key quarantine_key(struct quarantine_list *list, const struct collection_key *key)
+{
+    struct arena *arena = &list->arena;
+    return (struct collection_key){keep(arena, key->provider), keep(arena, key->account),
+                                   keep(arena, key->type), keep(arena, key->region),
+                                   keep(arena, key->parent)};
+}
+
+static int add(void *context, const struct quarantined *item)
+{
+    struct gathering *g = context;
+    quarantine_add(g->list,
+                   &(struct quarantine_found){
+                       .shard = g->shard, .collection = g->record->id, .key = g->key, .item = *item});
     return 0;
 }
 
 static int visit(void *context, struct store *store, const struct collection_record *record, struct error *e)
 {
     struct gathering g = {.list = context, .record = record, .shard = store_shard(store)};
-    struct arena *arena = &g.list->arena;
     if (!record->quarantined)
         return 0;
-    g.key = (struct collection_key){
-        keep(arena, record->key.provider), keep(arena, record->key.account), keep(arena, record->key.type),
-        keep(arena, record->key.region),   keep(arena, record->key.parent),
-    };
+    g.key = quarantine_key(g.list, &record->key);
     return store_quarantine_each(store, record->id, add, &g, e);
 }
 
-int quarantine_gather(struct folder *folder, const struct selection *selection, struct quarantine_list *list)
+int quarantine_gather(const struct quarantine_source *source, const struct selection *selection,
+                      struct quarantine_list *list)
 {
     struct error e;
     *list = (struct quarantine_list){0};
-    return select_each(folder, selection, visit, list, &e) ? say_error(&e) : 0;
+    int r = source->client ? quarantine_gather_at(source->client, selection, list, &e)
+                           : select_each(source->folder, selection, visit, list, &e);
+    return r ? say_error(&e) : 0;
 }
 
 void quarantine_close(struct quarantine_list *list)
@@ -101,6 +109,22 @@ void quarantine_say_none(const struct quarantine_list *list, const char *name)
     else
         say("no item '%s' is in quarantine: `garner quarantine list` shows all that are", name);
     arena_close(&arena);
+}
+
+int quarantine_load(const struct quarantine_source *source, const struct quarantine_found *found,
+                    struct arena *arena, struct quarantined *out, struct error *e)
+{
+    struct store *store;
+    if (source->client)
+        return quarantine_load_at(source->client, found, arena, out, e);
+    int r = folder_store(source->folder, found->shard, &store, e);
+    if (!r)
+        r = store_read(store, e);
+    if (r)
+        return r;
+    r = quarantine_read(store, found, arena, out, e);
+    store_done(store);
+    return r;
 }
 
 int quarantine_read(struct store *store, const struct quarantine_found *found, struct arena *arena,

@@ -7,6 +7,7 @@
 #include "cli/resource.h"
 #include "cli/say.h"
 #include "common/text.h"
+#include "proto/wire.h"
 #include "worker/harvest/redigest.h"
 #include "worker/provider/check.h"
 
@@ -63,37 +64,32 @@ static bool stays(int code)
     return code == ERR_ID || code == ERR_LIMIT || code == ERR_ITEMS || code == ERR_CONFIG;
 }
 
-static void tell(struct retry_run *run, const struct quarantine_found *found, struct bytes id,
-                 const struct error *why)
+void quarantine_tell(struct printer *printer, bool json, const struct quarantine_found *found,
+                     struct bytes id, struct bytes cause)
 {
     struct buffer text = {0};
     char digest[QUARANTINED_TEXT_BYTES];
+    bool stays = cause.data != NULL;
     quarantined_text(found->item.digest, digest);
-    if (run->json) {
+    if (json) {
         resource_json(&found->key, (struct bytes){0}, &text);
-        buffer_printf(&text, ",\"digest\":\"%s\",\"released\":%s,\"id\":", digest, why ? "false" : "true");
-        if (why)
-            buffer_add_text(&text, "null");
-        else
-            json_add_string(id, &text);
+        buffer_printf(&text, ",\"digest\":\"%s\",\"released\":%s,\"id\":", digest, stays ? "false" : "true");
+        json_add_optional(&text, stays ? (struct bytes){0} : id);
         buffer_add_text(&text, ",\"cause\":");
-        if (why)
-            json_add_string(bytes_of(why->text), &text);
-        else
-            buffer_add_text(&text, "null");
+        json_add_optional(&text, cause);
         buffer_add_char(&text, '}');
-        print_json(&run->printer, buffer_bytes(&text));
+        print_json(printer, buffer_bytes(&text));
     } else {
         buffer_printf(&text, "%.*s ", QUARANTINED_SHORT, digest);
         collection_key_text(&found->key, &text);
-        if (why)
-            buffer_printf(&text, ": stays: %s", why->text);
+        if (stays)
+            buffer_printf(&text, ": stays: %.*s", BYTES_ARG(cause));
         else
             buffer_printf(&text,
                           ": left quarantine: its id is '%.*s'; the next listing that meets it stores it",
                           BYTES_ARG(id));
-        text_add_safe(&run->printer.out, buffer_bytes(&text));
-        buffer_add_char(&run->printer.out, '\n');
+        text_add_safe(&printer->out, buffer_bytes(&text));
+        buffer_add_char(&printer->out, '\n');
     }
     buffer_close(&text);
 }
@@ -130,7 +126,7 @@ static int retry_one(struct retry_run *run, const struct quarantine_found *found
     if (!r)
         r = store_commit(store, e);
     if (!r)
-        tell(run, found, id, code ? &why : NULL);
+        quarantine_tell(&run->printer, run->json, found, id, code ? bytes_of(why.text) : (struct bytes){0});
     run->stayed += code != 0;
     arena_close(&arena);
     return r;

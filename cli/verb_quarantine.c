@@ -4,6 +4,7 @@
 
 #include "cli/data.h"
 #include "cli/quarantine.h"
+#include "cli/remote.h"
 #include "cli/resource.h"
 #include "cli/say.h"
 #include "cli/table.h"
@@ -51,13 +52,11 @@ static void add_json(struct buffer *text, const struct quarantine_found *found)
     quarantined_add_json(&found->item, text);
 }
 
-static int list_items(struct folder *folder, const struct quarantine_list *list,
-                      const struct options *options)
+static int list_items(const struct quarantine_list *list, const struct options *options)
 {
     struct printer printer;
     struct table table;
     struct buffer text = {0};
-    (void)folder;
     printer_open(&printer);
     table_open(&table, &printer, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < list->count; i++)
@@ -147,22 +146,15 @@ static int print_object(struct printer *p, const struct quarantine_found *found,
     return r;
 }
 
-static int show_one(struct folder *folder, const struct quarantine_found *found, bool json)
+static int show_one(const struct quarantine_source *source, const struct quarantine_found *found, bool json)
 {
     struct printer printer;
     struct arena arena = {0};
     struct quarantined item;
-    struct store *store;
     struct error e;
     int exit_code = 0;
     printer_open(&printer);
-    int r = folder_store(folder, found->shard, &store, &e);
-    if (!r)
-        r = store_read(store, &e);
-    if (!r) {
-        r = quarantine_read(store, found, &arena, &item, &e);
-        store_done(store);
-    }
+    int r = quarantine_load(source, found, &arena, &item, &e);
     if (!r)
         r = (json ? print_object : print_text)(&printer, found, &item, &e);
     if (r)
@@ -190,10 +182,9 @@ static void say_choice(const struct quarantine_found *found, const struct option
     add_option(&line, "--region", found->key.region);
     add_option(&line, "--type", found->key.type);
     add_option(&line, "--parent", found->key.parent);
-    if (options->data)
-        add_option(&line, "--data", bytes_of(options->data));
-    else
-        add_option(&line, "-c", bytes_of(options->config));
+    add_option(&line, "--at", remote_text(options->at));
+    add_option(&line, "--data", remote_text(options->data));
+    add_option(&line, "-c", remote_text(options->data ? NULL : options->config));
     say_line("%s", buffer_text(&line));
     buffer_close(&account);
     buffer_close(&line);
@@ -213,7 +204,8 @@ static void say_choices(const struct quarantine_list *list, const char *name, si
         say_line("  … and %zu more", count - shown);
 }
 
-static int show_item(struct folder *folder, struct quarantine_list *list, const struct options *options)
+static int show_item(const struct quarantine_source *source, struct quarantine_list *list,
+                     const struct options *options)
 {
     const char *name = options->operands[1];
     if (!name || options->operands[2]) {
@@ -229,13 +221,14 @@ static int show_item(struct folder *folder, struct quarantine_list *list, const 
         return EXIT_USAGE;
     while (!list->items[i].is_wanted)
         i++;
-    return show_one(folder, &list->items[i], options->json);
+    return show_one(source, &list->items[i], options->json);
 }
 
 /* --- retry --- */
 
 /* Those that are named, or all. */
-static int retry_items(struct folder *folder, struct quarantine_list *list, const struct options *options)
+static int retry_items(const struct quarantine_source *source, struct quarantine_list *list,
+                       const struct options *options)
 {
     if (!list->count && !options->operands[1]) {
         say("nothing is in quarantine");
@@ -255,7 +248,10 @@ static int retry_items(struct folder *folder, struct quarantine_list *list, cons
     for (size_t k = 0; k < list->count; k++)
         list->items[k].is_wanted = wanted[k] || !options->operands[1];
     arena_close(&arena);
-    return exit_code ? exit_code : quarantine_retry(folder, list, options);
+    if (exit_code)
+        return exit_code;
+    return source->client ? quarantine_retry_at(source->client, list, options->json)
+                          : quarantine_retry(source->folder, list, options);
 }
 
 /* --- which of them --- */
@@ -273,25 +269,56 @@ static int say_unknown(const char *word)
     return EXIT_USAGE;
 }
 
-static int act(unsigned action, struct folder *folder, struct quarantine_list *list,
+static int act(unsigned action, const struct quarantine_source *source, const struct selection *selection,
                const struct options *options)
 {
-    switch (action) {
-    case SHOW:
-        return show_item(folder, list, options);
-    case RETRY:
-        return retry_items(folder, list, options);
-    default:
-        return list_items(folder, list, options);
+    struct quarantine_list list = {0};
+    int exit_code = quarantine_gather(source, selection, &list);
+    if (!exit_code && action == SHOW)
+        exit_code = show_item(source, &list, options);
+    else if (!exit_code && action == RETRY)
+        exit_code = retry_items(source, &list, options);
+    else if (!exit_code)
+        exit_code = list_items(&list, options);
+    quarantine_close(&list);
+    return exit_code;
+}
+
+static int act_at(unsigned action, const char *address, const struct selection *selection,
+                  const struct options *options)
+{
+    struct quarantine_source source = {0};
+    struct error e;
+    if (client_open(address, &source.client, &e))
+        return say_error(&e);
+    int exit_code = act(action, &source, selection, options);
+    client_close(source.client);
+    return exit_code;
+}
+
+static int act_on_data(unsigned action, const struct selection *selection, const struct options *options)
+{
+    struct folder folder;
+    const struct quarantine_source source = {.folder = &folder};
+    if (action == RETRY && !options->config) {
+        say("`retry` reads items by the provider files of a configuration: say which one with -c FILE");
+        return EXIT_USAGE;
     }
+    int exit_code = action == RETRY ? data_open_to_write(options, &folder) : data_open(options, &folder);
+    if (exit_code)
+        return exit_code;
+    exit_code = select_check(&folder, selection);
+    if (!exit_code)
+        exit_code = act(action, &source, selection, options);
+    folder_close(&folder);
+    return exit_code;
 }
 
 static int run(const struct options *options)
 {
-    struct quarantine_list list = {0};
-    struct folder folder;
     struct selection selection = {options->account, options->region, options->type, options->parent};
     unsigned action = 0;
+    int exit_code;
     while (action < ACTIONS && strcmp(options->operands[0], actions[action]) != 0)
         action++;
     if (action == ACTIONS)
@@ -300,21 +327,10 @@ static int run(const struct options *options)
         say("`list` takes no item: `garner quarantine show %s` shows one", options->operands[1]);
         return EXIT_USAGE;
     }
-    if (action == RETRY && !options->config) {
-        say("`retry` reads items by the provider files of a configuration: say which one with -c FILE");
-        return EXIT_USAGE;
-    }
-    int exit_code = action == RETRY ? data_open_to_write(options, &folder) : data_open(options, &folder);
+    const char *address = remote_address(options, &exit_code);
     if (exit_code)
         return exit_code;
-    exit_code = select_check(&folder, &selection);
-    if (!exit_code)
-        exit_code = quarantine_gather(&folder, &selection, &list);
-    if (!exit_code)
-        exit_code = act(action, &folder, &list, options);
-    quarantine_close(&list);
-    folder_close(&folder);
-    return exit_code;
+    return address ? act_at(action, address, &selection, options) : act_on_data(action, &selection, options);
 }
 
 const struct verb verb_quarantine = {
@@ -329,12 +345,15 @@ const struct verb verb_quarantine = {
         "quarantine, with its reason; it costs neither its page nor the others. It leaves when a complete "
         "listing meets it no more.\n"
         "list prints what there is. show prints one item, named by the first digits of its digest. retry "
-        "reads items again by the provider files of now (so it needs -c): those that can be digested leave "
-        "quarantine, and the next listing stores them; it exits with 1 if any stays.",
+        "reads items again by the provider files of now: those that can be digested leave quarantine, and "
+        "the "
+        "next listing stores them; it exits with 1 if any stays.\n"
+        "A running Garner is asked, which has provider files of its own; with --data or -c it is the data "
+        "folder, and retry needs -c.",
     .examples = "Examples:\n"
-                "  garner quarantine list --data ./data\n"
+                "  garner quarantine list\n"
                 "  garner quarantine show 1f3a9c --data ./data\n"
                 "  garner quarantine retry -c garner.yaml --type aws.ec2.image\n\n"
-                "retry is refused while `garner run` uses the data folder.",
+                "retry with -c is refused while `garner run` uses the data folder.",
     .run = run,
 };

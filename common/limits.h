@@ -112,6 +112,7 @@ enum {
     LIMIT_RECORD_BYTES = 64 << 20,
     LIMIT_QUARANTINE_ITEMS = 256,           /* of a collection: more are only counted */
     LIMIT_QUARANTINE_ITEM_BYTES = 64 << 10, /* of one: longer ones are cut */
+    LIMIT_QUARANTINE_LISTED = 1000,         /* by one answer; and what more the last collection has */
 
     /* The operator's connection. */
     LIMIT_RPC_REQUESTS = 64,     /* at once; others wait in their sockets */

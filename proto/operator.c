@@ -108,6 +108,9 @@ void operator_request_pack(const struct operator_request *request, struct buffer
         message.has_status = true;
         message.status = wire_bytes(request->status);
         break;
+    case OPERATOR_QUARANTINE:
+        message.quarantine = quarantine_to_wire(&arena, &request->quarantine);
+        break;
     case OPERATOR_NONE:
         break;
     }
@@ -153,6 +156,9 @@ static bool body_from_wire(struct arena *arena, const Garner__Request *from, str
     if (from->has_status) {
         to->kind = OPERATOR_STATUS;
         to->status = wire_span(from->status);
+    } else if (from->quarantine) {
+        to->kind = OPERATOR_QUARANTINE;
+        return quarantine_from_wire(from->quarantine, &to->quarantine);
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #define GARNER_PROTO_OPERATOR_H
 
 #include "proto/change.h"
+#include "proto/quarantined.h"
 
 enum { OPERATOR_VERSION_FROM = 1, OPERATOR_VERSION = 1 };
 
@@ -16,6 +17,7 @@ enum operator_kind {
     OPERATOR_CONFIRM,
     OPERATOR_FETCH,
     OPERATOR_STATUS,
+    OPERATOR_QUARANTINE,
 };
 
 struct operator_hello {
@@ -43,6 +45,21 @@ struct operator_fetch {
     uint64_t max_events, max_bytes, wait_ms;
 };
 
+enum quarantine_action { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RETRY };
+
+/* Where an item in quarantine is. */
+struct quarantine_place {
+    uint32_t shard, collection;
+    struct digest digest;
+};
+
+struct operator_quarantine {
+    enum quarantine_action action;
+    struct operator_which only; /* of a list */
+    bool has_place;             /* a list begins behind it; the others are about it */
+    struct quarantine_place place;
+};
+
 struct operator_request {
     uint32_t version;
     uint64_t id;
@@ -51,6 +68,7 @@ struct operator_request {
     struct operator_which which; /* of harvest and confirm */
     struct operator_fetch fetch;
     struct bytes status;
+    struct operator_quarantine quarantine;
 };
 
 enum refusal_kind { REFUSAL_COMPACTED = 1, REFUSAL_FUTURE, REFUSAL_DIVERGED, REFUSAL_MOVED };
@@ -77,6 +95,19 @@ struct confirmed {
     int64_t since_ms;
 };
 
+struct operator_item {
+    struct quarantine_place place;
+    struct operator_which collection;
+    struct quarantined item; /* in a list: `item` is null, `beginning` empty */
+};
+
+struct operator_items {
+    struct operator_item *items;
+    uint32_t count;
+    bool more;
+    struct bytes id, cause; /* of a retry: one of them is null */
+};
+
 struct operator_reply {
     uint64_t id;
     enum operator_kind kind;
@@ -87,6 +118,7 @@ struct operator_reply {
     uint32_t confirmed_count;
     struct operator_changes fetch;
     struct bytes status;
+    struct operator_items quarantine;
 };
 
 void operator_request_pack(const struct operator_request *request, struct buffer *out);

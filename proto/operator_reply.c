@@ -89,6 +89,8 @@ void operator_reply_pack(const struct operator_reply *reply, struct buffer *out)
     } else if (reply->kind == OPERATOR_STATUS) {
         message.has_status = true;
         message.status = wire_bytes(reply->status);
+    } else if (reply->kind == OPERATOR_QUARANTINE) {
+        message.quarantine = items_to_wire(&arena, &reply->quarantine);
     }
     wire_pack(&message, out);
     arena_close(&arena);
@@ -186,6 +188,10 @@ static bool body_from_wire(struct arena *arena, const Garner__Reply *from, struc
     if (from->fetch) {
         to->kind = OPERATOR_FETCH;
         return changes_from_wire(arena, from->fetch, &to->fetch);
+    }
+    if (from->quarantine) {
+        to->kind = OPERATOR_QUARANTINE;
+        return items_from_wire(arena, from->quarantine, &to->quarantine);
     }
     to->kind = OPERATOR_STATUS;
     to->status = wire_span(from->status);

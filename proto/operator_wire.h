@@ -1,4 +1,4 @@
-/* What the two .c files of operator.h share. For them only. */
+/* What the .c files of operator.h share. For them only. */
 #ifndef GARNER_PROTO_OPERATOR_WIRE_H
 #define GARNER_PROTO_OPERATOR_WIRE_H
 
@@ -25,5 +25,11 @@ bool which_from_wire(const Garner__Which *from, struct operator_which *to);
 Garner__Position **positions_to_wire(struct arena *arena, const struct position *positions, uint32_t count);
 bool positions_from_wire(struct arena *arena, Garner__Position *const *from, size_t count,
                          const struct position **positions, uint32_t *positions_count);
+
+/* operator_quarantine.c */
+Garner__Quarantine *quarantine_to_wire(struct arena *arena, const struct operator_quarantine *quarantine);
+bool quarantine_from_wire(const Garner__Quarantine *from, struct operator_quarantine *to);
+Garner__QuarantineReply *items_to_wire(struct arena *arena, const struct operator_items *items);
+bool items_from_wire(struct arena *arena, const Garner__QuarantineReply *from, struct operator_items *to);
 
 #endif

@@ -90,6 +90,24 @@ static void requests_come_as_they_were_sent(void **state)
     assert_true(bytes_equal(request_again(lab, &request).status, BYTES("a\0b")));
 }
 
+static void what_is_asked_of_quarantine_comes_as_it_was_sent(void **state)
+{
+    struct operator_request again,
+        request = {.version = 1,
+                   .id = 2,
+                   .kind = OPERATOR_QUARANTINE,
+                   .quarantine = {.action = QUARANTINE_RETRY,
+                                  .has_place = true,
+                                  .place = {.shard = 3, .collection = 4, .digest.bytes = {5, [15] = 6}}}};
+    again = request_again(*state, &request);
+    assert_int_equal(again.quarantine.action, QUARANTINE_RETRY);
+    assert_memory_equal(&again.quarantine.place, &request.quarantine.place, sizeof again.quarantine.place);
+    request.quarantine = (struct operator_quarantine){.action = QUARANTINE_LIST, .only.type = BYTES("t")};
+    again = request_again(*state, &request);
+    assert_false(again.quarantine.has_place);
+    assert_bytes(again.quarantine.only.type, "t");
+}
+
 static void a_demand_for_changes_comes_as_it_was_sent(void **state)
 {
     const struct position positions[] = {{0, 1, 5}, {12, 3, UINT64_MAX - 1}};
@@ -145,6 +163,28 @@ static void answers_come_as_they_were_sent(void **state)
     assert_bytes(again.confirmed[0].collection.parent, "b/c");
     reply = (struct operator_reply){.id = 4, .kind = OPERATOR_STATUS, .status = BYTES("any")};
     assert_bytes(reply_again(lab, &reply).status, "any");
+}
+
+static void items_in_quarantine_come_as_they_were_sent(void **state)
+{
+    struct operator_item items[] = {
+        {.place = {.shard = 1, .collection = 2, .digest.bytes = {3}},
+         .collection = {BYTES("p"), BYTES("a"), BYTES("r"), BYTES("t"), {0}},
+         .item = {
+             .reason = ERR_ID, .cause = "no id", .harvest = 7, .id = BYTES("x"), .beginning = BYTES("")}}};
+    struct operator_reply reply = {
+        .id = 1, .kind = OPERATOR_QUARANTINE, .quarantine = {.items = items, .count = 1, .more = true}};
+    struct operator_items again = reply_again(*state, &reply).quarantine;
+    assert_true(again.count == 1 && again.more && !again.id.data && !again.cause.data);
+    assert_int_equal(again.items[0].place.collection, 2);
+    assert_true(digest_equal(again.items[0].item.digest, items[0].place.digest));
+    assert_bytes(again.items[0].collection.region, "r");
+    assert_string_equal(again.items[0].item.cause, "no id");
+    assert_bytes(again.items[0].item.id, "x");
+    reply.quarantine = (struct operator_items){.id = BYTES("")};
+    again = reply_again(*state, &reply).quarantine;
+    assert_bytes(again.id, "");
+    assert_null(again.cause.data);
 }
 
 static void changes_and_refusals_come_as_they_were_sent(void **state)
@@ -243,6 +283,13 @@ static void what_cannot_be_is_refused(void **state)
     request =
         (struct operator_request){.id = 4, .kind = OPERATOR_HARVEST, .which = {.account = BYTES("\xc0")}};
     refuse(*state, &request);
+    request.kind = OPERATOR_QUARANTINE;
+    refuse(*state, &request); /* no action */
+    request.quarantine.action = QUARANTINE_SHOW;
+    refuse(*state, &request); /* of nothing */
+    request.quarantine.has_place = true;
+    request.quarantine.place.shard = LIMIT_SHARDS;
+    refuse(*state, &request);
     request = (struct operator_request){.id = 5, .kind = OPERATOR_HELLO, .hello = {.from = 2, .to = 1}};
     refuse(*state, &request);
 }
@@ -287,8 +334,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(requests_come_as_they_were_sent),
+        TEST(what_is_asked_of_quarantine_comes_as_it_was_sent),
         TEST(a_demand_for_changes_comes_as_it_was_sent),
         TEST(answers_come_as_they_were_sent),
+        TEST(items_in_quarantine_come_as_they_were_sent),
         TEST(changes_and_refusals_come_as_they_were_sent),
         TEST(a_failure_comes_with_its_code_and_sentence),
         TEST(what_is_no_message_is_refused),

@@ -57,6 +57,30 @@ int control_confirm(struct crew *crew, uint32_t shard, const uint32_t *collectio
     return r ? r : store_commit(store, e);
 }
 
+/* What is of type "t" can be read now. */
+int control_retry(struct crew *crew, const struct control_item *item, struct arena *arena,
+                  struct control_retried *retried, struct error *e)
+{
+    struct collection_record record;
+    struct store *store;
+    assert_ptr_equal(crew, the_lab);
+    int r = folder_store(&the_lab->folder, item->shard, &store, e);
+    if (!r)
+        r = store_write(store, e);
+    if (!r)
+        r = store_collection_by_id(store, item->collection, arena, &record, e);
+    if (r)
+        return r;
+    *retried = (struct control_retried){.cause = "no id"};
+    if (bytes_is(record.key.type, "t")) {
+        *retried = (struct control_retried){.id = BYTES("a")};
+        r = store_quarantine_drop(store, &record, item->digest, e);
+        if (!r)
+            r = store_collection_put(store, &record, e);
+    }
+    return r ? r : store_commit(store, e);
+}
+
 /* --- the lab --- */
 
 static uint32_t shard_of(const char *account)
@@ -133,6 +157,48 @@ static int ask(struct serve_lab *lab, enum operator_kind kind, const char *accou
     return client_ask(lab->client, &request, &lab->arena, reply, &lab->e);
 }
 
+/* Put so many items of a collection into quarantine. */
+static void quarantine_items(struct serve_lab *lab, const char *account, const char *type, int count)
+{
+    struct store *store;
+    struct collection_record record;
+    struct collection_key key = {BYTES("p"), bytes_of(account), bytes_of(type), {0}, {0}};
+    bool is_kept;
+    write_changes(lab, account, type, 0, 0);
+    LAB_OK(lab, folder_store(&lab->folder, shard_of(account), &store, &lab->e));
+    LAB_OK(lab, store_write(store, &lab->e));
+    LAB_OK(lab, store_collection_find(store, &key, &lab->arena, &record, &lab->e));
+    for (int i = 0; i < count; i++) {
+        struct quarantined item = {.digest.bytes = {(uint8_t)i, 7},
+                                   .reason = ERR_ID,
+                                   .cause = "no id at '/id'",
+                                   .first_ms = 1,
+                                   .last_ms = 2,
+                                   .harvest = 1,
+                                   .page = 1,
+                                   .item = BYTES("\x80")};
+        LAB_OK(lab, store_quarantine_put(store, &record, &item, &is_kept, &lab->e));
+    }
+    LAB_OK(lab, store_collection_put(store, &record, &lab->e));
+    LAB_OK(lab, store_commit(store, &lab->e));
+}
+
+static int ask_quarantine(struct serve_lab *lab, enum quarantine_action action,
+                          const struct quarantine_place *place, const char *type,
+                          struct operator_items *items)
+{
+    struct operator_reply reply;
+    struct operator_request request = {.kind = OPERATOR_QUARANTINE,
+                                       .quarantine = {.action = action, .only.type = text(type)}};
+    if (place) {
+        request.quarantine.has_place = true;
+        request.quarantine.place = *place;
+    }
+    int r = client_ask(lab->client, &request, &lab->arena, &reply, &lab->e);
+    *items = reply.quarantine;
+    return r;
+}
+
 /* --- operators --- */
 
 static void who_answers_says_who_it_is(void **state)
@@ -204,6 +270,59 @@ static void without_a_run_one_is_told_to_ask_again(void **state)
     serve_crew(lab->serve, NULL);
     assert_int_equal(ask(lab, OPERATOR_HARVEST, "1", NULL, &reply), ERR_BUSY);
     assert_int_equal(ask(lab, OPERATOR_STATUS, NULL, NULL, &reply), ERR_USAGE); /* it has none */
+}
+
+static void a_list_of_quarantine_goes_on_behind_its_last_item(void **state)
+{
+    struct serve_lab *lab = *state;
+    enum { TYPES = 6, EACH = 255 };
+    struct operator_items items;
+    struct quarantine_place last;
+    uint32_t count = 0;
+    for (int i = 0; i < TYPES; i++) {
+        char type[] = {'t', (char)('0' + i), 0};
+        quarantine_items(lab, i % 2 ? "1" : "2", type, EACH);
+    }
+    bool more = true;
+    while (more) {
+        LAB_OK(lab, ask_quarantine(lab, QUARANTINE_LIST, count ? &last : NULL, NULL, &items));
+        more = items.more;
+        count += items.count;
+        assert_true(items.count <= LIMIT_QUARANTINE_LISTED + EACH);
+        last = items.items[items.count - 1].place;
+        assert_int_equal(items.items[0].item.beginning.len, 0);
+        assert_string_equal(items.items[0].item.cause, "no id at '/id'");
+    }
+    assert_int_equal(count, TYPES * EACH);
+    LAB_OK(lab, ask_quarantine(lab, QUARANTINE_LIST, NULL, "t3", &items));
+    assert_int_equal(items.count, EACH);
+    assert_true(bytes_is(items.items[0].collection.type, "t3") && !items.more);
+    struct quarantine_place third = items.items[2].place;
+    LAB_OK(lab, ask_quarantine(lab, QUARANTINE_LIST, &third, "t3", &items));
+    assert_int_equal(items.count, EACH - 3);
+    assert_int_equal(ask_quarantine(lab, QUARANTINE_LIST, NULL, "t9", &items), ERR_USAGE);
+}
+
+static void an_item_in_quarantine_is_shown_and_tried_again(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct operator_items items;
+    quarantine_items(lab, "1", "t", 1);
+    quarantine_items(lab, "1", "u", 1);
+    LAB_OK(lab, ask_quarantine(lab, QUARANTINE_LIST, NULL, NULL, &items));
+    assert_int_equal(items.count, 2);
+    struct quarantine_place t = items.items[0].place, u = items.items[1].place;
+    LAB_OK(lab, ask_quarantine(lab, QUARANTINE_SHOW, &t, NULL, &items));
+    assert_true(bytes_equal(items.items[0].item.item, BYTES("\x80")));
+    assert_true(bytes_is(items.items[0].collection.account, "1"));
+    LAB_OK(lab, ask_quarantine(lab, QUARANTINE_RETRY, &t, NULL, &items));
+    assert_true(bytes_is(items.id, "a") && !items.cause.data);
+    assert_int_equal(ask_quarantine(lab, QUARANTINE_SHOW, &t, NULL, &items), ERR_NOT_FOUND);
+    LAB_OK(lab, ask_quarantine(lab, QUARANTINE_RETRY, &u, NULL, &items));
+    assert_true(bytes_is(items.cause, "no id") && !items.id.data);
+    t.shard = LIMIT_SHARDS - 1;
+    assert_int_equal(ask_quarantine(lab, QUARANTINE_SHOW, &t, NULL, &items), ERR_NOT_FOUND);
+    assert_int_equal(ask_quarantine(lab, QUARANTINE_RETRY, &t, NULL, &items), ERR_NOT_FOUND);
 }
 
 /* --- the feed --- */
@@ -367,6 +486,8 @@ int main(void)
         TEST(confirm_lets_go_what_is_held_and_nothing_else),
         TEST(nothing_held_is_nothing_to_confirm),
         TEST(without_a_run_one_is_told_to_ask_again),
+        TEST(a_list_of_quarantine_goes_on_behind_its_last_item),
+        TEST(an_item_in_quarantine_is_shown_and_tried_again),
         TEST(a_follower_gets_each_change_once_and_goes_on_from_its_cursor),
         TEST(now_begins_behind_all_there_is),
         TEST(what_is_filtered_out_moves_the_cursor_all_the_same),

@@ -36,4 +36,22 @@ int control_harvest(struct crew *crew, const struct control_which *which, uint64
 int control_confirm(struct crew *crew, uint32_t shard, const uint32_t *collections, uint32_t count,
                     int64_t now_ms, struct error *e);
 
+/* An item in quarantine, of a shard that the folder has. */
+struct control_item {
+    uint32_t shard, collection;
+    struct digest digest;
+};
+
+/* What became of it, in the arena: its `id` by which it can be read now; or, null else, why it stays. */
+struct control_retried {
+    struct bytes id;
+    const char *cause;
+};
+
+/* Read an item in quarantine again, by the provider file that the run has for its account now. When that can
+ * be done it leaves quarantine, which is committed; the next listing that meets it stores it. ERR_NOT_FOUND:
+ * it isn't in quarantine. */
+int control_retry(struct crew *crew, const struct control_item *item, struct arena *arena,
+                  struct control_retried *retried, struct error *e);
+
 #endif

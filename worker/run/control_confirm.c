@@ -31,8 +31,10 @@ static int confirm(struct run *run, void *context, struct error *e)
             tell_job(shard, order->collections[i], order->now_ms);
         arena_close(&arena);
     }
-    if (!code)
-        shard_commit(shard);
+    if (!code && shard_commit(shard))
+        code = error_set(e, ERR_IO,
+                         "it could not be written, so nothing is confirmed: what is wrong with the "
+                         "data folder stands in what `garner run` said");
     return code;
 }
 

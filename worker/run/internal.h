@@ -465,7 +465,7 @@ void shard_add(struct shard *shard, struct task *task);
 void shard_drop(struct shard *shard, struct task *task);
 void shard_job_done(struct shard *shard, struct task *task); /* may end the task, or commit */
 void shard_after_write(struct shard *shard, bool soon);      /* commit when enough has gathered, or soon */
-void shard_commit(struct shard *shard);
+int shard_commit(struct shard *shard); /* 0, or the error's code: who is concerned has been told */
 void shard_fail(struct shard *shard, const struct error *error);
 
 /* watch.c */

@@ -159,7 +159,7 @@ static void tell(struct shard *shard)
     shard->told = head;
 }
 
-void shard_commit(struct shard *shard)
+int shard_commit(struct shard *shard)
 {
     struct error e;
     stop_timer(shard);
@@ -170,7 +170,7 @@ void shard_commit(struct shard *shard)
     gathered_none(shard);
     if (code) {
         shard_fail(shard, &e);
-        return;
+        return code;
     }
     tell(shard);
     close_ended(shard, NULL);
@@ -183,6 +183,7 @@ void shard_commit(struct shard *shard)
         shard_drop(shard, task);
         task_end(task);
     }
+    return 0;
 }
 
 void shard_fail(struct shard *shard, const struct error *error)

@@ -28,6 +28,19 @@ int serve_harvest(struct serve *serve, const struct operator_which *which, struc
 int serve_confirm(struct serve *serve, const struct operator_which *which, struct arena *arena,
                   struct operator_reply *reply, struct error *e);
 
+int serve_retry(struct serve *serve, const struct quarantine_place *place, struct arena *arena,
+                struct operator_reply *reply, struct error *e);
+
+/* Answer what the stores can tell of quarantine: a list, or one item. */
+int serve_quarantine(struct serve *serve, const struct operator_quarantine *asked, struct arena *arena,
+                     struct operator_reply *reply, struct error *e);
+
+/* Is a collection one of those that are meant? */
+bool serve_means(const struct operator_which *which, const struct collection_key *key);
+
+/* Its key, copied into the arena. */
+struct operator_which serve_name(struct arena *arena, const struct collection_key *key);
+
 /* What is stored in all shards, held against what is asked for. The caller closes it, whatever comes back. */
 int serve_census(struct serve *serve, const struct operator_which *which, struct census *census,
                  struct error *e);

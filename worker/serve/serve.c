@@ -20,6 +20,31 @@ int serve_reader(struct serve *serve, uint32_t shard, struct store **store, stru
     return r == ERR_NOT_FOUND ? 0 : r; /* just being made */
 }
 
+/* --- which collections --- */
+
+static bool is_or_any(struct bytes wanted, struct bytes is)
+{
+    return !wanted.data || (is.data && bytes_equal(wanted, is));
+}
+
+bool serve_means(const struct operator_which *which, const struct collection_key *key)
+{
+    return census_account_is(which->account, key) && is_or_any(which->region, key->region) &&
+           is_or_any(which->type, key->type) && is_or_any(which->parent, key->parent);
+}
+
+static struct bytes copy(struct arena *arena, struct bytes span)
+{
+    return span.data ? arena_copy(arena, span) : span;
+}
+
+struct operator_which serve_name(struct arena *arena, const struct collection_key *key)
+{
+    return (struct operator_which){copy(arena, key->provider), copy(arena, key->account),
+                                   copy(arena, key->region), copy(arena, key->type),
+                                   copy(arena, key->parent)};
+}
+
 /* --- requests --- */
 
 static void hello(const struct serve *serve, struct operator_reply *reply)
@@ -60,17 +85,23 @@ static int status(struct serve *serve, struct bytes asked, struct arena *arena, 
     return r;
 }
 
+static int ask_crew(struct serve *serve, const struct operator_request *request, struct arena *arena,
+                    struct operator_reply *reply, struct error *e)
+{
+    if (!serve->crew)
+        return error_set(e, ERR_BUSY, "the run is starting or ending: ask again in a moment");
+    if (request->kind == OPERATOR_HARVEST)
+        return serve_harvest(serve, &request->which, reply, e);
+    if (request->kind == OPERATOR_CONFIRM)
+        return serve_confirm(serve, &request->which, arena, reply, e);
+    return serve_retry(serve, &request->quarantine.place, arena, reply, e);
+}
+
 static int with_crew(struct serve *serve, const struct operator_request *request, struct arena *arena,
                      struct operator_reply *reply, struct error *e)
 {
-    int r;
     pthread_mutex_lock(&serve->lock);
-    if (!serve->crew)
-        r = error_set(e, ERR_BUSY, "the run is starting or ending: ask again in a moment");
-    else if (request->kind == OPERATOR_HARVEST)
-        r = serve_harvest(serve, &request->which, reply, e);
-    else
-        r = serve_confirm(serve, &request->which, arena, reply, e);
+    int r = ask_crew(serve, request, arena, reply, e);
     pthread_mutex_unlock(&serve->lock);
     return r;
 }
@@ -87,6 +118,12 @@ static enum rpc_verdict answer(struct serve *serve, const struct operator_reques
     case OPERATOR_HARVEST:
     case OPERATOR_CONFIRM:
         with_crew(serve, request, arena, reply, &reply->failure);
+        break;
+    case OPERATOR_QUARANTINE:
+        if (request->quarantine.action == QUARANTINE_RETRY)
+            with_crew(serve, request, arena, reply, &reply->failure);
+        else
+            serve_quarantine(serve, &request->quarantine, arena, reply, &reply->failure);
         break;
     case OPERATOR_FETCH:
         return fetch(serve, &request->fetch, turn, arena, reply);

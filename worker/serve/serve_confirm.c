@@ -13,22 +13,6 @@ struct gathering {
     uint32_t count, cap, done; /* of these, of earlier shards */
 };
 
-static bool is_or_any(struct bytes wanted, struct bytes is)
-{
-    return !wanted.data || (is.data && bytes_equal(wanted, is));
-}
-
-static bool matches(const struct operator_which *which, const struct collection_key *key)
-{
-    return census_account_is(which->account, key) && is_or_any(which->region, key->region) &&
-           is_or_any(which->type, key->type) && is_or_any(which->parent, key->parent);
-}
-
-static struct bytes copy(struct arena *arena, struct bytes span)
-{
-    return span.data ? arena_copy(arena, span) : span;
-}
-
 /* Both arrays grow by doubling within the arena, which is one request's. */
 static void make_room(struct gathering *g)
 {
@@ -50,13 +34,12 @@ static int gather(void *context, const struct collection_record *record)
 {
     struct gathering *g = context;
     const struct collection_key *key = &record->key;
-    if (!record->held_since_ms || !matches(g->which, key))
+    if (!record->held_since_ms || !serve_means(g->which, key))
         return 0;
     make_room(g);
     g->ids[g->count] = record->id;
     g->confirmed[g->count++] = (struct confirmed){
-        .collection = {copy(g->arena, key->provider), copy(g->arena, key->account),
-                       copy(g->arena, key->region), copy(g->arena, key->type), copy(g->arena, key->parent)},
+        .collection = serve_name(g->arena, key),
         .held = record->held_rows,
         .rows = record->rows,
         .since_ms = record->held_since_ms,
