@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import threading
+import time
 
 import pytest
 from continual import Continual, free_port
@@ -170,6 +171,13 @@ def test_the_feed_from_its_beginning_from_now_and_from_a_cursor(lab, server):
         run.at("feed", "--from", "AAAA", "--no-follow", expect=2)
 
 
+def until(condition, within=30):
+    end = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < end, f"not within {within} s"
+        time.sleep(0.01)
+
+
 class Follower:
     def __init__(self, lab, *args):
         self.process = lab.start("feed", "--format", "ndjson", *args)
@@ -211,6 +219,9 @@ def test_followers_lose_nothing_and_get_nothing_twice_while_it_is_stopped_and_st
             run.wait(lambda n=n: f"i{n}-19" in followers[n].ids())
             how()
             run._join()
+            if n == 0:  # long enough for them to see
+                for follower in followers:
+                    until(lambda follower=follower: any("waiting for it to come back" in line for line in follower.lines))
             items.append({"id": f"away{n}"})
             run.start()
         items.append({"id": "last"})
@@ -226,7 +237,6 @@ def test_followers_lose_nothing_and_get_nothing_twice_while_it_is_stopped_and_st
         told = [e for e in follower.events if e["op"] != "bookmark"]
         assert told == truth[:len(told)] and sorted(follower.ids()) == sorted(item["id"] for item in items)
         replay(follower.events)
-        assert any("waiting for it to come back" in line for line in follower.lines), follower.lines
 
 
 # --- who else is there, or isn't ---
