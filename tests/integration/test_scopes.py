@@ -195,6 +195,8 @@ def test_a_child_of_an_unsound_parent_is_harvested_and_deletes_nothing(lab, serv
     assert pairs(run) == [("created", "a", "3"), ("updated", "a", "1")]
     run.blames("403", type="p.repo", page=2)
     tree.listing.faults.clear()
+    resumed = lab.run(expect=1)
+    assert pairs(resumed) == [] and "went on with page 2" in resumed.err, "that is not sound, either"
     assert pairs(lab.run()) == [("deleted", "a", "2")]
 
 
