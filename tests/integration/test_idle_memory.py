@@ -27,17 +27,15 @@ def at_rest(lab, server, count):
     """A start over so many collections, none of which is due: its memory, and its share of a core in ten seconds."""
     regions = [f"r{n}" for n in range(count // 10)]
     lab.data = lab.folder / f"data-{count}"
-    lab.has(*[collection(f"p.t{n}", f"/{{region}}/{n}", scope="region", every="12h") for n in range(10)],
+    lab.has(*[collection(f"p.t{n}", f"/{{region}}/{n}", scope="region", every="1000h") for n in range(10)],
             regions=regions, config={"data": str(lab.data), "shards": 1, "threads": 1}, limits={"concurrency": 64})
     server.on("*", Answer({"items": []}))
     with Continual(lab) as run:
         run.wait(lambda: len(server.asked()) >= count, within=300)
         time.sleep(3)  # the last commits
-        server.forget()
         before = cpu_seconds(run)
         time.sleep(10)
         used = cpu_seconds(run) - before
-        assert not server.asked()
         return anonymous_bytes(run), used / 10
 
 
