@@ -183,7 +183,53 @@ def test_grandchildren_under_way_end_with_a_parent_two_levels_up(lab, server):
     assert len(lab.world()) == 1 + 2 + 2
 
 
+def test_a_child_that_takes_long_rests_on_a_receipt_that_is_kept(lab, server):
+    """Its parent is listed many times meanwhile, more than receipts are kept."""
+    kids, held = [{"id": "k"}, {"id": "l"}], threading.Event()
+    lab.has(collection(PARENT, "/parents", every="1h"), child(every="1h"))
+    server.on("/parents", {"items": [{"id": "x"}]})
+
+    def children(request):
+        if len(server.asked(request.path)) > 1:
+            held.wait(30)
+        return {"items": list(kids)}
+
+    server.on("/parents/*/children", children)
+    with Continual(lab) as run:
+        run.wait(lambda: len(run.changes(CHILD)) == 2)
+        run.at("harvest", "p/acct-1", CHILD)
+        run.wait(lambda: len(server.asked("/parents/x/children")) == 2)
+        for n in range(24):
+            before = len(server.asked("/parents"))
+            run.at("harvest", "p/acct-1", PARENT)
+            run.wait(lambda: len(server.asked("/parents")) > before)
+        del kids[0]
+        held.set()
+        run.wait(lambda: any(r["missing"] for r in lab.receipts("--type", CHILD)))
+        for n in range(24):
+            before = len(server.asked("/parents"))
+            run.at("harvest", "p/acct-1", PARENT)
+            run.wait(lambda: len(server.asked("/parents")) > before)
+        run.at("harvest", "p/acct-1", CHILD)
+        deleted = run.wait(lambda: run.changes(CHILD, op="deleted"))[0]
+        assert len(deleted["receipt"]) > 1, "it rests on its own listing and its parent's"
+
+
 # --- restarts ---
+
+def test_a_restart_goes_on_where_the_last_run_was(lab, server):
+    lab.has(collection(every="1h"), collection("p.soon", "/soon", every="2s"), collection(PARENT, "/parents", every="1h"), child(every="1h"))
+    for path in ("/things", "/soon", "/parents", "/parents/*/children"):
+        server.on(path, {"items": ITEMS})
+    with Continual(lab) as run:
+        run.wait(lambda: len(run.changes()) == 10)
+    time.sleep(2)
+    server.forget()
+    with Continual(lab) as run:
+        run.wait(lambda: len(server.asked("/soon")) >= 2)
+        assert {r.path for r in server.asked()} == {"/soon"}, "the others are not due"
+        assert not run.changes() and not run.statuses()
+
 
 def test_children_that_a_crash_left_out_wait_for_credentials(lab, server):
     """Their parents are stored and they are not: they are harvested like all else, after the account's command."""

@@ -139,7 +139,7 @@ def test_when_nobody_reads_its_feed_any_more(lab, server):
     server.on("/things", Listing(items, style="none"))
     run = Continual(lab).start()
     run.wait(lambda: len(run.changes()) == 10)
-    run.process.stdout.close()
+    run.is_deaf = True
     items.append({"id": "late"})
     run.wait(lambda: "late" in lab.ids())
     items.append({"id": "later"})

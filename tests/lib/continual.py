@@ -38,6 +38,7 @@ def concurrent(requests, lasted):
 class Continual:
     def __init__(self, lab, *args, **environment):
         self.lab, self.args, self.events, self.lines, self.process = lab, args, [], [], None
+        self.is_deaf = False  # set: the next line of the feed is the last that is read
         self.listen = f"tcp://127.0.0.1:{free_port()}"
         lab.env.update(environment)
 
@@ -68,6 +69,9 @@ class Continual:
     def _read_feed(self):
         for line in self.process.stdout:
             self.events.append(json.loads(line))
+            if self.is_deaf:
+                self.process.stdout.close()
+                return
 
     def _read_lines(self):
         for line in self.process.stderr:

@@ -62,7 +62,8 @@ static int load_one(void *context, const struct collection_record *record)
     struct watched *w = watched_add(a, def, account_place(a, record->key.region), record->parent_collection,
                                     record->parent_row);
     watched_remember(w, record);
-    if (record->harvested_ms)
+    bool unfinished = !record->failures && (record->has_checkpoint || !record->listed_since_ms);
+    if (record->harvested_ms && !unfinished) /* what was stopped half-way goes on at once */
         w->entry.began_ms = run->now_ms - (run->wall_ms - record->harvested_ms);
     w->entry.failures = record->failures < UINT16_MAX ? (uint16_t)record->failures : UINT16_MAX;
     if (record->listed_since_ms && !record->failures)
