@@ -38,7 +38,7 @@ class Bad:
         self.change()
 
     def cured(self):
-        self.listing.faults.clear()
+        self.listing.cured()
         self.server.on("/bad", self.listing)
 
     def at(self, url):
@@ -58,6 +58,7 @@ class Bad:
     def page(self, number, answer):
         """Page 1 or 2 is this: an Answer, or a function (request, right answer) -> Answer."""
         self.listing.faults[number] = answer
+        self.listing.expired = True  # it begins with page 1, wherever it was stopped before
 
     def gets(self, cause, page=1, fetched=None):
         """One run, and all that is promised. `fetched`: page 1's new item was (by default when page 2 is bad)."""

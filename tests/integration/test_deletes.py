@@ -63,7 +63,7 @@ def test_a_listing_that_fails_on_any_page_deletes_nothing(lab, server, page, fau
     assert run.changes() == []
     run.blames(".", page=page)
     assert len(lab.ids()) == 11
-    world.listing.faults.clear()
+    world.listing.cured()
     assert lab.run().brief() == ids(0, 9)
 
 
@@ -76,7 +76,7 @@ def test_one_status_says_unreachable_and_one_recovered(lab, server):
     assert status["type"] == THING and status["id"] is None and status["before"] is status["after"] is status["patch"] is None
     assert "403" in str(status["status"]["receipt"])
     assert lab.run(expect=1).statuses() == [], "once is enough"
-    world.listing.faults.clear()
+    world.listing.cured()
     assert [e["status"]["kind"] for e in lab.run().statuses()] == ["recovered"]
     assert lab.run().statuses() == []
 
@@ -86,7 +86,7 @@ def test_a_resource_that_comes_back_before_its_delete_is_not_an_event(lab, serve
     world.loses(3)
     world.listing.faults[3] = error(403)
     lab.run(expect=1)
-    world.listing.faults.clear()
+    world.listing.cured()
     world.regains(3)
     assert lab.run().changes() == []
 
@@ -164,7 +164,7 @@ def test_failed_listings_do_not_count_for_the_guard(lab, server):
     world.listing.faults[1] = error(403)
     for _ in range(3):
         assert lab.run(expect=1).changes() == []
-    world.listing.faults.clear()
+    world.listing.cured()
     assert lab.run().brief() == ids(*range(8))
 
 
@@ -222,7 +222,7 @@ def test_a_failed_listing_is_neither_a_miss_nor_a_sight(lab, server):
     lab.run()
     world.listing.faults[3] = error(403)
     assert lab.run(expect=1).changes() == []
-    world.listing.faults.clear()
+    world.listing.cured()
     assert lab.run().brief() == ids(3)
 
 
@@ -233,7 +233,7 @@ def test_an_unsound_listing_that_sees_it_takes_it_off(lab, server):
     world.items.insert(0, world.all[0])
     world.listing.faults[3] = error(403)
     lab.run(expect=1)
-    world.listing.faults.clear()
+    world.listing.cured()
     world.loses(0)
     assert lab.run().changes() == [], "it was seen in between"
     assert lab.run().brief() == ids(0)

@@ -292,6 +292,8 @@ def test_what_can_not_be_read_is_named_and_deletes_nothing(lab, server, tmp_path
         assert lab.ids() == [f"v{n}" for n in range(6)], what
     assert CANARY not in lab.feed("--from", "oldest").text
     assert CANARY.encode() not in b"".join(path.read_bytes() for path in lab.data.rglob("*.mdb"))
+    listing.faults = {page: Answer(b"<Error/>", status=410, type="text/xml")}  # where it was stopped, it can't go on
+    lab.run(expect=1)
     listing.faults = {}
     assert lab.run().changes() == []
 

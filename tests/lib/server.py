@@ -358,7 +358,13 @@ class Listing:
         self.items, self.style, self.size, self.cap, self.end = items, style, size, cap, end
         self.base, self.key, self.first, self.faults = base, key, first, faults or {}
         self.size_param, self.envelope, self.extra = size_param, envelope, extra or {}
+        self.expired = False
         self.param = param or {"offset": "offset", "number": "page", "marker": "after"}.get(style, "token")
+
+    def cured(self):
+        """No faults any more; and positions have expired: a listing that was stopped can't go on, and starts anew."""
+        self.faults.clear()
+        self.expired = True
 
     def start(self, request, size):
         """The index of the first item of the page that is asked for."""
@@ -383,6 +389,9 @@ class Listing:
         if self.style == "none":
             size = max(len(self.items), 1)
         start = self.start(request, size)
+        expired, self.expired = self.expired, False
+        if expired and start:
+            return error(410, "ExpiredToken")
         page = self.items[start:start + size]
         more = start + size < len(self.items)
         answer = Answer(None)
