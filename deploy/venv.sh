@@ -5,18 +5,20 @@
 #
 #   deploy/venv.sh           in build/venv
 #   deploy/venv.sh FOLDER    … or in this folder, which must be new, empty, or made by this script
+#   deploy/venv.sh FOLDER REQUIREMENTS    … of what that file pins, in place of tests/requirements.txt
 set -euo pipefail
 
 die() { printf 'venv: %s\n' "$*" >&2; exit 1; }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=/usr/bin/python3
-requirements=$root/tests/requirements.txt
+requirements=${2:-$root/tests/requirements.txt}
 case ${1:-} in
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) die "'$1' is not an option: give a folder or nothing" ;;
 esac
-[ $# -le 1 ] || die "give one folder or none"
+[ $# -le 2 ] || die "give a folder and a file of requirements, a folder, or nothing"
+[ -r "$requirements" ] || die "$requirements can't be read: give a file of requirements"
 folder=$(realpath -m -- "${1:-$root/build/venv}")
 [ -x "$python" ] || die "$python is missing: run deploy/setup.sh"
 
@@ -43,7 +45,7 @@ find "$folder" -mindepth 1 -maxdepth 1 ! -name .garner-venv -exec rm -rf -- {} +
 pip=("$folder/bin/python" -m pip --disable-pip-version-check --no-input)
 # All is pinned, also what is needed by what is needed: nothing is left to choose, and nothing runs to be built.
 "${pip[@]}" install --quiet --no-deps --only-binary :all: -r "$requirements" ||
-    die "pip could not install tests/requirements.txt (see above). It needs a Python package index: look at the network, at proxies and at 'pip config list', then run deploy/venv.sh again"
+    die "pip could not install $requirements (see above). It needs a Python package index: look at the network, at proxies and at 'pip config list', then run deploy/venv.sh again"
 "${pip[@]}" check >/dev/null ||
-    die "tests/requirements.txt lacks something: run '$folder/bin/python -m pip check', and pin what it names"
+    die "$requirements lacks something: run '$folder/bin/python -m pip check', and pin what it names"
 printf '%s\n' "$wanted" >"$mark"

@@ -44,6 +44,8 @@ export LC_ALL=C.UTF-8
 launcher=()
 step "set up" bash deploy/setup.sh
 step "set up Python" bash deploy/venv.sh
+command -v mitmdump >/dev/null || # Debian 13 doesn't package it
+    step "set up mitmproxy" bash deploy/venv.sh build/venv-mitmproxy tests/requirements-mitmproxy.txt
 
 # Tests talk to servers of their own on the loopback; a proxy for the world outside has no part in that.
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY GARNER_AT GARNER_BIN

@@ -5,7 +5,8 @@ import json
 import garner
 import pytest
 import yaml
-from faults import FAULTS, Listing, open_proxy, spoil_every_page
+from fault_proxy import FaultProxy
+from faults import FAULTS, Listing, spoil_every_page
 from garner import ROOT
 from registry import Registry
 
@@ -67,7 +68,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
-    with Registry(folder / "registry") as registry, open_proxy(folder / "proxy", registry.url) as proxy:
+    with Registry(folder / "registry") as registry, FaultProxy(folder / "proxy", registry.url) as proxy:
         yield World(folder, registry, proxy)
 
 

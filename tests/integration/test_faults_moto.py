@@ -6,7 +6,8 @@ One account and region, providers/aws.yaml with smaller pages; XML of three kind
 import json
 
 import pytest
-from faults import FAULTS, RECOVERS, Listing, open_proxy, spoil_every_page
+from fault_proxy import FaultProxy
+from faults import FAULTS, RECOVERS, Listing, spoil_every_page
 from moto_cloud import Moto
 from moto_things import SIZES, Things
 
@@ -39,7 +40,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faults")
-    with Moto(folder) as moto, open_proxy(folder / "proxy", moto.url) as proxy:
+    with Moto(folder) as moto, FaultProxy(folder / "proxy", moto.url) as proxy:
         yield World(folder, moto, proxy)
 
 

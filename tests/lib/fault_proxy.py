@@ -20,19 +20,18 @@ from pathlib import Path
 from process import stop
 
 ADDON = Path(__file__).with_name("fault_addon.py")
+OWN = Path(__file__).parents[2] / "build/venv-mitmproxy/bin/mitmdump"
 ALWAYS = 10**6
 READY_S = 60
 
 
 def find_program():
-    return shutil.which("mitmdump")
-
-
-def why_not():
-    """None, or why there is no such proxy here: Debian 13 doesn't package mitmproxy, 12 does."""
-    if find_program():
-        return None
-    return "no mitmdump here: run deploy/setup.sh; on Debian 13, which has no mitmproxy, put one of another origin into PATH"
+    """Debian's, or the one of an environment of its own where Debian has none (13)."""
+    found = shutil.which("mitmdump") or shutil.which(OWN)
+    if not found:
+        raise RuntimeError("no mitmdump here: run deploy/setup.sh, or on Debian 13, which doesn't package it: "
+                           "deploy/venv.sh build/venv-mitmproxy tests/requirements-mitmproxy.txt")
+    return found
 
 
 def free_port():

@@ -6,11 +6,9 @@ and then: nothing that is there was deleted, the receipt says what happened, and
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable
 
-import pytest
-from fault_proxy import ALWAYS, FaultProxy, why_not
+from fault_proxy import ALWAYS
 
 RECOVERS, FAILS, LIES = "recovers", "fails", "lies"
 
@@ -46,14 +44,6 @@ class Listing:
 
     def ends(self, fault):
         return (self.otherwise or {}).get(fault, FAULTS[fault])
-
-
-def open_proxy(folder, upstream):
-    """A proxy, or the test is skipped where Debian has none."""
-    if why_not():
-        packaged = "bookworm" in Path("/etc/os-release").read_text()
-        (pytest.fail if packaged else pytest.skip)(why_not())
-    return FaultProxy(folder, upstream)
 
 
 class Trial:
