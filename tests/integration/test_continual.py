@@ -5,7 +5,7 @@ import threading
 import time
 
 from continual import Continual, concurrent
-from garner import collection
+from garner import collection, provider
 from server import Answer, Listing, error
 
 TOKEN = {"style": "token", "from": "body:/next", "to": "query:token"}
@@ -63,6 +63,27 @@ def test_of_what_is_overdue_the_high_ones_go_first(lab, server):
     order = [r.path.split("/")[1] for r in server.asked()]
     place = {name: sum(n for n, path in enumerate(order) if path == name) / 20 for name in ("high", "normal", "low")}
     assert place["high"] < place["normal"] < place["low"], order
+
+
+def test_a_huge_listing_delays_no_other(lab, server):
+    """On one thread: an account whose listing has no end, and one whose collection is due each second."""
+    pages, size = 400, 1000
+
+    def huge(request):
+        at = int(request.param("token", "0"))
+        return {"items": [{"id": f"i{at}-{n}", "text": "x" * 200} for n in range(size)], "next": str(at + 1) if at + 1 < pages else None}
+
+    server.on("/huge", huge)
+    server.on("/things", {"items": ITEMS})
+    lab.has(collection(every="1s"), config={"providers": ["providers/p.yaml", "providers/q.yaml"]},
+            accounts=[lab.account(), lab.account(id="huge", provider="q")])
+    lab.has_provider({**provider(collection("q.thing", "/huge", page=TOKEN, every="1h")), "provider": "q"}, name="q")
+    with Continual(lab, "--threads", "1") as run:
+        run.wait(lambda: len(server.asked("/things")) >= 8, within=60)
+        listed = server.asked("/huge")
+        assert 8 < len(listed) < pages, f"the huge listing isn't under way: {len(listed)} pages"
+        apart, page = gaps(server.asked("/things")), max(gaps(listed))
+        assert all(gap <= 1.1 + page + 0.2 for gap in apart), f"{apart}, and a page took {page}"
 
 
 def test_a_failure_is_told_once_and_backs_off_and_recovers(lab, server):

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from continual import Continual
 from garner import collection, provider, replay
 from server import Answer, Listing, error
 from test_limits import Meter
@@ -263,3 +264,30 @@ def test_listings_of_many_pages_are_their_threads_own(lab, server):
     for n in range(8):
         mine = [e["id"] for e in run.changes() if e["account"] == f"acct-{n}"]
         assert mine == [item["id"] for item in lists[n]]
+
+
+def test_a_run_that_goes_on_while_all_is_asked_of_it(lab, world):
+    """Harvests, orders, followers, status and new configurations at once, on four threads."""
+    definition = definitions()
+    for one in definition["collections"]:
+        one["every"] = "1s"
+    has(lab, 6, definition=definition, **{"http": "127.0.0.1:0"})
+    with Continual(lab, "--threads", "4") as run:
+        run.wait(lambda: len(run.changes("p.child", op="created")) == 6 * 6 * 4 * 4, within=120)
+        for world.version in (1, 2):
+            few = 2 * world.version
+            lab.has_config(accounts(lab, few), shards=8)
+            run.reload()
+            for n in range(few):
+                run.at("harvest", f"p/acct-{n}", expect=None)
+                run.at("status", "--account", f"acct-{n}", "--json")
+            lab.has_config(accounts(lab, 6), shards=8)
+            run.reload()
+            for n in range(6):
+                run.wait(lambda: run.changes("p.thing", account=f"acct-{n}", id=f"i{59 + world.version}"), within=120)
+                run.wait(lambda: run.changes("p.thing", account=f"acct-{n}", id=f"i{world.version - 1}", op="deleted"), within=120)
+        followed = run.at("feed", "--from", "oldest", "--no-follow", "--format", "ndjson").events()
+        replay(followed)
+        assert heads(followed).keys() == heads(run.events).keys()
+    lab.verify()
+    assert replay(run.events) == lab.world()
