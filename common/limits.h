@@ -130,6 +130,7 @@ enum {
     LIMIT_HTTP_REQUEST_BYTES = 16 << 10,     /* of a request's head, and of its connection's buffers */
     LIMIT_HTTP_SILENCE_MS = 10000,           /* of a client, ends its connection */
     LIMIT_HTTP_WAITING = 4,                  /* requests for pages that take long to make */
+    LIMIT_FAILURE_TOLD_MS = 600000,          /* a shard whose commits fail is told of so often at most */
     LIMIT_HEALTH_MS = 30000,                 /* a thread that is busy with one thing for longer isn't well */
     LIMIT_STATUS_TROUBLES = 500,             /* that a status names */
 };

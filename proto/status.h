@@ -64,8 +64,8 @@ struct status_age {
     X(sound)                                                                                                 \
     X(unsound)                                                                                               \
     X(failed_all)                                                                                            \
-    X(unmodified) X(items) X(created) X(updated) X(deleted) X(requests) X(bytes) X(retries) X(throttled)     \
-        X(commits)
+    X(unmodified)                                                                                            \
+    X(items) X(created) X(updated) X(deleted) X(requests) X(bytes) X(retries) X(throttled) X(commits)
 
 struct status_work {
 #define X(name) uint64_t name;

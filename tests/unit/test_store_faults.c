@@ -156,7 +156,7 @@ static void faults_say_what_to_do(void **state)
         const char *part;
     } faults[] = {
         {MDB_MAP_FULL, ERR_FULL, "shard 12's map of 64 MiB is full: set map_size larger"},
-        {ENOSPC, ERR_FULL, "is full: free some space and start again"},
+        {ENOSPC, ERR_FULL, "is full: free some space"},
         {EFBIG, ERR_FULL, "may not grow"},
         {EIO, ERR_FULL, "is full or failing"},
         {EROFS, ERR_STORE, "read-only file system"},

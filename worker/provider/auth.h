@@ -73,7 +73,7 @@ int auth_apply(const struct auth_def *def, const struct auth_session *session,
 void auth_sign(const struct auth_def *def, const struct auth_session *session, const char *region,
                int64_t wall_ms, struct arena *arena, struct request *request);
 
-bool auth_renewing(const struct auth_session *session); /* somebody was told AUTH_RENEW, and it hasn't ended */
-void auth_session_close(struct auth_session *session); /* wipes what is secret */
+bool auth_renewing(const struct auth_session *session); /* an AUTH_RENEW that was told hasn't ended */
+void auth_session_close(struct auth_session *session);  /* wipes what is secret */
 
 #endif

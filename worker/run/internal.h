@@ -77,9 +77,11 @@ struct shard {
     uint64_t told;             /* the last seq that was given to `committed` */
     struct fetch_timer *timer; /* of the next commit */
     int64_t timer_at_ms;
-    bool has_changes;   /* gathered, not receipts only */
-    bool failing;       /* inside shard_fail */
-    bool commit_failed; /* the last one did */
+    bool has_changes;        /* gathered, not receipts only */
+    bool failing;            /* inside shard_fail */
+    bool commit_failed;      /* the last one did */
+    int64_t failure_told_ms; /* steady time; 0: never */
+    bool is_failure_told;    /* since the last commit */
 };
 
 /* A chain of parents, as placeholders need it; in an arena of its own, shared by reference count. */
@@ -485,7 +487,11 @@ void report_add(struct run_totals *totals, const struct run_totals *more);
 /* `what` failed (null: all of it), `so` …: what became of it. */
 void report_account(struct account *a, const struct error *error, const char *what, const char *so);
 void report_shard(struct shard *shard, const struct error *error);
+void report_shard_failure(struct shard *shard,
+                          const struct error *error); /* a run that goes on: what was gathered is void */
+void report_shard_well(struct shard *shard);          /* … and now commits succeed again */
 void report_number(struct run *run, uint32_t shard, const struct error *error); /* one that can't be opened */
 void report_failure(struct account *a, const struct collection_key *key, const struct error *error);
+void report_count_failure(struct run_totals *totals, const struct error *error);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "common/limits.h"
 #include "common/text.h"
 #include "common/units.h"
 
@@ -211,14 +212,19 @@ void report_outcome(struct task *task, const struct job_outcome *o)
     say(task->run, &line);
 }
 
+void report_count_failure(struct run_totals *totals, const struct error *error)
+{
+    totals->collections++;
+    totals->incomplete++;
+    totals->failed[error->code]++;
+}
+
 void report_failure(struct account *a, const struct collection_key *key, const struct error *error)
 {
     struct buffer line = {0};
     add_place(&line, key, 0);
     buffer_printf(&line, "%s; what was committed is kept, nothing deleted", error->text);
-    a->run->totals.collections++;
-    a->run->totals.incomplete++;
-    a->run->totals.failed[error->code]++;
+    report_count_failure(&a->run->totals, error);
     say(a->run, &line);
 }
 
@@ -233,6 +239,31 @@ void report_number(struct run *run, uint32_t shard, const struct error *error)
 void report_shard(struct shard *shard, const struct error *error)
 {
     report_number(shard->run, shard->number, error);
+}
+
+/* Not once for each of what may be thousands of collections, and not each time. */
+void report_shard_failure(struct shard *shard, const struct error *error)
+{
+    struct run *run = shard->run;
+    struct buffer line = {0};
+    if (shard->failure_told_ms && run->now_ms - shard->failure_told_ms < LIMIT_FAILURE_TOLD_MS)
+        return;
+    shard->failure_told_ms = run->now_ms;
+    shard->is_failure_told = true;
+    buffer_printf(&line,
+                  "%s; what was committed is kept, nothing deleted, and what is lost is harvested again",
+                  error->text);
+    say(run, &line);
+}
+
+void report_shard_well(struct shard *shard)
+{
+    struct buffer line = {0};
+    if (!shard->is_failure_told)
+        return;
+    shard->is_failure_told = false;
+    buffer_printf(&line, "shard %u: it is well again: its commits succeed", shard->number);
+    say(shard->run, &line);
 }
 
 void report_account(struct account *a, const struct error *error, const char *what, const char *so)

@@ -112,6 +112,16 @@ static void add_ended(struct shard *shard, const struct task *task)
     report_count(&shard->sums, &task->job->outcome);
 }
 
+/* A run that goes on tells of the shard, once. */
+static void report_void(struct run *run, struct account *a, const struct collection_key *key,
+                        const struct error *e)
+{
+    if (run_is_once(run))
+        report_failure(a, key, e);
+    else
+        report_count_failure(&run->totals, e);
+}
+
 /* Forget those that ended: the commit has failed (`failed`), or they count now. */
 static void close_ended(struct shard *shard, const struct error *failed)
 {
@@ -119,7 +129,7 @@ static void close_ended(struct shard *shard, const struct error *failed)
         report_add(&shard->run->totals, &shard->sums);
     for (const struct ended *ended = failed ? shard->ended : NULL; ended; ended = ended->next) {
         struct collection_key key = place_key(ended->account, ended->place, ended->def, ended->parent);
-        report_failure(ended->account, &key, failed);
+        report_void(shard->run, ended->account, &key, failed);
     }
     shard->ended = NULL;
     shard->ended_count = 0;
@@ -172,6 +182,7 @@ int shard_commit(struct shard *shard)
         shard_fail(shard, &e);
         return code;
     }
+    report_shard_well(shard);
     tell(shard);
     close_ended(shard, NULL);
     for (struct task *task = shard->tasks.first, *next; task; task = next) {
@@ -201,11 +212,13 @@ void shard_fail(struct shard *shard, const struct error *error)
         if (!task->job) /* nothing of it was written yet */
             continue;
         told = task->is_void = true;
-        report_failure(task->account, &task->job->listing.record.key, &e);
+        report_void(shard->run, task->account, &task->job->listing.record.key, &e);
         shard_drop(shard, task);
         task_end(task);
     }
-    if (!told)
+    if (!run_is_once(shard->run))
+        report_shard_failure(shard, &e);
+    else if (!told)
         report_shard(shard, &e);
     shard->failing = false;
 }

@@ -38,8 +38,7 @@ int store_fault(const struct store *store, int lmdb, const char *doing, struct e
                          shard, size_text(map_size(store), size));
     case ENOSPC:
     case EDQUOT:
-        return error_set(e, ERR_FULL,
-                         "shard %" PRIu32 ": the disk of %s is full: free some space and start again", shard,
+        return error_set(e, ERR_FULL, "shard %" PRIu32 ": the disk of %s is full: free some space", shard,
                          store->path);
     case EFBIG:
         return error_set(e, ERR_FULL,
@@ -49,10 +48,8 @@ int store_fault(const struct store *store, int lmdb, const char *doing, struct e
                          shard, store->path);
     case EIO:
         return error_set(e, ERR_FULL,
-                         "shard %" PRIu32
-                         ": the disk of %s is full or failing (%s): look at the disk, then start "
-                         "again",
-                         shard, store->path, strerror(EIO));
+                         "shard %" PRIu32 ": the disk of %s is full or failing (%s): look at the disk", shard,
+                         store->path, strerror(EIO));
     case EROFS:
         return error_set(e, ERR_STORE,
                          "shard %" PRIu32
