@@ -25,7 +25,7 @@ enum {
     LIMIT_TOKEN_BYTES = 64 << 10,
     LIMIT_REDIRECTS = 5,          /* of one request, all within its origin */
     LIMIT_TRIES = 5,              /* of one request */
-    LIMIT_PAGE_SIZE_TRIES = 2,    /* of one page with one size, where a smaller one can be asked for */
+    LIMIT_PAGE_SIZE_TRIES = 3,    /* of one page with one size, where a smaller one can be asked for */
     LIMIT_PAGE_SIZE_LISTINGS = 3, /* complete ones, after which a reduced page size doubles … */
     LIMIT_PAGE_SIZE_FAILED_MS = 86400000, /* … unless it failed within that time */
     LIMIT_ROWS = 0x7fffffff,              /* of one collection, ever */

@@ -42,6 +42,7 @@ class World:
     def is_as_the_provider(self):
         """Without failures now: all that is there at once, and what is gone after a second listing."""
         self.burst.rules()
+        self.run(expect=None)  # it may go on where another one failed
         for _ in range(2):
             self.run()
         for type in SIZES:
@@ -114,7 +115,7 @@ def test_all_of_it_at_a_rate(world, share):
         world.change()
         run = world.run(expect=None)
         receipts = world.last_receipts()
-        assert run.code == (1 if any(one["error"] for one in receipts.values()) else 0), str(run)
+        assert run.code == (1 if any(not one["sound"] for one in receipts.values()) else 0), str(run)
         for type, receipt in receipts.items():
             if receipt["sound"]:
                 assert receipt["items"] == len(world.things.truth(type)), f"{receipt}\n{run}"

@@ -27,7 +27,7 @@ def test_without_an_index_it_says_what_to_look_at_and_begins_anew_the_next_time(
     for _ in range(2):
         made = venv(tmp_path / "v", env=NO_INDEX)
         assert made.returncode == 1 and made.stdout == f"venv: making {tmp_path}/v\n"
-        assert "could not install tests/requirements.txt" in made.stderr and "run deploy/venv.sh again" in made.stderr
+        assert "could not install " in made.stderr and "tests/requirements.txt" in made.stderr and "run deploy/venv.sh again" in made.stderr
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path):

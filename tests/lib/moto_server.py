@@ -74,7 +74,8 @@ def paged_buckets(action):
     """ListBuckets, in pages."""
     def answer(self):
         def serialized(made):
-            cut(made.result, ["Buckets"], self._get_param("continuation-token"), size, "ContinuationToken")
+            if isinstance(made.result, dict):  # no error
+                cut(made.result, ["Buckets"], self._get_param("continuation-token"), size, "ContinuationToken")
             return type(self).serialized(self, made)
         size = self._get_param("max-buckets")
         self.querystring.pop("max-buckets", None)

@@ -56,12 +56,13 @@ static void a_page_is_asked_for_in_smaller_pieces(void **state)
     lab_forget(lab);
     lab_pass(lab, 10 * MINUTE);
     lab_page(lab, "a b c d", "t");
-    breaks(lab, 2);
+    breaks(lab, 3);
     lab_answers(lab, 503, NULL, "");
     lab_breaks(lab, ERR_LIMIT, "a body of more than 64 MiB");
     lab_page(lab, "e", NULL);
     lab_harvest(lab, "item");
     expect_told(lab, "asks /items?n=8\n"
+                     "asks /items?from=t&n=8\n"
                      "asks /items?from=t&n=8\n"
                      "asks /items?from=t&n=8\n"
                      "asks /items?from=t&n=4\n"
@@ -86,7 +87,7 @@ static void the_next_listings_remember(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(BY_TOKEN);
-    breaks(lab, 4);
+    breaks(lab, 2 * LIMIT_PAGE_SIZE_TRIES);
     lab_page(lab, "a b", NULL);
     lab_harvest(lab, "item");
     lab_forget(lab);
@@ -116,7 +117,7 @@ static void offsets_go_on_where_they_were(void **state)
     (void)state;
     struct lab *lab = lab_open(BY_OFFSET);
     lab_page(lab, "a b c d e f g h", NULL);
-    breaks(lab, 2);
+    breaks(lab, LIMIT_PAGE_SIZE_TRIES);
     lab_page(lab, "i j", NULL);
     lab_page(lab, "", NULL);
     lab_harvest(lab, "item");
@@ -132,7 +133,7 @@ static void an_outage_is_no_matter_of_size(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(BY_TOKEN);
-    breaks(lab, 2 + 2 + LIMIT_TRIES);
+    breaks(lab, 2 * LIMIT_PAGE_SIZE_TRIES + LIMIT_TRIES);
     lab_harvest(lab, "item");
     assert_int_equal(lab_outcome(lab)->error.code, ERR_TRANSFER);
     lab_forget(lab);

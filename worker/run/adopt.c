@@ -222,6 +222,13 @@ struct adoption {
     struct adopt_counts *counts;
 };
 
+static void open_adopted(struct run *run, const struct config_account *config, struct adopt_counts *counts)
+{
+    struct account *a = account_open(run, config);
+    a->is_adopted = true;
+    counts->opened += account_is_home(a);
+}
+
 static int adopt(struct run *run, void *context, struct error *e)
 {
     struct adoption *adoption = context;
@@ -241,7 +248,7 @@ static int adopt(struct run *run, void *context, struct error *e)
         const struct config_account *account = &config->accounts[i];
         if (roster_has(&run->crew->roster, run->thread, account) &&
             !account_find(run, bytes_of(account->provider), bytes_of(account->id)))
-            adoption->counts->opened += account_is_home(account_open(run, account));
+            open_adopted(run, account, adoption->counts);
     }
     run_begin_accounts(run);
     return 0;

@@ -177,6 +177,7 @@ struct account {
     bool is_resolved; /* its credentials are there, or failed */
     bool is_leaving;  /* it isn't in the configuration any more, or not as it was */
     bool is_gone;     /* it isn't there any more */
+    bool is_adopted;  /* after the run's start: what failed before is due at once */
     bool has_begun;   /* what the shards know of it was read, and its credentials were asked for */
 };
 

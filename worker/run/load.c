@@ -63,7 +63,8 @@ static int load_one(void *context, const struct collection_record *record)
                                     record->parent_row);
     watched_remember(w, record);
     bool unfinished = !record->failures && (record->has_checkpoint || !record->listed_since_ms);
-    if (record->harvested_ms && !unfinished) /* what was stopped half-way goes on at once */
+    bool is_due = unfinished || (a->is_adopted && record->failures);
+    if (record->harvested_ms && !is_due) /* what was stopped half-way goes on at once */
         w->entry.began_ms = run->now_ms - (run->wall_ms - record->harvested_ms);
     w->entry.failures = record->failures < UINT16_MAX ? (uint16_t)record->failures : UINT16_MAX;
     if (record->listed_since_ms && !record->failures)
