@@ -10,6 +10,7 @@ import moto_lab  # noqa: E402
 from moto_cloud import role  # noqa: E402
 
 VOLUME, LOGS = "aws.ec2.volume", "aws.logs.log_group"
+FIRST, LEAST = 40, 25  # of each: so many that the guard has nothing to hold back
 REGION = "us-east-1"
 
 
@@ -27,7 +28,7 @@ class Cloud:
         self.types = roots(max(collections, 2))
         self.volumes, self.groups = {a: [] for a in self.accounts}, {a: [] for a in self.accounts}
         for account in self.accounts:
-            for _ in range(10):
+            for _ in range(FIRST):
                 self.add(account, VOLUME)
                 self.add(account, LOGS)
 
@@ -58,7 +59,7 @@ class Cloud:
     def change(self):
         account, type = self.random.choice(self.accounts), self.random.choice((VOLUME, LOGS))
         ids = self.volumes[account] if type == VOLUME else self.groups[account]
-        self.add(account, type) if self.random.random() < 0.5 or len(ids) < 3 else self.drop(account, type)
+        self.add(account, type) if self.random.random() < 0.5 or len(ids) < LEAST else self.drop(account, type)
 
     def definition(self, every):
         made = moto_lab.definition(self.types)

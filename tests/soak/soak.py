@@ -17,11 +17,13 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +50,7 @@ def options():
     parser.add_argument("--every", default="60s", help="how often a collection is harvested")
     parser.add_argument("--kill-every", type=float, default=60, help="seconds")
     parser.add_argument("--changes", type=float, default=50, help="a second, at nginx; a fiftieth of that at moto")
-    parser.add_argument("--quiet", type=float, default=2 * QUIET_S, help="seconds at the end without changes")
+    parser.add_argument("--quiet", type=float, default=3 * QUIET_S, help="seconds at the end without changes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", help="a file for the figures")
     parser.add_argument("--folder", help="where everything is made (a new one of the system's for such)")
@@ -158,6 +160,8 @@ class Soak:
         verified = self.lab.garner("verify", self.lab.data, expect=None, timeout=3600)
         if verified.code != 0:
             faults.append(f"garner verify: {verified}")
+        status = json.loads(self.lab.on_data("status", "--json", expect=None).text)
+        faults += [f"something is wrong to the end: {trouble}" for trouble in status["troubles"][:5]]
         self.figures |= {"feed_events": events, "feed_ops": feed.ops, "shards": len(feed.seqs)}
         return faults + self.check_memory() + self.count_harvests()
 
@@ -242,13 +246,15 @@ def main():
     os.environ.setdefault("GARNER_BIN", str(ROOT / "build/release/bin/garner"))
     if not garner.binary().exists():
         raise SystemExit(f"soak: {garner.binary()} is not built: cmake --preset release && cmake --build --preset release")
-    with tempfile.TemporaryDirectory(prefix="garner-soak-") as made:
-        folder = Path(args.folder or made)
-        folder.mkdir(parents=True, exist_ok=True)
-        if not args.moto:
-            return soak(args, folder, None)
-        with Moto(folder) as moto:
-            return soak(args, folder, moto)
+    folder = Path(args.folder or tempfile.mkdtemp(prefix="garner-soak-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with Moto(folder) if args.moto else nullcontext() as moto:
+        code = soak(args, folder, moto)
+    if code:
+        say(f"all of it is in {folder}")
+    elif not args.folder:
+        shutil.rmtree(folder)
+    return code
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ static inline size_t find(struct bytes text, char c)
 static struct parts split(struct bytes text)
 {
     struct parts parts = {0};
+    if (!text.data)
+        text = BYTES("");
     struct bytes rest = cut(&text, find(text, '#'));
     parts.text = rest;
     parts.has_fragment = text.len > 0;
