@@ -7,7 +7,7 @@
 #   tests/run.sh -R REGEX    only the tests whose name matches, e.g. -R paging or -R '^asan: '
 #
 #   build     compiler, flags            tests run on it
-#   asan      gcc, ASan and UBSan        all but the quickstart
+#   asan      gcc, ASan and UBSan        all but the quickstart, the soak and idle memory
 #   release   gcc, optimised             scenarios, the benchmark in small, the quickstart, and the tests that kill or fill
 #   clang     clang, ASan and UBSan      unit, scenarios, fuzz
 #   tsan      gcc, ThreadSanitizer       unit, the integration test of threads
@@ -137,7 +137,7 @@ take() { # take PRESET NAMES-REGEX folder…
 }
 any='[^]]*'
 take asan "$any" structure unit scenario property sim integration aws
-sed -i -E "/integration_(quickstart|soak)/d" "$every/asan/CTestTestfile.cmake"
+sed -i -E "/integration_(quickstart|soak|idle_memory)/d" "$every/asan/CTestTestfile.cmake"
 take release "$any" scenario bench
 take release "sim_harvest$any" sim
 take release "$any(kill|disk|full|heavy|memory|quickstart|soak)$any" integration
