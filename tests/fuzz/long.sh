@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Fuzz for long, and keep what is new: each target runs for some time from its corpus, then what it found is merged into
-# the corpus as few and small inputs, within a bound (128 and 16 kB). A line for each: executions, coverage before and after, crashes.
+# the corpus as few and small inputs, within a bound (128 and 32 kB). A line for each: executions, coverage before and after, crashes.
 # A crash stays in build/clang/tests/fuzz/NAME/ and makes the exit code 1; it is to become a unit test.
 #
-#   tests/fuzz/long.sh [--seconds N] [--keep-kb N] [TARGET…]      3600 s and 16 kB each; all targets, without "fuzz_"
+#   tests/fuzz/long.sh [--seconds N] [--keep-kb N] [TARGET…]      3600 s and 32 kB each; all targets, without "fuzz_"
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-seconds=3600 keep_kb=16 keep_count=128 targets=()
+seconds=3600 keep_kb=32 keep_count=128 targets=()
 while [ $# -gt 0 ]; do
     case $1 in
         --seconds | --keep-kb)
@@ -61,7 +61,7 @@ for name in "${targets[@]}"; do
     rm -f "$work"/{crash,leak,timeout,oom}-*
     "$program" "${limits[@]}" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$work/" "$work/found" "$corpus" \
         >"$work/said.txt" 2>&1 || true
-    "$program" "${limits[@]}" -merge=1 "$work/minimal" "$corpus" "$work/found" >"$work/merge.txt" 2>&1 || true
+    "$program" "${limits[@]}" -set_cover_merge=1 -use_counters=0 "$work/minimal" "$corpus" "$work/found" >"$work/merge.txt" 2>&1 || true
     keep "$work/minimal" "$corpus"
     bad=$(find "$work" -maxdepth 1 \( -name 'crash-*' -o -name 'leak-*' -o -name 'timeout-*' -o -name 'oom-*' \) | wc -l)
     [ "$bad" = 0 ] || crashed=1

@@ -119,6 +119,8 @@ enum fault fault_choose(struct visit *v, const struct asked *asked, const struct
     struct world *w = v->place->world;
     if (w->quiet)
         return FAULT_NONE;
+    if (w->now_ms < w->outage_until_ms)
+        return w->outage;
     if (v->sticky_times) {
         v->sticky_times--;
         return v->sticky;

@@ -79,3 +79,8 @@ unsigned lie_change(const struct world *w, struct change *change)
         change->before = change->after;
     return 1;
 }
+
+bool lie_forgets(const struct place *place)
+{
+    return place->world->lie == LIE_FORGET && !place->went_well;
+}

@@ -17,7 +17,8 @@
     X(RECEIPT, "receipt") /* a delete lacks its last receipt */                                              \
     X(STATUS, "status")   /* a status is said again */                                                       \
     X(CHANGED, "changed") /* it asks whether anything has changed since something it doesn't have */         \
-    X(BEFORE, "before")   /* an update says that nothing has changed */
+    X(BEFORE, "before")   /* an update says that nothing has changed */                                      \
+    X(FORGET, "forget")   /* what failed isn't harvested again */
 
 enum lie {
 #define X(name, text) LIE_##name,
@@ -35,6 +36,9 @@ const struct collection_def *lie_definition(const struct world *w, const struct 
 /* Before a step of a visit; before its page is handed on. */
 void lie_step(struct visit *v);
 void lie_reply(struct visit *v, const struct asked *asked, const struct shown *page, struct reply *reply);
+
+/* Its harvest is over: is it forgotten, instead of waiting for its next time? */
+bool lie_forgets(const struct place *place);
 
 /* Before a change is looked at; returns how often it is to be. */
 unsigned lie_change(const struct world *w, struct change *change);

@@ -3,122 +3,28 @@
 #include <inttypes.h>
 
 #include "tests/sim/check.h"
+#include "tests/sim/continual.h"
 #include "tests/sim/show.h"
 #include "tests/sim/visit.h"
-#include "tests/sim/walk.h"
+#include "tests/sim/worker.h"
 
-enum { STEP_MS = 200, MINUTE_MS = 60000, DAY_MS = 86400000, PLACES_MAX = ACCOUNTS_MAX + THINGS };
-
-/* --- commits and what befalls them --- */
-
-/* What was written since the last commit is void, and so is every harvest under way. */
-static void lose_all(struct world *w)
-{
-    for (unsigned i = 0; i < VISITS_MAX; i++)
-        if (w->visits[i].open) {
-            walk_lose(w->visits[i].place);
-            visit_close(&w->visits[i]);
-        }
-}
-
-/* Memory is gone; what the disk has is what was committed. */
-static bool crash(struct world *w)
-{
-    w->tally->faults[FAULT_CRASH]++;
-    world_note(w, "the worker crashes");
-    lose_all(w);
-    for (unsigned i = 0; i < ACCOUNTS_MAX; i++) {
-        auth_session_close(&w->sessions[i]);
-        w->sessions[i] = (struct auth_session){0};
-    }
-    store_close(w->store);
-    w->store = NULL;
-    return world_open_store(w) && check_reopened(w);
-}
-
-static bool fail_commit(struct world *w)
-{
-    w->tally->faults[FAULT_COMMIT]++;
-    world_note(w, "a commit fails");
-    store_abort(w->store);
-    lose_all(w);
-    return check_reopened(w);
-}
-
-static bool befalls(struct world *w, unsigned of_thousand)
-{
-    return !w->quiet && chance(&w->random, 1000) < of_thousand;
-}
-
-static bool commit(struct world *w)
-{
-    struct error e;
-    if (befalls(w, w->plan.crashes))
-        return fail_commit(w);
-    if (store_commit(w->store, &e))
-        return world_fault(w, "%s", e.text);
-    w->tally->commits++;
-    return check_commit(w);
-}
+enum { CONTINUAL_ONE_IN = 12 };
+enum { MINUTE_MS = 60000, DAY_MS = 86400000, PLACES_MAX = ACCOUNTS_MAX + THINGS };
 
 /* --- one round --- */
 
-static unsigned under_way(struct world *w, struct visit *out[VISITS_MAX])
-{
-    unsigned count = 0;
-    for (unsigned i = 0; i < VISITS_MAX; i++)
-        if (w->visits[i].open && !w->visits[i].ended)
-            out[count++] = &w->visits[i];
-    return count;
-}
-
-static void set_clock(struct world *w)
-{
-    w->tally->faults[FAULT_CLOCK]++;
-    w->skew_ms = ((int64_t)chance(&w->random, 241) - 120) * MINUTE_MS;
-    world_note(w, "the wall clock is %" PRId64 " min off", w->skew_ms / MINUTE_MS);
-}
-
-static void let_time_pass(struct world *w)
-{
-    w->now_ms += chance(&w->random, STEP_MS);
-    if (!w->quiet && chance(&w->random, 1000) < w->plan.changes)
-        world_change(w);
-    if (befalls(w, w->plan.crashes ? 12 : 0))
-        set_clock(w);
-}
-
-/* Whatever is under way does its next step; or something befalls it. */
-static bool step(struct world *w)
-{
-    struct visit *visits[VISITS_MAX];
-    unsigned count = under_way(w, visits);
-    struct visit *v = visits[chance(&w->random, count)];
-    let_time_pass(w);
-    if (befalls(w, w->plan.crashes) && one_in(&w->random, 2))
-        return crash(w);
-    if (befalls(w, w->plan.crashes) && one_in(&w->random, 2))
-        visit_stop(v);
-    else
-        visit_step(v);
-    if (w->failed)
-        return false;
-    return !one_in(&w->random, v->ended ? 2 : 20) || commit(w);
-}
-
 static bool harvest_all(struct world *w, struct place **places, unsigned count)
 {
-    struct visit *visits[VISITS_MAX];
     unsigned next = 0;
     for (;;) {
-        while (next < count && visit_open(w, places[next]))
+        while (next < count && visit_open(w, places[next], NULL, false))
             next++;
         if (w->failed)
             return false;
-        if (under_way(w, visits)) {
-            if (!step(w))
+        if (worker_is_busy(w)) {
+            if (!worker_step(w))
                 return false;
-        } else if (!commit(w)) {
+        } else if (!worker_commit(w)) {
             return false;
         } else if (next == count) {
             return true;
@@ -231,7 +137,10 @@ static bool be_quiet(struct world *w)
 bool rounds_run(struct world *w, uint64_t harvests)
 {
     while (w->harvests < harvests) {
-        if (!pause_between(w) || !round_once(w))
+        if (!pause_between(w))
+            return false;
+        bool goes_on = one_in(&w->random, CONTINUAL_ONE_IN);
+        if (!(goes_on ? continual_run(w) : round_once(w)))
             return false;
         if (one_in(&w->random, 40) && !be_quiet(w))
             return false;

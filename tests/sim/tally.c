@@ -28,6 +28,11 @@ void tally_print(const struct tally *t, double seconds, FILE *out)
             t->checked, t->created, t->updated, t->unreachable, t->recovered, t->held, t->confirmed,
             t->quarantined);
     fprintf(out,
+            "by schedules: %" PRIu64 " harvests; breakers opened %" PRIu64 " times, refused %" PRIu64
+            " harvests, let %" PRIu64 " probe; %" PRIu64
+            " harvests ended with their account's budget spent\n",
+            t->scheduled, t->opened, t->refused, t->probes, t->exhausted);
+    fprintf(out,
             "%" PRIu64 " worlds, %" PRIu64 " harvests (%" PRIu64 " complete, %" PRIu64 " sound, %" PRIu64
             " unmodified, %" PRIu64 " resumed, %" PRIu64 " orphaned), %" PRIu64 " requests, %" PRIu64
             " commits, verified %" PRIu64 " times, quiet %" PRIu64 " times: %.1f s, %.0f harvests a second\n",
@@ -40,7 +45,10 @@ const char *tally_lacks(const struct tally *t)
     for (unsigned i = 1; i < FAULTS; i++)
         if (!t->faults[i])
             return fault_name((enum fault)i);
-    return !t->unmodified    ? "a listing that hasn't changed"
+    return !t->opened        ? "a breaker that opens"
+           : !t->probes      ? "a breaker's probe"
+           : !t->exhausted   ? "a budget of retries that is spent"
+           : !t->unmodified  ? "a listing that hasn't changed"
            : !t->resumed     ? "a listing that goes on from a checkpoint"
            : !t->quarantined ? "an item in quarantine"
                              : NULL;

@@ -13,6 +13,7 @@ struct tally {
     uint64_t deletes[STYLES], false_deletes[STYLES]; /* the latter where order and confirm allow for them */
     uint64_t created, updated;
     uint64_t commits;
+    uint64_t scheduled, refused, opened, probes, exhausted; /* by schedules, breakers and budgets */
     uint64_t orphans; /* harvests whose collection went with its parent meanwhile */
     uint64_t resumed, unmodified, quarantined, held, confirmed;
     uint64_t unreachable, recovered, verified, quiets, checked;

@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "tests/sim/continual.h"
 #include "tests/sim/lie.h"
 #include "tests/sim/show.h"
 #include "tests/sim/walk.h"
@@ -73,7 +74,7 @@ static bool open_job(struct visit *v)
         .values = &v->values,
         .parent = place->above ? &v->parent : NULL,
         .session = &w->sessions[place_account(place)],
-        .retry = &w->retry,
+        .retry = continual_retry(place),
         .store = w->store,
     };
     if (job_open(&v->job, &setting, world_wall(w), &e))
@@ -109,6 +110,7 @@ void visit_close(struct visit *v)
 {
     struct world *w = v->place->world;
     give_up_renewal(v);
+    continual_closed(v);
     limiter_cancel(w->limiter, &v->ticket);
     job_close(&v->job);
     arena_close(&v->arena);
@@ -146,7 +148,7 @@ void visit_end_orphans(struct visit *parent)
     store_done(w->store);
 }
 
-bool visit_open(struct world *w, struct place *place)
+bool visit_open(struct world *w, struct place *place, const struct error *refused, bool is_probe)
 {
     struct visit *v = free_slot(w);
     if (!v || w->failed)
@@ -172,7 +174,10 @@ bool visit_open(struct world *w, struct place *place)
     w->harvests++;
     w->tally->harvests++;
     world_note(w, "%s: harvest begins", place_text(place));
-    v->want = job_start(&v->job, w->now_ms, world_wall(w));
+    v->is_probe = is_probe;
+    v->is_refused = refused != NULL;
+    v->want = refused ? job_stop(&v->job, refused, world_wall(w))
+                      : job_start(&v->job, w->now_ms, world_wall(w));
     visit_see_end(v);
     return true;
 }

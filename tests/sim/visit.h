@@ -4,8 +4,9 @@
 
 #include "tests/sim/world.h"
 
-/* Begin one in a free slot; false: none is free, or the world has failed. */
-bool visit_open(struct world *w, struct place *place);
+/* Begin one in a free slot; false: none is free, or the world has failed. `refused`: why it is not to
+ * ask for anything, or null. */
+bool visit_open(struct world *w, struct place *place, const struct error *refused, bool is_probe);
 
 /* Do the next thing that it waits for. */
 void visit_step(struct visit *v);

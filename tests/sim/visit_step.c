@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "tests/sim/continual.h"
 #include "tests/sim/lie.h"
 
 static void send(struct visit *v)
@@ -68,6 +69,7 @@ static void end(struct visit *v)
     struct world *w = v->place->world;
     const struct job_outcome *o = &v->job.outcome;
     v->ended = true;
+    continual_heard(v);
     v->complete = o->complete;
     v->sound = o->sound;
     v->harvest = v->job.listing.receipt.id.harvest;

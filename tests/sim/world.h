@@ -12,8 +12,11 @@
 #include "tests/sim/plan.h"
 #include "tests/sim/tally.h"
 #include "tests/sim/truth.h"
+#include "worker/fetch/breaker.h"
+#include "worker/fetch/budget.h"
 #include "worker/fetch/limiter.h"
 #include "worker/harvest/job.h"
+#include "worker/schedule/schedule.h"
 
 struct world;
 
@@ -58,10 +61,12 @@ struct place {
     uint8_t snapshot[THINGS],
         snapshot_versions[THINGS]; /* of the present walk, where positions are numbers */
     unsigned snapshot_count;
-    int64_t tokens_from_ms; /* older ones have expired */
-    int64_t modified_ms;    /* by the provider's clock */
-    uint64_t edition;       /* counts what it noticed */
-    bool lied;              /* and no sound listing saw the truth since */
+    bool went_well;              /* its last harvest, if that is committed */
+    struct schedule_entry entry; /* in a stretch of its account's schedule (continual.h) */
+    int64_t tokens_from_ms;      /* older ones have expired */
+    int64_t modified_ms;         /* by the provider's clock */
+    uint64_t edition;            /* counts what it noticed */
+    bool lied;                   /* and no sound listing saw the truth since */
     /* What the feed said. */
     uint8_t mirror[THINGS]; /* versions */
     struct bits there;      /* of these, those that are there */
@@ -73,6 +78,14 @@ struct place {
     int64_t confirmed_ms; /* the operator's, not used yet; 0: none */
     bool spoilt;          /* a page of the last sound listing */
     bool deleted_now;     /* of a child: its parent's delete is in this commit */
+};
+
+/* What a run that goes on has for each account. */
+struct regime {
+    struct schedule schedule;
+    struct breaker breaker;
+    struct budget budget;
+    struct retry retry;
 };
 
 struct visit {
@@ -103,6 +116,7 @@ struct visit {
     char position[64]; /* that was asked for last */
     uint8_t last_page[THINGS];
     unsigned last_count;
+    bool is_probe, is_refused; /* of its account's breaker, or by it */
     bool resumed, at_end, must_fail, started, lied;
     bool spoilt;            /* a page wasn't what the provider has */
     bool unchanged, behind; /* it was told that nothing has changed; and that was not so */
@@ -130,6 +144,11 @@ struct world {
     int lie; /* enum lie */
     int64_t now_ms, skew_ms;
     tick tick;
+    bool is_continual; /* harvests begin as the schedules say */
+    bool restarted;    /* the worker crashed, and its regimes are to be made anew */
+    struct regime regimes[ACCOUNTS_MAX];
+    enum fault outage; /* of the whole provider … */
+    int64_t outage_until_ms;
     bool quiet; /* nothing changes, nothing goes wrong */
     struct place *roots[ACCOUNTS_MAX];
     struct auth_session sessions[ACCOUNTS_MAX];
