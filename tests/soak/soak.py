@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT / "tests/lib"))
 import garner  # noqa: E402
 import yaml  # noqa: E402
 from cloud import Cloud  # noqa: E402
+from continual import free_port  # noqa: E402
 from moto_cloud import Moto  # noqa: E402
 from pages import Nginx, Pages  # noqa: E402
 from truth import Feed, Truth, differences, key_of  # noqa: E402
@@ -105,7 +106,7 @@ class Soak:
             self.lab.env.update(moto.environment())
             accounts += self.cloud.configured()
             files.append("providers/aws.yaml")
-        self.lab.has_config(accounts, providers=files, shards=16, map_size="8GiB")
+        self.lab.has_config(accounts, providers=files, shards=16, map_size="8GiB", listen=f"tcp://127.0.0.1:{free_port()}")
 
     # --- phases ---
 
