@@ -46,8 +46,10 @@ static int open_setup(const char *path, struct setup *setup, bool credentials)
         config_check_credentials(setup->config, &report);
     unsigned errors = report.errors;
     say_report(&report);
-    if (sound && !errors)
+    if (sound && !errors) {
+        config_forget_places(setup->config);
         return 0;
+    }
     say("%u error%s in %s or its provider files: nothing can be harvested before they are corrected", errors,
         errors == 1 ? "" : "s", path);
     setup_close(setup);

@@ -17,7 +17,7 @@ int data_open(const struct options *options, struct folder *folder);
 /* Open it for writing; it must be there. Likewise. */
 int data_open_to_write(const struct options *options, struct folder *folder);
 
-/* A configuration and its provider files, completely checked. */
+/* A configuration, of which nothing but what it says is kept, and its provider files, completely checked. */
 struct setup {
     struct config *config;
     struct provider **providers; /* provider_count */

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 _Noreturn void check_failed(const char *file, int line, const char *function, const char *condition)
 {
@@ -39,4 +42,11 @@ char *mem_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
     return memcpy(mem_alloc(size), text, size);
+}
+
+void mem_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

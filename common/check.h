@@ -19,4 +19,8 @@ void *mem_zalloc(size_t size);
 void *mem_resize(void *old, size_t size);
 char *mem_strdup(const char *text);
 
+/* After something large was freed, of which nothing as large follows: give it back to the system, where
+ * malloc can. Takes milliseconds. */
+void mem_trim(void);
+
 #endif

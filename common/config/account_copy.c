@@ -19,7 +19,7 @@ static const char *const *copy_texts(struct arena *arena, const char *const *tex
     return copy;
 }
 
-static const struct credential *copy_credentials(struct arena *arena, const struct config_account *from)
+static struct credential *copy_credentials(struct arena *arena, const struct config_account *from)
 {
     struct credential *copy = arena_alloc(arena, (from->credential_count + 1) * sizeof *copy);
     for (uint32_t i = 0; i < from->credential_count; i++) {

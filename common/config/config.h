@@ -30,7 +30,7 @@ struct config_account {
     uint32_t splits;            /* 1 to LIMIT_SPLITS */
     struct value keys;          /* the other keys, an object of strings: {account.KEY} */
     struct value vars;          /* overrides of {vars.NAME}, an object of strings */
-    const struct credential *credentials;
+    struct credential *credentials;
     uint32_t credential_count;
     struct config_aws aws;
     struct digest written; /* what the file says of it */
@@ -39,7 +39,7 @@ struct config_account {
 
 struct config {
     struct arena arena;
-    struct yaml_file *file;
+    struct yaml_file *file; /* null after config_forget_places; in it: all `place`s */
     const char *path;
     const char *data;             /* absolute or relative to the working folder, not to the file any more */
     const char *const *providers; /* paths, likewise; ended by null */
@@ -63,6 +63,10 @@ struct config {
  * made of it. With errors in the report the result must not be run. config_close(NULL) is fine. */
 struct config *config_open(const char *path, struct yaml_report *report);
 void config_close(struct config *config);
+
+/* Nothing more will be said of where something stands in the file. Frees its text and its nodes, which are
+ * larger than all else here: a running Garner has no use for them. All `place`s are null from now on. */
+void config_forget_places(struct config *config);
 
 /* A copy that needs no file and no configuration any more: all `place`s in it are null. */
 struct config_account *config_account_copy(struct arena *arena, const struct config_account *from);

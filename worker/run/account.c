@@ -75,7 +75,7 @@ struct account *account_open(struct run *run, const struct config_account *confi
         .credentials = &a->credentials,
         .vars = &a->vars,
     };
-    a->sessions = mem_zalloc((a->provider->auth_count + 1) * sizeof *a->sessions);
+    a->sessions = mem_zalloc(a->provider->auth_count * sizeof *a->sessions);
     for (uint32_t i = 0; i < a->provider->auth_count; i++)
         a->sessions[i].account = a;
     a->notes = crew_notes(run->crew, bytes_of(config->provider), bytes_of(config->id));

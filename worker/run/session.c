@@ -1,9 +1,10 @@
 /* Sessions: one an account and auth, renewed by whoever finds it stale first, while all others wait. How
  * login and exec are renewed stands here, how aws_sigv4 is in session_aws.c. */
-#include "worker/run/internal.h"
+#include <stdlib.h>
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "worker/run/internal.h"
 
 void session_wait(struct session *s, struct task *task)
 {
@@ -80,7 +81,7 @@ static void on_timer(void *context)
     struct session *s = context;
     run_tick(s->account->run);
     s->timer = NULL;
-    follow(s, exchange_due(&s->exchange, clock_steady_ms()));
+    follow(s, exchange_due(&s->login->exchange, clock_steady_ms()));
 }
 
 static void on_answer(void *context, const struct fetch_result *result)
@@ -91,8 +92,8 @@ static void on_answer(void *context, const struct fetch_result *result)
     int64_t now = run->now_ms;
     run->totals.requests += result->requests;
     run->totals.bytes += result->bytes;
-    follow(s, result->code ? exchange_broke(&s->exchange, &result->error, now)
-                           : exchange_answered(&s->exchange, &result->answer, now, run->wall_ms));
+    follow(s, result->code ? exchange_broke(&s->login->exchange, &result->error, now)
+                           : exchange_answered(&s->login->exchange, &result->answer, now, run->wall_ms));
 }
 
 static void follow(struct session *s, enum exchange_want want)
@@ -101,17 +102,18 @@ static void follow(struct session *s, enum exchange_want want)
     struct error e;
     switch (want) {
     case EXCHANGE_SEND:
-        fetch_send(run->fetch, &s->exchange.request, s->account->provider->allow_origins, s, on_answer);
+        fetch_send(run->fetch, &s->login->exchange.request, s->account->provider->allow_origins, s,
+                   on_answer);
         return;
     case EXCHANGE_WAIT:
-        s->timer = fetch_timer_start(run->fetch, s->exchange.at_ms, s, on_timer);
+        s->timer = fetch_timer_start(run->fetch, s->login->exchange.at_ms, s, on_timer);
         return;
     case EXCHANGE_DONE:
-        ended(s, s->exchange.answer, &s->exchange.body.value);
+        ended(s, s->login->exchange.answer, &s->login->exchange.body.value);
         return;
     case EXCHANGE_FAILED:
-        e = s->exchange.error;
-        error_set(&e, ERR_LOGIN, "logging in: %s", s->exchange.error.text);
+        e = s->login->exchange.error;
+        error_set(&e, ERR_LOGIN, "logging in: %s", s->login->exchange.error.text);
         session_failed(s, &e);
         return;
     case EXCHANGE_RENEW:
@@ -124,18 +126,20 @@ static void follow(struct session *s, enum exchange_want want)
 static void log_in(struct session *s)
 {
     static const struct auth_def none = {.kind = AUTH_NONE};
-    s->login_def = (struct collection_def){
+    if (!s->login)
+        s->login = mem_zalloc(sizeof *s->login);
+    s->login->def = (struct collection_def){
         .provider = s->account->provider, .type = "login", .xml = s->account->provider->xml};
     struct exchange_setting setting = {
-        .def = &s->login_def,
+        .def = &s->login->def,
         .auth = &none,
         .values = &s->account->values,
         .retry = &s->account->run->retry,
         .request = &s->def->request,
     };
-    exchange_close(&s->exchange);
-    exchange_open(&s->exchange, &setting);
-    follow(s, exchange_start(&s->exchange, clock_steady_ms()));
+    exchange_close(&s->login->exchange);
+    exchange_open(&s->login->exchange, &setting);
+    follow(s, exchange_start(&s->login->exchange, clock_steady_ms()));
 }
 
 /* --- exec --- */
@@ -194,7 +198,9 @@ void session_renew(struct session *s)
 
 void session_close(struct session *s)
 {
-    exchange_close(&s->exchange);
+    if (s->login)
+        exchange_close(&s->login->exchange);
+    free(s->login);
     session_close_aws(s);
     auth_session_close(&s->session);
 }

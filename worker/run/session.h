@@ -9,12 +9,17 @@
 struct account;
 struct fetch_timer;
 
+/* A login's request: larger than all else of an account, so only who logs in has one. */
+struct login {
+    struct exchange exchange;
+    struct collection_def def; /* of its exchange */
+};
+
 struct session {
     struct account *account;
     const struct auth_def *def; /* the first one seen of its index */
     struct auth_session session;
-    struct exchange exchange; /* of the login */
-    struct collection_def login_def;
+    struct login *login;        /* of kind login, once it has begun */
     struct aws_chain *chain;    /* of kind aws_sigv4 */
     struct session *next_chain; /* behind it in the run's queue */
     bool is_due;                /* its turn is to go on, not to begin */
