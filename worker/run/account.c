@@ -80,8 +80,7 @@ struct account *account_open(struct run *run, const struct config_account *confi
         a->sessions[i].account = a;
     a->notes = crew_notes(run->crew, bytes_of(config->provider), bytes_of(config->id));
     crew_keep_splits(a);
-    if (account_is_home(a))
-        a->notes->home = a;
+    crew_keep_home(a);
     schedule_open(&a->schedule, random_u64(&run->retry.random));
     a->patience = (struct retry){.first_ms = run->retry.first_ms,
                                  .budget = run_is_once(run) ? NULL : &a->budget};
@@ -160,8 +159,7 @@ void account_close(struct account *a)
     breaker_close(&a->breaker);
     watched_remove_all(a);
     schedule_close(&a->schedule);
-    if (a->notes->home == a)
-        a->notes->home = NULL;
+    crew_leave_home(a);
     credentials_wipe(a); /* no secret outlives its use */
     adopt_provider_done(a->run->crew, a->provider);
     arena_close(&a->arena);

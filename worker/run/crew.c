@@ -210,6 +210,24 @@ void crew_keep_splits(const struct account *a)
     pthread_mutex_unlock(&crew->telling);
 }
 
+void crew_keep_home(struct account *a)
+{
+    if (!account_is_home(a))
+        return;
+    pthread_mutex_lock(&a->run->crew->telling);
+    a->notes->home = a;
+    pthread_mutex_unlock(&a->run->crew->telling);
+}
+
+/* After a reload it may be over here when the one that takes its place is open, perhaps at another thread. */
+void crew_leave_home(struct account *a)
+{
+    pthread_mutex_lock(&a->run->crew->telling);
+    if (a->notes->home == a)
+        a->notes->home = NULL;
+    pthread_mutex_unlock(&a->run->crew->telling);
+}
+
 bool crew_tell_first(const struct account *a, enum told what)
 {
     struct crew *crew = a->run->crew;

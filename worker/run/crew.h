@@ -61,6 +61,8 @@ void crew_tell_again(const struct account *a,
                      enum told what); /* what was told is over: the next time counts */
 uint32_t crew_splits(struct crew *crew, struct bytes provider, struct bytes id); /* 0: it was never open */
 void crew_keep_splits(const struct account *a);
+void crew_keep_home(struct account *a); /* if it is at home here, until: */
+void crew_leave_home(struct account *a);
 struct account_notes *crew_notes(struct crew *crew, struct bytes provider, struct bytes id);
 
 /* --- control.c --- */
