@@ -142,7 +142,7 @@ take asan "$any" structure unit scenario property sim integration aws
 sed -i -E "/integration_(quickstart|soak|idle_memory)/d" "$every/asan/CTestTestfile.cmake"
 take release "$any" scenario bench
 take release "sim_harvest$any" sim
-take release "$any(kill|disk|full|heavy|memory|quickstart|soak)$any" integration
+take release "$any(kill|full|idle_memory|quickstart|soak)$any" integration
 take clang "$any" unit scenario fuzz
 if [ "$tsan" ]; then
     take tsan "$any" unit

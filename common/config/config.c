@@ -229,12 +229,12 @@ void config_forget_places(struct config *config)
 {
     yaml_close(config->file);
     config->file = NULL;
-    mem_trim();
     for (struct config_account *a = config->accounts; a < config->accounts + config->account_count; a++) {
         a->place = a->aws.place = NULL;
         for (uint32_t i = 0; i < a->credential_count; i++)
             a->credentials[i].place = NULL;
     }
+    mem_trim();
 }
 
 void config_close(struct config *config)

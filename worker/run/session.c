@@ -99,21 +99,21 @@ static void on_answer(void *context, const struct fetch_result *result)
 static void follow(struct session *s, enum exchange_want want)
 {
     struct run *run = s->account->run;
+    const struct exchange *x = &s->login->exchange;
     struct error e;
     switch (want) {
     case EXCHANGE_SEND:
-        fetch_send(run->fetch, &s->login->exchange.request, s->account->provider->allow_origins, s,
-                   on_answer);
+        fetch_send(run->fetch, &x->request, s->account->provider->allow_origins, s, on_answer);
         return;
     case EXCHANGE_WAIT:
-        s->timer = fetch_timer_start(run->fetch, s->login->exchange.at_ms, s, on_timer);
+        s->timer = fetch_timer_start(run->fetch, x->at_ms, s, on_timer);
         return;
     case EXCHANGE_DONE:
-        ended(s, s->login->exchange.answer, &s->login->exchange.body.value);
+        ended(s, x->answer, &x->body.value);
         return;
     case EXCHANGE_FAILED:
-        e = s->login->exchange.error;
-        error_set(&e, ERR_LOGIN, "logging in: %s", s->login->exchange.error.text);
+        e = x->error;
+        error_set(&e, ERR_LOGIN, "logging in: %s", x->error.text);
         session_failed(s, &e);
         return;
     case EXCHANGE_RENEW:
@@ -128,18 +128,19 @@ static void log_in(struct session *s)
     static const struct auth_def none = {.kind = AUTH_NONE};
     if (!s->login)
         s->login = mem_zalloc(sizeof *s->login);
-    s->login->def = (struct collection_def){
+    struct login *login = s->login;
+    login->def = (struct collection_def){
         .provider = s->account->provider, .type = "login", .xml = s->account->provider->xml};
     struct exchange_setting setting = {
-        .def = &s->login->def,
+        .def = &login->def,
         .auth = &none,
         .values = &s->account->values,
         .retry = &s->account->run->retry,
         .request = &s->def->request,
     };
-    exchange_close(&s->login->exchange);
-    exchange_open(&s->login->exchange, &setting);
-    follow(s, exchange_start(&s->login->exchange, clock_steady_ms()));
+    exchange_close(&login->exchange);
+    exchange_open(&login->exchange, &setting);
+    follow(s, exchange_start(&login->exchange, clock_steady_ms()));
 }
 
 /* --- exec --- */
