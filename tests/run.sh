@@ -8,7 +8,8 @@
 #
 #   build     compiler, flags            tests run on it
 #   asan      gcc, ASan and UBSan        all but the quickstart, the soak and idle memory
-#   release   gcc, optimised             scenarios, the benchmark in small, the quickstart, and the tests that kill or fill
+#   release   gcc, optimised             scenarios, the simulation, the benchmark in small, the quickstart, the soak, idle memory,
+#                                        and the tests that kill or fill
 #   clang     clang, ASan and UBSan      unit, scenarios, fuzz
 #   tsan      gcc, ThreadSanitizer       unit but for some long ones of one thread, the integration test of threads
 #
