@@ -171,10 +171,10 @@ def test_the_feed_from_its_beginning_from_now_and_from_a_cursor(lab, server):
         run.at("feed", "--from", "AAAA", "--no-follow", expect=2)
 
 
-def until(condition, within=30):
+def until(condition, within=30, told=()):
     end = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < end, f"not within {within} s"
+        assert time.monotonic() < end, f"not within {within} s: {list(told)}"
         time.sleep(0.01)
 
 
@@ -214,6 +214,8 @@ def test_followers_lose_nothing_and_get_nothing_twice_while_it_is_stopped_and_st
     run.wait(lambda: run.changes())
     followers = [Follower(lab, "--from", "oldest", "--at", run.listen) for _ in range(4)]
     try:
+        for follower in followers:  # one that has never met it is told that nobody is there
+            until(follower.ids)
         for n, how in enumerate((run.stop, run.kill, run.stop)):
             items += [{"id": f"i{n}-{k}"} for k in range(20)]
             run.wait(lambda n=n: f"i{n}-19" in followers[n].ids())
@@ -221,7 +223,8 @@ def test_followers_lose_nothing_and_get_nothing_twice_while_it_is_stopped_and_st
             run._join()
             if n == 0:  # long enough for them to see
                 for follower in followers:
-                    until(lambda follower=follower: any("waiting for it to come back" in line for line in follower.lines))
+                    until(lambda follower=follower: any("waiting for it to come back" in line for line in follower.lines),
+                              told=follower.lines)
             items.append({"id": f"away{n}"})
             run.start()
         items.append({"id": "last"})
