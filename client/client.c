@@ -16,7 +16,7 @@ struct client {
     struct arena greeting; /* of `peer` */
     uint32_t version;      /* that both speak; 0: to be greeted again */
     uint64_t last_id;
-    struct buffer out, in;
+    struct buffer out;
 };
 
 /* --- one request --- */
@@ -33,17 +33,18 @@ static int check_answer(const struct client *client, const struct operator_reque
 static int exchange(struct client *client, struct operator_request *request, struct arena *arena,
                     struct operator_reply *reply, struct error *e)
 {
+    struct bytes answer;
     int64_t wait_ms = request->kind == OPERATOR_FETCH ? (int64_t)request->fetch.wait_ms : 0;
     CHECK(wait_ms <= LIMIT_WAIT_MS);
     request->id = ++client->last_id;
     request->version = client->version ? client->version : OPERATOR_VERSION;
     buffer_reset(&client->out);
     operator_request_pack(request, &client->out);
-    int r = rpc_client_ask(client->rpc, buffer_bytes(&client->out), LIMIT_RPC_ANSWER_MS + wait_ms,
-                           &client->in, e);
+    int r = rpc_client_ask(client->rpc, buffer_bytes(&client->out), LIMIT_RPC_ANSWER_MS + wait_ms, &answer,
+                           e);
     if (r)
         return r;
-    r = operator_reply_unpack(arena, buffer_bytes(&client->in), reply, e);
+    r = operator_reply_unpack(arena, answer, reply, e);
     if (r) {
         error_at(e, "%s", client->address);
         return r;
@@ -105,7 +106,6 @@ void client_close(struct client *client)
         return;
     rpc_client_close(client->rpc);
     buffer_close(&client->out);
-    buffer_close(&client->in);
     arena_close(&client->greeting);
     free(client->address);
     free(client);

@@ -1,29 +1,32 @@
-/* NNG's REQ protocol. It never sends again by itself: it would after a minute, and whenever a connection
- * breaks. Each request has a context of its own, so that no other's answer can be taken for its.
- *
- * A dialer of NNG goes on trying and never says why it fails. So a plain connection is tried first, for a
- * sentence that names the cause. */
+/* REQ's side of SP. What comes is read on NNG's threads; whoever asks waits for it. So it is known at once
+ * when a connection has broken, and the next request goes over a new one. Nothing is ever sent again. */
 #include "common/rpc/rpc_client.h"
 
-#include <inttypes.h>
 #include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/limits.h"
 #include "common/rpc/rpc_address.h"
-#include "common/rpc/rpc_probe.h"
+#include "common/rpc/rpc_conn.h"
 
-enum { RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000 };
+enum { ROUTE_BYTES = 4 };
 
 struct rpc_client {
     char *address;
-    size_t request_bytes_max;
-    nng_socket socket;
-    bool has_socket;
-    nng_aio *aio;
+    size_t request_bytes_max, answer_bytes_max;
+    nng_stream_dialer *dialer;
+    nng_aio *aio;         /* of the dialer */
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t changed;
+    struct rpc_conn *conn; /* null: not connected */
+    uint32_t last_id;
+    bool waits;       /* for the answer to `last_id` … */
+    struct buffer in; /* … which goes there, behind its route */
 };
 
 static int fault(const char *address, int number, struct error *e)
@@ -41,55 +44,162 @@ static int fault(const char *address, int number, struct error *e)
                          "%s doesn't answer: is it a running Garner's `listen` address, and does the network "
                          "let us through?",
                          address);
+    case NNG_EMSGSIZE:
+        return error_set(e, ERR_CONNECT, "%s sent an answer that is too large: is it a Garner?", address);
     case NNG_ECONNRESET:
     case NNG_ECONNABORTED:
+    case NNG_ECONNSHUT:
     case NNG_ECLOSED:
         return error_set(e, ERR_CONNECT, "%s: the connection broke off before the answer came: ask again",
                          address);
+    case NNG_EPEERAUTH:
+        return error_set(
+            e, ERR_CONNECT,
+            "what listens at %s hung up at once: it is no Garner, is just ending, or has as many "
+            "connections as it takes (%d)",
+            address, LIMIT_RPC_PEERS);
     case NNG_EPROTO:
-    case NNG_ECONNSHUT:
         return error_set(e, ERR_CONNECT, "what listens at %s is no Garner: %s", address, what_to_do);
     default:
         return error_set(e, ERR_CONNECT, "%s: %s", address, nng_strerror(number));
     }
 }
 
-static int connect_to(struct rpc_client *client, size_t answer_bytes_max)
+/* --- what comes --- */
+
+static void route_of(uint32_t id, char route[ROUTE_BYTES])
 {
-    nng_dialer dialer;
-    int r = rpc_probe(client->address, LIMIT_RPC_CONNECT_MS);
-    if (!r)
-        r = nng_req0_open(&client->socket);
-    client->has_socket = !r;
-    if (!r)
-        r = nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
-    if (!r)
-        r = nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, answer_bytes_max);
-    if (!r)
-        r = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, RECONNECT_MS);
-    if (!r)
-        r = nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
-    if (!r)
-        r = nng_dial(client->socket, client->address, &dialer, NNG_FLAG_NONBLOCK);
+    be32_put(route, id | UINT32_C(1) << 31);
+}
+
+/* An answer to an earlier request has come too late. */
+static bool came(void *context, struct rpc_conn *conn, struct buffer *message)
+{
+    struct rpc_client *client = context;
+    char route[ROUTE_BYTES];
+    (void)conn;
+    route_of(client->last_id, route);
+    if (!client->waits || message->len < sizeof route || memcmp(message->data, route, sizeof route) != 0)
+        return true;
+    struct buffer old = client->in;
+    client->in = *message;
+    *message = old;
+    client->waits = false;
+    pthread_cond_signal(&client->changed);
+    return true;
+}
+
+static void conn_changed(void *context, struct rpc_conn *conn)
+{
+    struct rpc_client *client = context;
+    (void)conn;
+    pthread_cond_signal(&client->changed);
+}
+
+/* Called with the lock. False: it is late. */
+static bool wait_until(struct rpc_client *client, int64_t end_ms)
+{
+    struct timespec until = {.tv_sec = (time_t)(end_ms / 1000), .tv_nsec = (long)(end_ms % 1000) * 1000000};
+    return clock_steady_ms() < end_ms && pthread_cond_timedwait(&client->changed, &client->lock, &until) == 0;
+}
+
+/* --- connecting --- */
+
+/* Called with the lock, which it lets go of at its end. */
+static void disconnect(struct rpc_client *client, int why)
+{
+    struct rpc_conn *conn = client->conn;
+    client->conn = NULL;
+    if (!conn)
+        return;
+    rpc_conn_close(conn, why);
+    while (!rpc_conn_has_ended(conn))
+        pthread_cond_wait(&client->changed, &client->lock);
+    pthread_mutex_unlock(&client->lock);
+    rpc_conn_free(conn);
+    pthread_mutex_lock(&client->lock);
+}
+
+static int dial(struct rpc_client *client, nng_stream **stream)
+{
+    nng_aio_set_timeout(client->aio, LIMIT_RPC_CONNECT_MS);
+    nng_stream_dialer_dial(client->dialer, client->aio);
+    nng_aio_wait(client->aio);
+    int r = nng_aio_result(client->aio);
+    *stream = r ? NULL : nng_aio_get_output(client->aio, 0);
     return r;
+}
+
+/* Called with the lock. */
+static int greet(struct rpc_client *client, nng_stream *stream, int64_t end_ms)
+{
+    struct rpc_conn_owner owner = {&client->lock, client, came, conn_changed};
+    int64_t left_ms = end_ms - clock_steady_ms();
+    client->conn = rpc_conn_open(&owner, stream, bytes_starts(bytes_of(client->address), "ipc:"), SP_REQ,
+                                 SP_REP, client->answer_bytes_max, left_ms > 1 ? (int32_t)left_ms : 1);
+    while (!client->conn->greeted && !client->conn->closed)
+        pthread_cond_wait(&client->changed, &client->lock);
+    if (!client->conn->closed)
+        return 0;
+    int why = client->conn->why;
+    disconnect(client, why);
+    return why == NNG_ECONNSHUT ? NNG_EPEERAUTH : why; /* it hung up where a Garner greets */
+}
+
+/* Called with the lock; lets go of it meanwhile. A connection that has broken is replaced. */
+static int connect_to(struct rpc_client *client)
+{
+    int64_t end_ms = clock_steady_ms() + LIMIT_RPC_CONNECT_MS;
+    nng_stream *stream;
+    if (client->conn && !client->conn->closed)
+        return 0;
+    disconnect(client, NNG_ECLOSED);
+    pthread_mutex_unlock(&client->lock);
+    int r = dial(client, &stream);
+    pthread_mutex_lock(&client->lock);
+    return r ? r : greet(client, stream, end_ms);
+}
+
+/* Signals are the program's, and not for the threads that NNG starts. */
+static int open_dialer(struct rpc_client *client)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    int r = nng_stream_dialer_alloc(&client->dialer, client->address);
+    if (!r)
+        nng_stream_dialer_set_bool(client->dialer, NNG_OPT_TCP_NODELAY, true); /* of tcp only */
+    CHECK(r || nng_aio_alloc(&client->aio, NULL, NULL) == 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    return r;
+}
+
+static void open_lock(struct rpc_client *client)
+{
+    pthread_condattr_t attributes;
+    CHECK(pthread_mutex_init(&client->lock, NULL) == 0 && pthread_condattr_init(&attributes) == 0 &&
+          pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
+          pthread_cond_init(&client->changed, &attributes) == 0);
+    pthread_condattr_destroy(&attributes);
 }
 
 int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client **out, struct error *e)
 {
     struct rpc_client *client = mem_zalloc(sizeof *client);
-    sigset_t all, old;
     *out = NULL;
     client->address = mem_strdup(setting->address);
     client->request_bytes_max = setting->request_bytes_max;
-    sigfillset(&all); /* for the threads that NNG starts: signals are the program's */
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    client->answer_bytes_max = setting->answer_bytes_max;
+    open_lock(client);
     int r = rpc_address_check(setting->address, e);
-    CHECK(nng_aio_alloc(&client->aio, NULL, NULL) == 0);
     if (!r) {
-        int number = connect_to(client, setting->answer_bytes_max);
+        int number = open_dialer(client);
+        pthread_mutex_lock(&client->lock);
+        if (!number)
+            number = connect_to(client);
+        pthread_mutex_unlock(&client->lock);
         r = number ? fault(setting->address, number, e) : 0;
     }
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
     if (r)
         rpc_client_close(client);
     else
@@ -97,61 +207,58 @@ int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client 
     return r;
 }
 
-static int send_request(struct rpc_client *client, nng_ctx ctx, struct bytes request)
-{
-    nng_msg *message;
-    CHECK(nng_msg_alloc(&message, 0) == 0 && nng_msg_append(message, request.data, request.len) == 0);
-    nng_aio_set_msg(client->aio, message);
-    nng_aio_set_timeout(client->aio, LIMIT_RPC_CONNECT_MS);
-    nng_ctx_send(ctx, client->aio);
-    nng_aio_wait(client->aio);
-    int r = nng_aio_result(client->aio);
-    if (r)
-        nng_msg_free(nng_aio_get_msg(client->aio));
-    nng_aio_set_msg(client->aio, NULL);
-    return r;
-}
+/* --- asking --- */
 
-static int receive_answer(struct rpc_client *client, nng_ctx ctx, int64_t answer_ms, struct buffer *answer)
+/* Called with the lock. */
+static int exchange(struct rpc_client *client, struct bytes request, int64_t answer_ms)
 {
-    nng_aio_set_timeout(client->aio, (nng_duration)answer_ms);
-    nng_ctx_recv(ctx, client->aio);
-    nng_aio_wait(client->aio);
-    int r = nng_aio_result(client->aio);
+    struct buffer body = {0};
+    char route[ROUTE_BYTES];
+    int r = connect_to(client);
     if (r)
         return r;
-    nng_msg *message = nng_aio_get_msg(client->aio);
-    buffer_add(answer, nng_msg_body(message), nng_msg_len(message));
-    nng_msg_free(message);
-    nng_aio_set_msg(client->aio, NULL);
-    return 0;
+    int64_t end_ms = clock_steady_ms() + answer_ms;
+    route_of(++client->last_id, route);
+    client->waits = true;
+    buffer_add_bytes(&body, request);
+    rpc_conn_send(client->conn, (struct bytes){route, sizeof route}, &body);
+    bool in_time = true;
+    while (client->waits && !client->conn->closed && in_time)
+        in_time = wait_until(client, end_ms);
+    if (!client->waits)
+        return 0;
+    client->waits = false;
+    return client->conn->closed ? client->conn->why : NNG_ETIMEDOUT;
 }
 
-int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct buffer *answer,
+int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct bytes *answer,
                    struct error *e)
 {
-    nng_ctx ctx;
-    buffer_reset(answer);
+    *answer = (struct bytes){0};
     if (request.len > client->request_bytes_max)
         return error_set(e, ERR_LIMIT, "a request of %zu bytes to %s: %zu are allowed", request.len,
                          client->address, client->request_bytes_max);
-    int r = nng_ctx_open(&ctx, client->socket);
-    if (!r) {
-        r = send_request(client, ctx, request);
-        if (!r)
-            r = receive_answer(client, ctx, answer_ms, answer);
-        nng_ctx_close(ctx);
-    }
-    return r ? fault(client->address, r, e) : 0;
+    pthread_mutex_lock(&client->lock);
+    int r = exchange(client, request, answer_ms);
+    pthread_mutex_unlock(&client->lock);
+    if (r)
+        return fault(client->address, r, e);
+    *answer = bytes_from(buffer_bytes(&client->in), ROUTE_BYTES);
+    return 0;
 }
 
 void rpc_client_close(struct rpc_client *client)
 {
     if (!client)
         return;
-    if (client->has_socket)
-        nng_close(client->socket);
+    pthread_mutex_lock(&client->lock);
+    disconnect(client, NNG_ECLOSED);
+    pthread_mutex_unlock(&client->lock);
     nng_aio_free(client->aio);
+    nng_stream_dialer_free(client->dialer);
+    pthread_cond_destroy(&client->changed);
+    pthread_mutex_destroy(&client->lock);
+    buffer_close(&client->in);
     free(client->address);
     free(client);
 }

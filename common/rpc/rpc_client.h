@@ -20,9 +20,10 @@ struct rpc_client_setting {
  * address; ERR_CONNECT: nobody listens there, with what to do; ERR_RESOLVE: the host has no address. */
 int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client **out, struct error *e);
 
-/* Send, and wait up to `answer_ms` for the answer, which replaces what is in `answer`. ERR_CONNECT: not
- * connected, broken off or no answer; ERR_LIMIT: the request is too large, and was not sent. */
-int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct buffer *answer,
+/* Send, and wait up to `answer_ms` for the answer, which is the client's, until the next call. Where there is
+ * no connection (any more), first up to LIMIT_RPC_CONNECT_MS for that. ERR_CONNECT: nobody there, broken off
+ * or no answer; ERR_LIMIT: the request is too large, and was not sent. */
+int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct bytes *answer,
                    struct error *e);
 
 void rpc_client_close(struct rpc_client *client); /* null is fine */

@@ -1,29 +1,28 @@
-/* Listener: where a server's peers come in. For the .c files of common/rpc only. One thread at a time, but
- * for what NNG calls back. */
+/* Listener: takes connections, and gives them as NNG's streams. */
 #ifndef GARNER_RPC_LISTENER_H
 #define GARNER_RPC_LISTENER_H
 
 #include <nng/nng.h>
-#include <stdatomic.h>
+#include <pthread.h>
 
 #include "common/error.h"
 
 struct rpc_listener {
-    nng_socket socket;
-    nng_listener listener;
-    char *address; /* with the port that was found; null: not open */
-    uint64_t faults;
-    atomic_uint peers, arrivals; /* connected now; ever */
+    char *address; /* with the port that was found */
+    nng_stream_listener *stream;
+    nng_aio *aio;
+    pthread_mutex_t lock;
+    bool closing, failing;
+    void *context;
+    void (*came)(void *context, nng_stream *stream); /* on NNG's threads, one at a time; takes it over */
 };
 
-/* Listen at an address. ERR_CONFIG: no address, in use, or not this machine's; ERR_IO. All zero before. */
-int rpc_listener_open(struct rpc_listener *listener, nng_socket socket, const char *address, struct error *e);
+/* Listen there, and take who comes. ERR_CONFIG: in use, with what to do, or not this machine's; ERR_IO.
+ * After an error, too, it is to be closed. */
+int rpc_listener_open(struct rpc_listener *listener, const char *address,
+                      void (*came)(void *context, nng_stream *stream), void *context, struct error *e);
 
-/* Look whether peers can still come in, and listen anew if they can't. To be called every few seconds. Blocks
- * for milliseconds after some connections broke off, mostly not at all. */
-void rpc_listener_check(struct rpc_listener *listener);
-
-/* After its socket has been closed. Safe on one that never was open. */
+/* Take nobody any more. Waits for `came`. Of one that is all zero: nothing. */
 void rpc_listener_close(struct rpc_listener *listener);
 
 #endif

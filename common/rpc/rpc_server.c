@@ -1,18 +1,11 @@
-/* NNG's REP protocol with a context for each place, so that many requests are there at once. NNG calls back
- * on threads of its own: there a request is put into a queue, and nothing else. The serving thread takes
- * it from there.
+/* REP's side of SP. On NNG's threads a message is put into a queue, and nothing else; the serving thread
+ * takes it from there.
  *
  * What has waited longer than it wanted goes first, then new requests, then what was woken; so a flood of
- * requests delays a long poll until its time is over, and no further.
- *
- * NNG wants some care (1.5.2): the next receive begins only when the last send has ended, nothing is opened
- * or closed in its callbacks, and all is closed once, when nothing is under way any more. */
+ * requests delays a long poll until its time is over, and no further. */
 #include "common/rpc/rpc_server.h"
 
 #include <inttypes.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,207 +14,217 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/rpc/rpc_address.h"
+#include "common/rpc/rpc_conn.h"
 #include "common/rpc/rpc_listener.h"
+#include "common/rpc/rpc_queue.h"
 
-enum { SEND_MS = 10000, CHECK_MS = 2000 };
-
-enum place_state { PLACE_RECEIVING, PLACE_QUEUED, PLACE_SERVING, PLACE_KEPT, PLACE_SENDING };
-
-struct place {
+struct peer {
     struct rpc_server *server;
-    nng_ctx ctx;
-    bool has_ctx;
-    nng_aio *aio;
-    enum place_state state;
-    nng_msg *request; /* from QUEUED to SERVING */
-    int64_t came_ms;
-    int64_t until_ms;   /* of KEPT */
-    uint64_t wakes;     /* of the server, when it was served last */
-    struct place *next; /* in the queue */
+    struct rpc_conn *conn;
+    uint32_t requests; /* of the server's, that are its */
+    bool gone;         /* it is in `gone` */
+    struct peer *previous, *next;
 };
 
 struct rpc_server {
     struct rpc_server_setting set;
-    nng_socket socket;
-    bool has_socket, has_thread;
-    struct rpc_listener listener; /* the serving thread's once that is there; of the lock, nothing */
-    int64_t checked_ms;           /* likewise */
+    struct rpc_listener listener;
+    bool is_ipc, has_thread;
     pthread_t thread;
-    pthread_mutex_t lock; /* of all below, and of the places */
+    pthread_mutex_t lock; /* of all below, and of the connections */
     pthread_cond_t changed;
-    struct place *queue, **queue_end;
-    uint64_t wakes;
-    uint32_t kept;
-    bool closing;
-    struct place places[LIMIT_RPC_REQUESTS];
+    struct peer *peers, *peers_end, *gone;
+    uint32_t peer_count;
+    struct rpc_queue queue;
+    bool some_paused, resuming, closing;
 };
 
-/* --- NNG's side --- */
+/* --- who is there --- */
 
-static void receive(struct place *place)
+static void add_peer(struct peer *peer)
 {
-    nng_aio_set_timeout(place->aio, NNG_DURATION_INFINITE);
-    nng_ctx_recv(place->ctx, place->aio);
+    struct rpc_server *server = peer->server;
+    peer->previous = server->peers_end;
+    peer->next = NULL;
+    *(server->peers_end ? &server->peers_end->next : &server->peers) = peer;
+    server->peers_end = peer;
 }
 
-/* Called with the lock. */
-static void enqueue(struct place *place)
+static void take_out_peer(struct peer *peer)
 {
-    struct rpc_server *server = place->server;
-    place->request = nng_aio_get_msg(place->aio);
-    nng_aio_set_msg(place->aio, NULL);
-    place->came_ms = clock_steady_ms();
-    place->state = PLACE_QUEUED;
-    place->next = NULL;
-    *server->queue_end = place;
-    server->queue_end = &place->next;
-    pthread_cond_signal(&server->changed);
+    struct rpc_server *server = peer->server;
+    *(peer->previous ? &peer->previous->next : &server->peers) = peer->next;
+    *(peer->next ? &peer->next->previous : &server->peers_end) = peer->previous;
 }
 
-/* A message came, or one went. */
-static void on_event(void *context)
+/* One that nothing is under way for any more is for the serving thread to free. */
+static void settle_peer(struct peer *peer)
 {
-    struct place *place = context;
-    struct rpc_server *server = place->server;
-    int result = nng_aio_result(place->aio);
-    bool again = true;
-    pthread_mutex_lock(&server->lock);
-    if (place->state == PLACE_SENDING) {
-        if (result) { /* the peer is gone, or doesn't read */
-            nng_msg_free(nng_aio_get_msg(place->aio));
-            nng_aio_set_msg(place->aio, NULL);
-        }
-        place->state = PLACE_RECEIVING;
-    } else if (!result) {
-        enqueue(place);
-        again = false;
-    }
-    again = again && !server->closing;
+    struct rpc_server *server = peer->server;
+    if (peer->gone || peer->requests || !rpc_conn_has_ended(peer->conn))
+        return;
+    peer->gone = true;
+    take_out_peer(peer);
+    peer->next = server->gone;
+    server->gone = peer;
+    pthread_cond_broadcast(&server->changed);
+}
+
+/* Lets go of the lock meanwhile. */
+static void free_gone(struct rpc_server *server)
+{
+    struct peer *gone = server->gone;
+    server->gone = NULL;
     pthread_mutex_unlock(&server->lock);
-    if (again)
-        receive(place);
+    uint32_t count = 0;
+    for (struct peer *next; gone; gone = next, count++) {
+        next = gone->next;
+        rpc_conn_free(gone->conn);
+        free(gone);
+    }
+    pthread_mutex_lock(&server->lock);
+    server->peer_count -= count;
+}
+
+/* --- requests --- */
+
+/* Those that are held don't count: nothing can be done about them. */
+static bool is_full(const struct rpc_server *server)
+{
+    return server->queue.count - server->queue.held >= LIMIT_RPC_REQUESTS;
+}
+
+/* A peer that has an answer to take isn't heard. */
+static bool has_room(const struct peer *peer)
+{
+    return !peer->server->closing && !is_full(peer->server) && !peer->conn->outgoing &&
+           peer->requests < LIMIT_RPC_PEER_REQUESTS;
+}
+
+/* A peer is served one answer after the other, so that it makes us keep no more than one. */
+static void hold(const struct peer *peer)
+{
+    rpc_queue_hold(&peer->server->queue, peer, peer->conn->outgoing > 0);
+}
+
+static bool came(void *context, struct rpc_conn *conn, struct buffer *message)
+{
+    struct peer *peer = context;
+    struct rpc_server *server = peer->server;
+    size_t route_len = sp_route(buffer_bytes(message)).len;
+    if (!route_len) {
+        rpc_conn_close(conn, NNG_EPROTO);
+        return false;
+    }
+    if (server->closing)
+        return false;
+    rpc_queue_add(&server->queue, peer, message, route_len, clock_steady_ms());
+    peer->requests++;
+    hold(peer);
+    pthread_cond_signal(&server->changed);
+    bool more = has_room(peer);
+    server->some_paused |= !more;
+    return more;
+}
+
+static bool is_paused(const struct peer *peer)
+{
+    return peer->conn->paused && !peer->conn->closed;
+}
+
+/* Hear those again who had to wait for room: the one first that was heard longest ago. */
+static void resume_peers(struct rpc_server *server)
+{
+    struct peer *last = server->peers_end;
+    if (!server->some_paused || server->resuming) /* by one that was resumed, and then closed */
+        return;
+    server->resuming = true;
+    server->some_paused = false;
+    for (struct peer *peer = server->peers, *next; peer; peer = next) {
+        next = peer == last ? NULL : peer->next;
+        if (is_paused(peer) && has_room(peer)) {
+            take_out_peer(peer);
+            add_peer(peer);
+            rpc_conn_resume(peer->conn);
+        }
+        server->some_paused |= is_paused(peer);
+    }
+    server->resuming = false;
+}
+
+static void conn_changed(void *context, struct rpc_conn *conn)
+{
+    struct peer *peer = context;
+    if (conn->closed) {
+        peer->requests -= rpc_queue_drop_of(&peer->server->queue, peer); /* nobody waits for it */
+        settle_peer(peer);
+    } else if (peer->requests && !conn->outgoing) {
+        hold(peer);
+        pthread_cond_broadcast(&peer->server->changed);
+    }
+    if (peer->server->closing)
+        pthread_cond_broadcast(&peer->server->changed);
+    else
+        resume_peers(peer->server);
+}
+
+/* Those answers that their peers don't take may fill a part of the memory, and no more: who took nothing of
+ * its for the longest time is disconnected, and may ask again. */
+static void bound_answers(struct rpc_server *server)
+{
+    struct peer *stalled = NULL;
+    size_t bytes = 0;
+    for (struct peer *peer = server->peers; peer; peer = peer->next) {
+        bytes += peer->conn->outgoing_bytes;
+        if (peer->conn->outgoing && !peer->conn->closed &&
+            (!stalled || peer->conn->moved_ms < stalled->conn->moved_ms))
+            stalled = peer;
+    }
+    if (bytes > LIMIT_RPC_ANSWER_BYTES && stalled)
+        rpc_conn_close(stalled->conn, NNG_ETIMEDOUT);
 }
 
 /* --- the serving thread --- */
 
-static struct place *take_queued(struct rpc_server *server)
+static void wait_until(struct rpc_server *server, int64_t end_ms)
 {
-    struct place *place = server->queue;
-    if (!place)
-        return NULL;
-    server->queue = place->next;
-    if (!server->queue)
-        server->queue_end = &server->queue;
-    return place;
+    struct timespec until = {.tv_sec = (time_t)(end_ms / 1000), .tv_nsec = (long)(end_ms % 1000) * 1000000};
+    if (end_ms == INT64_MAX)
+        pthread_cond_wait(&server->changed, &server->lock);
+    else
+        pthread_cond_timedwait(&server->changed, &server->lock, &until);
 }
 
-static bool is_due(const struct rpc_server *server, const struct place *place, int64_t now_ms, bool woken)
+static void end_request(struct rpc_server *server, struct rpc_request *request)
 {
-    return place->state == PLACE_KEPT &&
-           (server->closing || place->until_ms <= now_ms || (woken && place->wakes != server->wakes));
-}
-
-/* The kept one that has waited too long or, `woken`, that something may have happened for: the one first that
- * was looked at longest ago. */
-static struct place *find_kept(struct rpc_server *server, int64_t now_ms, bool woken)
-{
-    struct place *found = NULL;
-    for (uint32_t i = 0; server->kept && i < LIMIT_RPC_REQUESTS; i++) {
-        struct place *place = &server->places[i];
-        if (is_due(server, place, now_ms, woken) && (!found || place->wakes < found->wakes))
-            found = place;
-    }
-    return found;
-}
-
-static struct place *take(struct rpc_server *server, int64_t now_ms)
-{
-    struct place *place = find_kept(server, now_ms, false);
-    if (!place)
-        place = take_queued(server);
-    if (!place)
-        place = find_kept(server, now_ms, true);
-    if (place && place->state == PLACE_KEPT)
-        server->kept--;
-    if (place)
-        place->state = PLACE_SERVING;
-    return place;
-}
-
-static int64_t next_end_ms(const struct rpc_server *server)
-{
-    int64_t next_ms = INT64_MAX;
-    for (uint32_t i = 0; server->kept && i < LIMIT_RPC_REQUESTS; i++)
-        if (server->places[i].state == PLACE_KEPT && server->places[i].until_ms < next_ms)
-            next_ms = server->places[i].until_ms;
-    return next_ms;
-}
-
-/* Until something comes, or is to be done. */
-static void wait_for_more(struct rpc_server *server, int64_t now_ms)
-{
-    struct timespec until;
-    int64_t end_ms = next_end_ms(server), check_ms = server->checked_ms + CHECK_MS;
-    int64_t ms = (end_ms < check_ms ? end_ms : check_ms) - now_ms;
-    if (ms <= 0)
-        return;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(&server->changed, &server->lock, &until);
-}
-
-/* Called with the lock, which it lets go of. */
-static void check_listener(struct rpc_server *server, int64_t now_ms)
-{
-    if (now_ms - server->checked_ms < CHECK_MS)
-        return;
-    pthread_mutex_unlock(&server->lock);
-    rpc_listener_check(&server->listener);
-    pthread_mutex_lock(&server->lock);
-    server->checked_ms = clock_steady_ms();
-}
-
-static void send_answer(struct place *place, struct bytes answer)
-{
-    nng_msg *message;
-    CHECK(nng_msg_alloc(&message, 0) == 0 && nng_msg_append(message, answer.data, answer.len) == 0);
-    nng_aio_set_msg(place->aio, message);
-    nng_aio_set_timeout(place->aio, SEND_MS);
-    nng_ctx_send(place->ctx, place->aio);
+    struct peer *peer = request->peer;
+    rpc_queue_drop(&server->queue, request);
+    peer->requests--;
+    settle_peer(peer);
+    resume_peers(server);
 }
 
 /* Called with the lock, which it lets go of while it serves. */
-static void serve(struct rpc_server *server, struct place *place, int64_t now_ms)
+static void serve(struct rpc_server *server, struct rpc_request *request, bool over)
 {
-    bool over = server->closing || (place->wakes && place->until_ms <= now_ms);
+    struct rpc_conn *conn = ((struct peer *)request->peer)->conn;
+    struct bytes message = buffer_bytes(&request->message);
     struct rpc_turn turn = {
-        .request = {nng_msg_body(place->request), nng_msg_len(place->request)},
-        .waited_ms = now_ms - place->came_ms,
+        .request = bytes_from(message, request->route_len),
+        .waited_ms = clock_steady_ms() - request->came_ms,
         .over = over,
     };
-    place->wakes = server->wakes;
     pthread_mutex_unlock(&server->lock);
     enum rpc_verdict verdict = server->set.serve(server->set.context, &turn);
     CHECK(verdict == RPC_ANSWER || !over);
     pthread_mutex_lock(&server->lock);
-    if (verdict == RPC_WAIT) {
-        bool room = server->kept < LIMIT_RPC_KEPT;
-        place->until_ms = room ? place->came_ms + turn.wait_ms : INT64_MIN;
-        place->state = PLACE_KEPT;
-        server->kept++;
+    if (verdict == RPC_WAIT && !conn->closed) {
+        rpc_queue_keep(&server->queue, request, turn.wait_ms);
     } else {
-        nng_msg_free(place->request);
-        place->request = NULL;
-        place->state = PLACE_SENDING;
-        place->wakes = 0;
-        pthread_mutex_unlock(&server->lock);
-        send_answer(place, buffer_bytes(&turn.answer));
-        pthread_mutex_lock(&server->lock);
+        rpc_conn_send(conn, (struct bytes){message.data, request->route_len}, &turn.answer);
+        hold(request->peer);
+        bound_answers(server);
+        end_request(server, request);
     }
     buffer_close(&turn.answer);
 }
@@ -230,18 +233,19 @@ static void *work(void *context)
 {
     struct rpc_server *server = context;
     pthread_setname_np(pthread_self(), "serve");
-    server->checked_ms = clock_steady_ms();
     pthread_mutex_lock(&server->lock);
     for (;;) {
-        int64_t now_ms = clock_steady_ms();
-        check_listener(server, now_ms);
-        struct place *place = take(server, now_ms);
-        if (place)
-            serve(server, place, now_ms);
+        bool over;
+        struct rpc_request *request = rpc_queue_take(&server->queue, clock_steady_ms(), server->closing,
+                                                     &over);
+        if (request)
+            serve(server, request, over);
+        else if (server->gone)
+            free_gone(server);
         else if (server->closing)
             break;
         else
-            wait_for_more(server, now_ms);
+            wait_until(server, rpc_queue_next_ms(&server->queue));
     }
     pthread_mutex_unlock(&server->lock);
     return NULL;
@@ -250,27 +254,31 @@ static void *work(void *context)
 void rpc_server_wake(struct rpc_server *server)
 {
     pthread_mutex_lock(&server->lock);
-    server->wakes++;
-    if (server->kept)
-        pthread_cond_signal(&server->changed);
+    server->queue.wakes++;
+    if (server->queue.kept)
+        pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
 }
 
 /* --- opening and closing --- */
 
-static int listen_at(struct rpc_server *server, struct error *e)
+static void take_stream(void *context, nng_stream *stream)
 {
-    int r = nng_rep0_open(&server->socket);
-    server->has_socket = !r;
-    if (!r)
-        r = nng_socket_set_size(server->socket, NNG_OPT_RECVMAXSZ, server->set.request_bytes_max);
-    for (uint32_t i = 0; i < LIMIT_RPC_REQUESTS && !r; i++) {
-        r = nng_ctx_open(&server->places[i].ctx, server->socket);
-        server->places[i].has_ctx = !r;
+    struct rpc_server *server = context;
+    pthread_mutex_lock(&server->lock);
+    bool room = !server->closing && server->peer_count < LIMIT_RPC_PEERS;
+    if (room) {
+        struct peer *peer = mem_zalloc(sizeof *peer);
+        struct rpc_conn_owner owner = {&server->lock, peer, came, conn_changed};
+        peer->server = server;
+        peer->conn = rpc_conn_open(&owner, stream, server->is_ipc, SP_REP, SP_REQ,
+                                   server->set.request_bytes_max, LIMIT_RPC_CONNECT_MS);
+        server->peer_count++;
+        add_peer(peer);
     }
-    if (r)
-        return error_set(e, ERR_IO, "listen: %s: %s", server->set.address, nng_strerror(r));
-    return rpc_listener_open(&server->listener, server->socket, server->set.address, e);
+    pthread_mutex_unlock(&server->lock);
+    if (!room)
+        nng_stream_free(stream);
 }
 
 static void open_lock(struct rpc_server *server)
@@ -292,12 +300,10 @@ static int start(struct rpc_server *server, struct error *e)
     int r = rpc_address_check(server->set.address, e);
     if (r)
         error_at(e, "listen");
-    for (uint32_t i = 0; i < LIMIT_RPC_REQUESTS; i++) {
-        server->places[i].server = server;
-        CHECK(nng_aio_alloc(&server->places[i].aio, on_event, &server->places[i]) == 0);
+    if (!r) {
+        server->is_ipc = bytes_starts(bytes_of(server->set.address), "ipc:");
+        r = rpc_listener_open(&server->listener, server->set.address, take_stream, server, e);
     }
-    if (!r)
-        r = listen_at(server, e);
     if (!r) {
         int number = pthread_create(&server->thread, NULL, work, server);
         server->has_thread = !number;
@@ -305,8 +311,6 @@ static int start(struct rpc_server *server, struct error *e)
             r = error_set(e, ERR_IO, "listen: its thread can't be started: %s: raise the limit of processes",
                           strerrordesc_np(number));
     }
-    for (uint32_t i = 0; i < LIMIT_RPC_REQUESTS && !r; i++)
-        receive(&server->places[i]);
     CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
     return r;
 }
@@ -316,8 +320,7 @@ int rpc_server_open(const struct rpc_server_setting *setting, struct rpc_server 
     struct rpc_server *server = mem_zalloc(sizeof *server);
     *out = NULL;
     server->set = *setting;
-    server->queue_end = &server->queue;
-    server->wakes = 1;
+    rpc_queue_open(&server->queue, LIMIT_RPC_KEPT);
     open_lock(server);
     int r = start(server, e);
     if (r)
@@ -332,49 +335,45 @@ const char *rpc_server_address(const struct rpc_server *server)
     return server->listener.address;
 }
 
-static void end_work(struct rpc_server *server)
+static bool has_answers(const struct rpc_server *server)
 {
-    pthread_mutex_lock(&server->lock);
-    server->closing = true;
-    pthread_cond_signal(&server->changed);
-    pthread_mutex_unlock(&server->lock);
-    if (server->has_thread)
-        CHECK(pthread_join(server->thread, NULL) == 0);
+    for (const struct peer *peer = server->peers; peer; peer = peer->next)
+        if (peer->conn->outgoing && !peer->conn->closed)
+            return true;
+    return false;
 }
 
-/* Places that are sending end that first; the others are receiving, or have what came too late. */
-static void end_places(struct rpc_server *server)
+/* What was answered is given some time to go. */
+static void end_peers(struct rpc_server *server)
 {
-    for (uint32_t i = 0; i < LIMIT_RPC_REQUESTS; i++) {
-        struct place *place = &server->places[i];
-        pthread_mutex_lock(&server->lock);
-        bool sending = place->state == PLACE_SENDING;
-        pthread_mutex_unlock(&server->lock);
-        if (sending)
-            nng_aio_wait(place->aio);
-        nng_aio_stop(place->aio);
+    int64_t end_ms = clock_steady_ms() + LIMIT_RPC_CLOSE_MS;
+    while (has_answers(server) && clock_steady_ms() < end_ms)
+        wait_until(server, end_ms);
+    for (struct peer *peer = server->peers, *next; peer; peer = next) {
+        next = peer->next;
+        rpc_conn_close(peer->conn, NNG_ECLOSED);
     }
-    for (uint32_t i = 0; i < LIMIT_RPC_REQUESTS; i++) {
-        struct place *place = &server->places[i];
-        if (place->has_ctx)
-            nng_ctx_close(place->ctx);
-        if (place->request)
-            nng_msg_free(place->request);
-    }
+    while (server->peers)
+        pthread_cond_wait(&server->changed, &server->lock);
+    free_gone(server);
 }
 
 void rpc_server_close(struct rpc_server *server)
 {
     if (!server)
         return;
-    end_work(server);
-    end_places(server);
-    if (server->has_socket)
-        nng_close(server->socket);
-    for (uint32_t i = 0; i < LIMIT_RPC_REQUESTS; i++)
-        nng_aio_free(server->places[i].aio);
+    pthread_mutex_lock(&server->lock);
+    server->closing = true;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+    if (server->has_thread)
+        CHECK(pthread_join(server->thread, NULL) == 0);
+    rpc_listener_close(&server->listener);
+    pthread_mutex_lock(&server->lock);
+    end_peers(server);
+    pthread_mutex_unlock(&server->lock);
+    rpc_queue_close(&server->queue);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
-    rpc_listener_close(&server->listener);
     free(server);
 }

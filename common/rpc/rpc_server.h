@@ -2,16 +2,11 @@
  *
  * One thread of the server's own calls `serve`, so what is served needs no locks of its own. A request
  * that can't be answered yet is kept, and served again whenever rpc_server_wake was called and when
- * its time is over (a long poll):
+ * its time is over (a long poll): rpc_queue.h has the order.
  *
- *   RECEIVING --message--> QUEUED --> SERVING --answer--> SENDING --> RECEIVING
- *                                      |   ^
- *                                  wait|   |wake, time over, closing
- *                                      v   |
- *                                      KEPT
- *
- * There are LIMIT_RPC_REQUESTS of these places: further requests wait in their sockets. Of them
- * LIMIT_RPC_KEPT may be KEPT; what is beyond is served once more at once, with its time over. */
+ * LIMIT_RPC_REQUESTS are taken at once, of one peer LIMIT_RPC_PEER_REQUESTS: further ones wait in their
+ * sockets. Of them LIMIT_RPC_KEPT may be kept; what is beyond is served once more at once, with its time
+ * over. A peer that doesn't read its answers holds up nobody else. */
 #ifndef GARNER_RPC_SERVER_H
 #define GARNER_RPC_SERVER_H
 

@@ -21,16 +21,15 @@ static void *ask_many(void *context)
     struct asker *asker = context;
     struct rpc_client_setting setting = {rpc_server_address(asker->lab->server), REQUEST_MAX, ANSWER_MAX};
     struct rpc_client *client;
-    struct buffer answer = {0};
+    struct bytes answer;
     if (rpc_client_open(&setting, &client, NULL))
         return NULL;
     for (int i = 0; i < 50; i++) {
         char request[32];
         snprintf(request, sizeof request, "echo %d-%d", asker->number, i);
         asker->right += rpc_client_ask(client, bytes_of(request), LONG_MS, &answer, NULL) == 0 &&
-                        bytes_is(buffer_bytes(&answer), request + 5);
+                        bytes_is(answer, request + 5);
     }
-    buffer_close(&answer);
     rpc_client_close(client);
     return NULL;
 }
@@ -109,12 +108,11 @@ static void *wait_long(void *context)
     struct asker *asker = context;
     struct rpc_client_setting setting = {rpc_server_address(asker->lab->server), REQUEST_MAX, ANSWER_MAX};
     struct rpc_client *client;
-    struct buffer answer = {0};
+    struct bytes answer;
     if (rpc_client_open(&setting, &client, NULL))
         return NULL;
     if (rpc_client_ask(client, BYTES("wait 15000"), LONG_MS, &answer, NULL) == 0)
-        asker->right = bytes_is(buffer_bytes(&answer), "happened") ? 1 : 2;
-    buffer_close(&answer);
+        asker->right = bytes_is(answer, "happened") ? 1 : 2;
     rpc_client_close(client);
     return NULL;
 }
