@@ -1,6 +1,6 @@
 /* Connection: whole messages over one of NNG's streams, both ways, in the framing of SP (sp.h).
  *
- * NNG's own sockets would do this, but not end well (1.5.2 to 1.10): when one of its sockets or pipes is
+ * NNG's own sockets would do this, but not end well in 1.5.2: when one of its sockets or pipes is
  * closed while a message is half read or written, that pipe's end waits for ever, with it NNG's only thread
  * that ends anything, and every nng_close. Here an operation is never begun once its stream is closed, which
  * is all it takes.
