@@ -50,9 +50,10 @@ enum {
     LIMIT_ORIGINS = 1024,            /* that one thread knows, beside those that something is under way to */
     LIMIT_RECEIVE_BYTES = 1 << 20,   /* of an answer, in its socket: room for so much, until we come to it */
     LIMIT_CONNECT_MS = 10000,
-    LIMIT_SILENCE_MS = 30000,   /* no byte for so long ends a transfer */
-    LIMIT_TRANSFER_MS = 300000, /* a whole answer */
-    LIMIT_RETRY_FIRST_MS = 500, /* the first retry waits up to this, then twice as long each time */
+    LIMIT_SILENCE_MS = 30000,        /* no byte for so long ends a transfer */
+    LIMIT_TRANSFER_MS = 300000,      /* a whole answer */
+    LIMIT_RETRY_FIRST_MS = 500,      /* the first retry waits up to this, then twice as long each time */
+    LIMIT_RETRY_THROTTLED_TIMES = 4, /* as long, where the provider throttled and didn't say for how long */
     LIMIT_RETRY_MAX_MS = 20000,
     LIMIT_RETRY_AFTER_MS = 120000,  /* a longer Retry-After ends the request */
     LIMIT_PAUSE_MS = 3600000,       /* a bucket pauses no longer, whatever a provider says */

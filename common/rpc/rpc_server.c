@@ -236,12 +236,12 @@ static void *work(void *context)
     pthread_mutex_lock(&server->lock);
     for (;;) {
         bool over;
+        while (server->gone)
+            free_gone(server);
         struct rpc_request *request = rpc_queue_take(&server->queue, clock_steady_ms(), server->closing,
                                                      &over);
         if (request)
             serve(server, request, over);
-        else if (server->gone)
-            free_gone(server);
         else if (server->closing)
             break;
         else

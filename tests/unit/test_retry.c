@@ -28,16 +28,15 @@ static void only_what_may_pass_is_retried(void **state)
 }
 
 /* The wait is spread over a window that doubles with each try up to a maximum, and tries are few. */
-static void window_doubles(void **state)
+static void check_windows(int code, int64_t first_ms)
 {
-    (void)state;
     struct retry retry = {0};
     random_seed(&retry.random, 7);
     for (unsigned tries = 1; tries < LIMIT_TRIES; tries++) {
-        int64_t window_ms = (int64_t)LIMIT_RETRY_FIRST_MS << (tries - 1), at_ms, least = INT64_MAX, most = 0;
+        int64_t window_ms = first_ms << (tries - 1), at_ms, least = INT64_MAX, most = 0;
         window_ms = window_ms < LIMIT_RETRY_MAX_MS ? window_ms : LIMIT_RETRY_MAX_MS;
         for (int i = 0; i < 2000; i++) {
-            assert_true(retry_decide(ERR_SERVER, tries, -1, 1000, &retry, &at_ms));
+            assert_true(retry_decide(code, tries, -1, 1000, &retry, &at_ms));
             least = at_ms < least ? at_ms : least;
             most = at_ms > most ? at_ms : most;
         }
@@ -45,7 +44,14 @@ static void window_doubles(void **state)
         assert_in_range(most - 1000, window_ms * 9 / 10, window_ms);
     }
     int64_t at_ms;
-    assert_false(retry_decide(ERR_SERVER, LIMIT_TRIES, -1, 0, &retry, &at_ms));
+    assert_false(retry_decide(code, LIMIT_TRIES, -1, 0, &retry, &at_ms));
+}
+
+static void window_doubles(void **state)
+{
+    (void)state;
+    check_windows(ERR_SERVER, LIMIT_RETRY_FIRST_MS);
+    check_windows(ERR_THROTTLED, LIMIT_RETRY_THROTTLED_TIMES * LIMIT_RETRY_FIRST_MS);
 }
 
 /* The same seed gives the same waits. */

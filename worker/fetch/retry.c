@@ -1,4 +1,7 @@
-/* Full jitter spreads the retries of many clients evenly over the back-off window. A Retry-After moves
+/* What is throttled waits longer: the limiter needs a second or some until it goes as fast as it may, and
+ * until then every try may meet the limit again (the AWS SDKs, too, tell the two apart).
+ *
+ * Full jitter spreads the retries of many clients evenly over the back-off window. A Retry-After moves
  * the window, it doesn't replace it: a server that told a thousand clients the same second would
  * meet all of them in that second again. */
 #include "worker/fetch/retry.h"
@@ -21,9 +24,9 @@ bool retry_makes_sense(int code)
     }
 }
 
-static int64_t window_ms(const struct retry *retry, unsigned tries)
+static int64_t window_ms(const struct retry *retry, unsigned tries, int64_t times)
 {
-    int64_t window = retry->first_ms ? retry->first_ms : LIMIT_RETRY_FIRST_MS;
+    int64_t window = times * (retry->first_ms ? retry->first_ms : LIMIT_RETRY_FIRST_MS);
     while (--tries > 0 && window < LIMIT_RETRY_MAX_MS)
         window *= 2;
     return window < LIMIT_RETRY_MAX_MS ? window : LIMIT_RETRY_MAX_MS;
@@ -35,7 +38,8 @@ bool retry_decide(int code, unsigned tries, int64_t retry_after_ms, int64_t now_
     if (tries < 1 || tries >= LIMIT_TRIES || !retry_makes_sense(code) ||
         retry_after_ms > LIMIT_RETRY_AFTER_MS)
         return false;
-    int64_t jitter_ms = (int64_t)random_below(&retry->random, (uint64_t)window_ms(retry, tries) + 1);
+    int64_t times = code == ERR_THROTTLED && retry_after_ms <= 0 ? LIMIT_RETRY_THROTTLED_TIMES : 1;
+    int64_t jitter_ms = (int64_t)random_below(&retry->random, (uint64_t)window_ms(retry, tries, times) + 1);
     *at_ms = now_ms + (retry_after_ms > 0 ? retry_after_ms : 0) + jitter_ms;
     return true;
 }

@@ -1,7 +1,8 @@
 /* Retries: when a failed request is tried again. Pure: time and randomness are arguments.
  *
  * Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015): a random time
- * between 0 and min(max, first * 2^tries). A Retry-After is the least to wait. */
+ * between 0 and min(max, first * 2^tries); where it was throttled, four times first. A Retry-After is the
+ * least to wait. */
 #ifndef GARNER_RETRY_H
 #define GARNER_RETRY_H
 
