@@ -26,3 +26,8 @@ int rpc_address_check(const char *address, struct error *e)
         nng_url_free(url);
     return sound ? 0 : error_set(e, ERR_CONFIG, "%s: %s", address, looks_like);
 }
+
+bool rpc_address_is_ipc(const char *address)
+{
+    return bytes_starts(bytes_of(address), "ipc:");
+}

@@ -7,4 +7,7 @@
 /* 0, or ERR_CONFIG with a sentence that begins with the address and says what one looks like. */
 int rpc_address_check(const char *address, struct error *e);
 
+/* Of a sound one: a socket in a folder, not TCP. */
+bool rpc_address_is_ipc(const char *address);
+
 #endif

@@ -6,13 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/rpc/rpc_address.h"
 #include "common/rpc/rpc_conn.h"
+#include "common/rpc/rpc_lock.h"
 
 enum { ROUTE_BYTES = 4 };
 
@@ -20,9 +20,8 @@ struct rpc_client {
     char *address;
     size_t request_bytes_max, answer_bytes_max;
     nng_stream_dialer *dialer;
-    nng_aio *aio;         /* of the dialer */
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t changed;
+    nng_aio *aio;          /* of the dialer */
+    struct rpc_lock lock;  /* of all below */
     struct rpc_conn *conn; /* null: not connected */
     uint32_t last_id;
     bool waits;       /* for the answer to `last_id` … */
@@ -52,12 +51,6 @@ static int fault(const char *address, int number, struct error *e)
     case NNG_ECLOSED:
         return error_set(e, ERR_CONNECT, "%s: the connection broke off before the answer came: ask again",
                          address);
-    case NNG_EPEERAUTH:
-        return error_set(
-            e, ERR_CONNECT,
-            "what listens at %s hung up at once: it is no Garner, is just ending, or has as many "
-            "connections as it takes (%d)",
-            address, LIMIT_RPC_PEERS);
     case NNG_EPROTO:
         return error_set(e, ERR_CONNECT, "what listens at %s is no Garner: %s", address, what_to_do);
     default:
@@ -85,7 +78,7 @@ static bool came(void *context, struct rpc_conn *conn, struct buffer *message)
     client->in = *message;
     *message = old;
     client->waits = false;
-    pthread_cond_signal(&client->changed);
+    pthread_cond_signal(&client->lock.changed);
     return true;
 }
 
@@ -93,14 +86,7 @@ static void conn_changed(void *context, struct rpc_conn *conn)
 {
     struct rpc_client *client = context;
     (void)conn;
-    pthread_cond_signal(&client->changed);
-}
-
-/* Called with the lock. False: it is late. */
-static bool wait_until(struct rpc_client *client, int64_t end_ms)
-{
-    struct timespec until = {.tv_sec = (time_t)(end_ms / 1000), .tv_nsec = (long)(end_ms % 1000) * 1000000};
-    return clock_steady_ms() < end_ms && pthread_cond_timedwait(&client->changed, &client->lock, &until) == 0;
+    pthread_cond_signal(&client->lock.changed);
 }
 
 /* --- connecting --- */
@@ -114,10 +100,10 @@ static void disconnect(struct rpc_client *client, int why)
         return;
     rpc_conn_close(conn, why);
     while (!rpc_conn_has_ended(conn))
-        pthread_cond_wait(&client->changed, &client->lock);
-    pthread_mutex_unlock(&client->lock);
+        rpc_lock_wait(&client->lock, INT64_MAX);
+    pthread_mutex_unlock(&client->lock.mutex);
     rpc_conn_free(conn);
-    pthread_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->lock.mutex);
 }
 
 static int dial(struct rpc_client *client, nng_stream **stream)
@@ -131,37 +117,42 @@ static int dial(struct rpc_client *client, nng_stream **stream)
 }
 
 /* Called with the lock. */
-static int greet(struct rpc_client *client, nng_stream *stream, int64_t end_ms)
+static int greet(struct rpc_client *client, nng_stream *stream, int64_t end_ms, struct error *e)
 {
-    struct rpc_conn_owner owner = {&client->lock, client, came, conn_changed};
+    struct rpc_conn_owner owner = {&client->lock.mutex, client, came, conn_changed};
     int64_t left_ms = end_ms - clock_steady_ms();
-    client->conn = rpc_conn_open(&owner, stream, bytes_starts(bytes_of(client->address), "ipc:"), SP_REQ,
-                                 SP_REP, client->answer_bytes_max, left_ms > 1 ? (int32_t)left_ms : 1);
+    client->conn = rpc_conn_open(&owner, stream, rpc_address_is_ipc(client->address), SP_REQ, SP_REP,
+                                 client->answer_bytes_max, left_ms > 1 ? (int32_t)left_ms : 1);
     while (!client->conn->greeted && !client->conn->closed)
-        pthread_cond_wait(&client->changed, &client->lock);
+        rpc_lock_wait(&client->lock, INT64_MAX);
     if (!client->conn->closed)
         return 0;
     int why = client->conn->why;
     disconnect(client, why);
-    return why == NNG_ECONNSHUT ? NNG_EPEERAUTH : why; /* it hung up where a Garner greets */
+    if (why != NNG_ECONNSHUT)
+        return fault(client->address, why, e);
+    return error_set(e, ERR_CONNECT,
+                     "what listens at %s hung up at once: it is no Garner, is just ending, or has as many "
+                     "connections as it takes (%d)",
+                     client->address, LIMIT_RPC_PEERS);
 }
 
 /* Called with the lock; lets go of it meanwhile. A connection that has broken is replaced. */
-static int connect_to(struct rpc_client *client)
+static int connect_to(struct rpc_client *client, struct error *e)
 {
     int64_t end_ms = clock_steady_ms() + LIMIT_RPC_CONNECT_MS;
     nng_stream *stream;
     if (client->conn && !client->conn->closed)
         return 0;
     disconnect(client, NNG_ECLOSED);
-    pthread_mutex_unlock(&client->lock);
+    pthread_mutex_unlock(&client->lock.mutex);
     int r = dial(client, &stream);
-    pthread_mutex_lock(&client->lock);
-    return r ? r : greet(client, stream, end_ms);
+    pthread_mutex_lock(&client->lock.mutex);
+    return r ? fault(client->address, r, e) : greet(client, stream, end_ms, e);
 }
 
 /* Signals are the program's, and not for the threads that NNG starts. */
-static int open_dialer(struct rpc_client *client)
+static int open_dialer(struct rpc_client *client, struct error *e)
 {
     sigset_t all, old;
     sigfillset(&all);
@@ -171,16 +162,7 @@ static int open_dialer(struct rpc_client *client)
         nng_stream_dialer_set_bool(client->dialer, NNG_OPT_TCP_NODELAY, true); /* of tcp only */
     CHECK(r || nng_aio_alloc(&client->aio, NULL, NULL) == 0);
     CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
-    return r;
-}
-
-static void open_lock(struct rpc_client *client)
-{
-    pthread_condattr_t attributes;
-    CHECK(pthread_mutex_init(&client->lock, NULL) == 0 && pthread_condattr_init(&attributes) == 0 &&
-          pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-          pthread_cond_init(&client->changed, &attributes) == 0);
-    pthread_condattr_destroy(&attributes);
+    return r ? fault(client->address, r, e) : 0;
 }
 
 int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client **out, struct error *e)
@@ -190,15 +172,14 @@ int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client 
     client->address = mem_strdup(setting->address);
     client->request_bytes_max = setting->request_bytes_max;
     client->answer_bytes_max = setting->answer_bytes_max;
-    open_lock(client);
+    rpc_lock_open(&client->lock);
     int r = rpc_address_check(setting->address, e);
+    if (!r)
+        r = open_dialer(client, e);
     if (!r) {
-        int number = open_dialer(client);
-        pthread_mutex_lock(&client->lock);
-        if (!number)
-            number = connect_to(client);
-        pthread_mutex_unlock(&client->lock);
-        r = number ? fault(setting->address, number, e) : 0;
+        pthread_mutex_lock(&client->lock.mutex);
+        r = connect_to(client, e);
+        pthread_mutex_unlock(&client->lock.mutex);
     }
     if (r)
         rpc_client_close(client);
@@ -210,11 +191,11 @@ int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client 
 /* --- asking --- */
 
 /* Called with the lock. */
-static int exchange(struct rpc_client *client, struct bytes request, int64_t answer_ms)
+static int exchange(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct error *e)
 {
     struct buffer body = {0};
     char route[ROUTE_BYTES];
-    int r = connect_to(client);
+    int r = connect_to(client, e);
     if (r)
         return r;
     int64_t end_ms = clock_steady_ms() + answer_ms;
@@ -222,13 +203,12 @@ static int exchange(struct rpc_client *client, struct bytes request, int64_t ans
     client->waits = true;
     buffer_add_bytes(&body, request);
     rpc_conn_send(client->conn, (struct bytes){route, sizeof route}, &body);
-    bool in_time = true;
-    while (client->waits && !client->conn->closed && in_time)
-        in_time = wait_until(client, end_ms);
+    while (client->waits && !client->conn->closed && clock_steady_ms() < end_ms)
+        rpc_lock_wait(&client->lock, end_ms);
     if (!client->waits)
         return 0;
     client->waits = false;
-    return client->conn->closed ? client->conn->why : NNG_ETIMEDOUT;
+    return fault(client->address, client->conn->closed ? client->conn->why : NNG_ETIMEDOUT, e);
 }
 
 int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct bytes *answer,
@@ -238,26 +218,24 @@ int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answ
     if (request.len > client->request_bytes_max)
         return error_set(e, ERR_LIMIT, "a request of %zu bytes to %s: %zu are allowed", request.len,
                          client->address, client->request_bytes_max);
-    pthread_mutex_lock(&client->lock);
-    int r = exchange(client, request, answer_ms);
-    pthread_mutex_unlock(&client->lock);
-    if (r)
-        return fault(client->address, r, e);
-    *answer = bytes_from(buffer_bytes(&client->in), ROUTE_BYTES);
-    return 0;
+    pthread_mutex_lock(&client->lock.mutex);
+    int r = exchange(client, request, answer_ms, e);
+    pthread_mutex_unlock(&client->lock.mutex);
+    if (!r)
+        *answer = bytes_from(buffer_bytes(&client->in), ROUTE_BYTES);
+    return r;
 }
 
 void rpc_client_close(struct rpc_client *client)
 {
     if (!client)
         return;
-    pthread_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->lock.mutex);
     disconnect(client, NNG_ECLOSED);
-    pthread_mutex_unlock(&client->lock);
+    pthread_mutex_unlock(&client->lock.mutex);
     nng_aio_free(client->aio);
     nng_stream_dialer_free(client->dialer);
-    pthread_cond_destroy(&client->changed);
-    pthread_mutex_destroy(&client->lock);
+    rpc_lock_close(&client->lock);
     buffer_close(&client->in);
     free(client->address);
     free(client);

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/check.h"
 #include "common/clock.h"
@@ -16,6 +15,7 @@
 #include "common/rpc/rpc_address.h"
 #include "common/rpc/rpc_conn.h"
 #include "common/rpc/rpc_listener.h"
+#include "common/rpc/rpc_lock.h"
 #include "common/rpc/rpc_queue.h"
 
 struct peer {
@@ -31,8 +31,7 @@ struct rpc_server {
     struct rpc_listener listener;
     bool is_ipc, has_thread;
     pthread_t thread;
-    pthread_mutex_t lock; /* of all below, and of the connections */
-    pthread_cond_t changed;
+    struct rpc_lock lock; /* of all below, and of the connections */
     struct peer *peers, *peers_end, *gone;
     uint32_t peer_count;
     struct rpc_queue queue;
@@ -67,7 +66,7 @@ static void settle_peer(struct peer *peer)
     take_out_peer(peer);
     peer->next = server->gone;
     server->gone = peer;
-    pthread_cond_broadcast(&server->changed);
+    pthread_cond_broadcast(&server->lock.changed);
 }
 
 /* Lets go of the lock meanwhile. */
@@ -75,14 +74,14 @@ static void free_gone(struct rpc_server *server)
 {
     struct peer *gone = server->gone;
     server->gone = NULL;
-    pthread_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock.mutex);
     uint32_t count = 0;
     for (struct peer *next; gone; gone = next, count++) {
         next = gone->next;
         rpc_conn_free(gone->conn);
         free(gone);
     }
-    pthread_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock.mutex);
     server->peer_count -= count;
 }
 
@@ -121,7 +120,7 @@ static bool came(void *context, struct rpc_conn *conn, struct buffer *message)
     rpc_queue_add(&server->queue, peer, message, route_len, clock_steady_ms());
     peer->requests++;
     hold(peer);
-    pthread_cond_signal(&server->changed);
+    pthread_cond_signal(&server->lock.changed);
     bool more = has_room(peer);
     server->some_paused |= !more;
     return more;
@@ -160,10 +159,10 @@ static void conn_changed(void *context, struct rpc_conn *conn)
         settle_peer(peer);
     } else if (peer->requests && !conn->outgoing) {
         hold(peer);
-        pthread_cond_broadcast(&peer->server->changed);
+        pthread_cond_broadcast(&peer->server->lock.changed);
     }
     if (peer->server->closing)
-        pthread_cond_broadcast(&peer->server->changed);
+        pthread_cond_broadcast(&peer->server->lock.changed);
     else
         resume_peers(peer->server);
 }
@@ -186,15 +185,6 @@ static void bound_answers(struct rpc_server *server)
 
 /* --- the serving thread --- */
 
-static void wait_until(struct rpc_server *server, int64_t end_ms)
-{
-    struct timespec until = {.tv_sec = (time_t)(end_ms / 1000), .tv_nsec = (long)(end_ms % 1000) * 1000000};
-    if (end_ms == INT64_MAX)
-        pthread_cond_wait(&server->changed, &server->lock);
-    else
-        pthread_cond_timedwait(&server->changed, &server->lock, &until);
-}
-
 static void end_request(struct rpc_server *server, struct rpc_request *request)
 {
     struct peer *peer = request->peer;
@@ -214,10 +204,10 @@ static void serve(struct rpc_server *server, struct rpc_request *request, bool o
         .waited_ms = clock_steady_ms() - request->came_ms,
         .over = over,
     };
-    pthread_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock.mutex);
     enum rpc_verdict verdict = server->set.serve(server->set.context, &turn);
     CHECK(verdict == RPC_ANSWER || !over);
-    pthread_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock.mutex);
     if (verdict == RPC_WAIT && !conn->closed) {
         rpc_queue_keep(&server->queue, request, turn.wait_ms);
     } else {
@@ -233,7 +223,7 @@ static void *work(void *context)
 {
     struct rpc_server *server = context;
     pthread_setname_np(pthread_self(), "serve");
-    pthread_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock.mutex);
     for (;;) {
         bool over;
         while (server->gone)
@@ -245,19 +235,19 @@ static void *work(void *context)
         else if (server->closing)
             break;
         else
-            wait_until(server, rpc_queue_next_ms(&server->queue));
+            rpc_lock_wait(&server->lock, rpc_queue_next_ms(&server->queue));
     }
-    pthread_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock.mutex);
     return NULL;
 }
 
 void rpc_server_wake(struct rpc_server *server)
 {
-    pthread_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock.mutex);
     server->queue.wakes++;
     if (server->queue.kept)
-        pthread_cond_broadcast(&server->changed);
-    pthread_mutex_unlock(&server->lock);
+        pthread_cond_broadcast(&server->lock.changed);
+    pthread_mutex_unlock(&server->lock.mutex);
 }
 
 /* --- opening and closing --- */
@@ -265,29 +255,20 @@ void rpc_server_wake(struct rpc_server *server)
 static void take_stream(void *context, nng_stream *stream)
 {
     struct rpc_server *server = context;
-    pthread_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock.mutex);
     bool room = !server->closing && server->peer_count < LIMIT_RPC_PEERS;
     if (room) {
         struct peer *peer = mem_zalloc(sizeof *peer);
-        struct rpc_conn_owner owner = {&server->lock, peer, came, conn_changed};
+        struct rpc_conn_owner owner = {&server->lock.mutex, peer, came, conn_changed};
         peer->server = server;
         peer->conn = rpc_conn_open(&owner, stream, server->is_ipc, SP_REP, SP_REQ,
                                    server->set.request_bytes_max, LIMIT_RPC_CONNECT_MS);
         server->peer_count++;
         add_peer(peer);
     }
-    pthread_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock.mutex);
     if (!room)
         nng_stream_free(stream);
-}
-
-static void open_lock(struct rpc_server *server)
-{
-    pthread_condattr_t attributes;
-    CHECK(pthread_mutex_init(&server->lock, NULL) == 0 && pthread_condattr_init(&attributes) == 0 &&
-          pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
-          pthread_cond_init(&server->changed, &attributes) == 0);
-    pthread_condattr_destroy(&attributes);
 }
 
 /* Signals are for other threads to take: NNG's are started by its first call, with the mask of whoever does
@@ -301,7 +282,7 @@ static int start(struct rpc_server *server, struct error *e)
     if (r)
         error_at(e, "listen");
     if (!r) {
-        server->is_ipc = bytes_starts(bytes_of(server->set.address), "ipc:");
+        server->is_ipc = rpc_address_is_ipc(server->set.address);
         r = rpc_listener_open(&server->listener, server->set.address, take_stream, server, e);
     }
     if (!r) {
@@ -321,7 +302,7 @@ int rpc_server_open(const struct rpc_server_setting *setting, struct rpc_server 
     *out = NULL;
     server->set = *setting;
     rpc_queue_open(&server->queue, LIMIT_RPC_KEPT);
-    open_lock(server);
+    rpc_lock_open(&server->lock);
     int r = start(server, e);
     if (r)
         rpc_server_close(server);
@@ -348,13 +329,13 @@ static void end_peers(struct rpc_server *server)
 {
     int64_t end_ms = clock_steady_ms() + LIMIT_RPC_CLOSE_MS;
     while (has_answers(server) && clock_steady_ms() < end_ms)
-        wait_until(server, end_ms);
+        rpc_lock_wait(&server->lock, end_ms);
     for (struct peer *peer = server->peers, *next; peer; peer = next) {
         next = peer->next;
         rpc_conn_close(peer->conn, NNG_ECLOSED);
     }
     while (server->peers)
-        pthread_cond_wait(&server->changed, &server->lock);
+        rpc_lock_wait(&server->lock, INT64_MAX);
     free_gone(server);
 }
 
@@ -362,18 +343,17 @@ void rpc_server_close(struct rpc_server *server)
 {
     if (!server)
         return;
-    pthread_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock.mutex);
     server->closing = true;
-    pthread_cond_broadcast(&server->changed);
-    pthread_mutex_unlock(&server->lock);
+    pthread_cond_broadcast(&server->lock.changed);
+    pthread_mutex_unlock(&server->lock.mutex);
     if (server->has_thread)
         CHECK(pthread_join(server->thread, NULL) == 0);
     rpc_listener_close(&server->listener);
-    pthread_mutex_lock(&server->lock);
+    pthread_mutex_lock(&server->lock.mutex);
     end_peers(server);
-    pthread_mutex_unlock(&server->lock);
+    pthread_mutex_unlock(&server->lock.mutex);
     rpc_queue_close(&server->queue);
-    pthread_cond_destroy(&server->changed);
-    pthread_mutex_destroy(&server->lock);
+    rpc_lock_close(&server->lock);
     free(server);
 }

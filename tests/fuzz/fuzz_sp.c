@@ -2,6 +2,7 @@
  * in which the rest comes, which must make no difference. */
 #include "common/rpc/sp.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/lib/sp_fill.h"
 
 enum { MESSAGE_MAX = 2000 };
 
@@ -21,17 +22,9 @@ static void read_all(struct bytes stream, bool ipc, size_t piece, struct buffer 
         }
         if (got != SP_MORE)
             continue;
-        struct sp_room room = sp_reader_room(&reader);
-        size_t len = piece < stream.len ? piece : stream.len;
-        CHECK(room.message_len + room.input_len > 0);
-        len = len < room.message_len + room.input_len ? len : room.message_len + room.input_len;
-        size_t direct = len < room.message_len ? len : room.message_len;
-        if (direct)
-            memcpy(room.message, stream.data, direct);
-        if (len > direct)
-            memcpy(room.input, stream.data + direct, len - direct);
-        sp_reader_filled(&reader, len);
-        stream = bytes_from(stream, len);
+        size_t left = stream.len;
+        stream = sp_fill(&reader, stream, piece);
+        CHECK(stream.len < left);
     }
     buffer_add_char(given, (char)('0' + got));
     sp_reader_close(&reader);

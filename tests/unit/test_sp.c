@@ -9,7 +9,7 @@
 
 #include "common/check.h"
 #include "common/random.h"
-#include "common/rpc/sp.h"
+#include "tests/lib/sp_fill.h"
 
 enum { MESSAGE_MAX = 100000 };
 
@@ -33,21 +33,6 @@ static struct sp_reader reader_of(bool ipc)
     return (struct sp_reader){.ipc = ipc, .wanted = SP_REQ, .message_max = MESSAGE_MAX};
 }
 
-/* Fill its room from the stream, with at most `len`. */
-static size_t fill(struct sp_reader *reader, struct bytes stream, size_t len)
-{
-    struct sp_room room = sp_reader_room(reader);
-    len = len < stream.len ? len : stream.len;
-    len = len < room.message_len + room.input_len ? len : room.message_len + room.input_len;
-    size_t direct = len < room.message_len ? len : room.message_len;
-    if (direct)
-        memcpy(room.message, stream.data, direct);
-    if (len > direct)
-        memcpy(room.input, stream.data + direct, len - direct);
-    sp_reader_filled(reader, len);
-    return len;
-}
-
 static void check_message(const struct buffer *message, uint64_t len)
 {
     assert_int_equal(message->len, len);
@@ -67,7 +52,7 @@ static void read_in_pieces(struct bytes stream, bool ipc, const uint64_t *lens, 
         if (got == SP_MORE && !stream.len)
             break;
         if (got == SP_MORE)
-            stream = bytes_from(stream, fill(&reader, stream, 1 + random_below(random, piece)));
+            stream = sp_fill(&reader, stream, 1 + random_below(random, piece));
         else if (got == SP_GREETED && !greeted)
             greeted = true;
         else if (got == SP_MESSAGE && given < count)
@@ -108,7 +93,7 @@ static enum sp_got read_all(struct buffer *stream, bool ipc, struct sp_reader *r
     *reader = reader_of(ipc);
     while ((got = sp_reader_next(reader)) == SP_GREETED || got == SP_MESSAGE || (got == SP_MORE && left.len))
         if (got == SP_MORE)
-            left = bytes_from(left, fill(reader, left, left.len));
+            left = sp_fill(reader, left, left.len);
     buffer_close(stream);
     return got;
 }
