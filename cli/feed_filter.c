@@ -20,7 +20,7 @@ static int unknown_op(struct bytes name, struct error *e)
                      BYTES_ARG(name));
 }
 
-static int read_ops(struct feed_filter *filter, const char *text, struct error *e)
+static int read_ops(struct filter *filter, const char *text, struct error *e)
 {
     while (text) {
         size_t len = strcspn(text, ",");
@@ -37,84 +37,28 @@ static int read_ops(struct feed_filter *filter, const char *text, struct error *
     return 0;
 }
 
+static struct filter_list list_of(struct bytes *name, const char *text)
+{
+    if (!text)
+        return (struct filter_list){0};
+    *name = bytes_of(text);
+    return (struct filter_list){name, 1};
+}
+
 int feed_filter_open(struct feed_filter *filter, const struct options *options, struct error *e)
 {
-    *filter = (struct feed_filter){.selection = {.account = options->account, .type = options->type},
-                                   .no_initial = options->no_initial,
-                                   .has_touches = options->touches};
-    int r = read_ops(filter, options->ops, e);
-    if (r || !options->touches)
-        return r;
-    if (pointer_parse(&filter->arena, bytes_of(options->touches), &filter->touches, e)) {
-        error_at(e, "--touches '%s'", options->touches);
-        return e->code = ERR_USAGE;
-    }
-    return 0;
+    *filter = (struct feed_filter){0};
+    filter->filter.accounts = list_of(&filter->account, options->account);
+    filter->filter.types = list_of(&filter->type, options->type);
+    filter->filter.no_initial = options->no_initial;
+    if (options->touches)
+        filter->filter.touches = bytes_of(options->touches);
+    int r = read_ops(&filter->filter, options->ops, e);
+    return r ? r : filter_check(&filter->filter, &filter->arena, e);
 }
 
 void feed_filter_close(struct feed_filter *filter)
 {
     arena_close(&filter->arena);
-}
-
-bool feed_filter_touches(const struct pointer *pointer, const struct pointer *path)
-{
-    uint32_t common = pointer->count < path->count ? pointer->count : path->count;
-    for (uint32_t i = 0; i < common; i++)
-        if (!pointer->walks[i] && !bytes_equal(pointer->segments[i], path->segments[i]))
-            return false;
-    return true;
-}
-
-static int note_visit(void *context, const struct value *found)
-{
-    (void)found;
-    *(bool *)context = true;
-    return 1;
-}
-
-static int document_touches(const struct feed_filter *filter, struct bytes packed, struct arena *scratch,
-                            bool *does, struct error *e)
-{
-    struct value document;
-    int r = value_from_msgpack(scratch, packed, &document, e);
-    if (!r)
-        pointer_walk(&filter->touches, &document, true, NULL, note_visit, does);
-    return r;
-}
-
-static int patch_touches(const struct feed_filter *filter, struct bytes packed, struct arena *scratch,
-                         bool *does, struct error *e)
-{
-    struct value patch;
-    int r = value_from_msgpack(scratch, packed, &patch, e);
-    for (uint32_t i = 0; !r && !*does && patch.type == VALUE_ARRAY && i < patch.count; i++) {
-        const struct value *text = value_get_text(&patch.items[i], "path");
-        struct pointer path;
-        if (!text || text->type != VALUE_STRING || pointer_parse(scratch, text->text, &path, e))
-            r = error_set(e, ERR_CORRUPT, "a patch has an operation without a readable path");
-        else
-            *does = feed_filter_touches(&filter->touches, &path);
-    }
-    return r;
-}
-
-int feed_filter_passes(const struct feed_filter *filter, const struct change *change, struct arena *scratch,
-                       bool *passes, struct error *e)
-{
-    *passes = select_matches(&filter->selection, &change->key) &&
-              (!filter->ops || (filter->ops & 1u << change->op)) && !(filter->no_initial && change->initial);
-    if (!*passes || !filter->has_touches)
-        return 0;
-    *passes = false;
-    switch (change->op) {
-    case CHANGE_CREATED:
-        return document_touches(filter, change->after, scratch, passes, e);
-    case CHANGE_DELETED:
-        return document_touches(filter, change->before, scratch, passes, e);
-    case CHANGE_UPDATED:
-        return patch_touches(filter, change->patch, scratch, passes, e);
-    default: /* a status is about no document */
-        return 0;
-    }
+    arena_close(&filter->scratch);
 }

@@ -33,7 +33,7 @@ int remote_ask(const char *address, struct operator_request *request, struct are
 {
     struct client *client;
     struct error e;
-    int r = client_open(address, &client, &e);
+    int r = client_open(address, NULL, &client, &e);
     if (!r)
         r = client_ask(client, request, arena, reply, &e);
     client_close(client);

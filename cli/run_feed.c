@@ -5,6 +5,7 @@
 
 #include "cli/say.h"
 #include "common/check.h"
+#include "worker/feed/source.h"
 
 enum { PIECE_FULL = -1 };
 
@@ -34,6 +35,15 @@ static void bookmark(struct run_feed *feed)
     note_failure(feed);
 }
 
+static int go_to(struct run_feed *feed, struct store *store, uint64_t seq, struct error *e)
+{
+    int r = store_read(store, e);
+    if (!r)
+        r = feed_position_behind(store, seq, &feed->positions[store_shard(store)], e);
+    store_done(store);
+    return r;
+}
+
 int run_feed_open(struct run_feed *feed, struct folder *folder, struct error *e)
 {
     int r = 0;
@@ -46,7 +56,7 @@ int run_feed_open(struct run_feed *feed, struct folder *folder, struct error *e)
             continue;
         r = folder_store(folder, i, &store, e);
         if (!r)
-            feed->positions[i] = (struct position){i, store_epoch(store), store_head(store)};
+            r = go_to(feed, store, store_head(store), e);
     }
     return r;
 }
@@ -95,11 +105,12 @@ void run_feed_committed(struct run_feed *feed, struct store *store, uint64_t fir
         feed_printer_flush(&feed->out);
         note_failure(feed);
     }
-    if (r && r != PIECE_FULL) {
+    if (!r || r == PIECE_FULL)
+        r = go_to(feed, store, last, &e);
+    if (r) {
         say_error(&e);
         feed->unreadable++;
     }
-    feed->positions[store_shard(store)] = (struct position){store_shard(store), store_epoch(store), last};
     if (!feed->deaf)
         bookmark(feed);
 }

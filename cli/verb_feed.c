@@ -18,19 +18,19 @@
 #include "cli/feed_remote.h"
 #include "cli/remote.h"
 #include "cli/say.h"
+#include "cli/select.h"
 #include "cli/stop.h"
 #include "cli/verbs.h"
 #include "common/clock.h"
 #include "common/nearest.h"
 #include "worker/feed/source.h"
 
-enum { POLL_MS = 250, ASK_MS = 1000, AGAIN_MS = 1000, BOOKMARK_MS = 1000, ROUND_CHANGES = 10000 };
+enum { POLL_MS = 250, ASK_MS = 1000, BOOKMARK_MS = 1000, ROUND_CHANGES = 10000 };
 
 struct feed {
     bool is_remote;
     struct feed_source source; /* of a data folder, or else: */
     struct feed_remote remote;
-    bool lost; /* the connection is, and it was said */
     struct feed_filter filter;
     struct feed_printer out;
     struct arena arena;
@@ -72,28 +72,26 @@ static int read_limit(struct feed *feed, const char *text, struct error *e)
     return 0;
 }
 
+/* Where a data folder's is to begin. */
 static int seek(struct feed *feed, const char *from, struct error *e)
 {
     struct cursor cursor;
-    if (!from ? !feed->is_remote || !feed->follow : strcmp(from, "oldest") == 0)
-        return 0;
-    if (!from || strcmp(from, "now") == 0)
-        return feed->is_remote ? feed_remote_seek_now(&feed->remote, e)
-                               : feed_source_seek_now(&feed->source, e);
+    if (!from || strcmp(from, "oldest") == 0)
+        return feed_source_seek_oldest(&feed->source, e);
+    if (strcmp(from, "now") == 0)
+        return feed_source_seek_now(&feed->source, e);
     int r = cursor_from_text(&feed->arena, bytes_of(from), &cursor, e);
     if (r)
         return error_at(e, "--from '%.24s%s'", from, strlen(from) > 24 ? "…" : "");
-    return feed->is_remote ? feed_remote_seek(&feed->remote, &cursor, e)
-                           : feed_source_seek_cursor(&feed->source, &cursor, e);
+    return feed_source_seek_cursor(&feed->source, &cursor, e);
 }
 
 /* --- rounds --- */
 
 static int take(struct feed *feed, const struct change *change, struct error *e)
 {
-    bool passes;
-    int r = feed_filter_passes(&feed->filter, change, &feed->arena, &passes, e);
-    arena_reset(&feed->arena);
+    bool passes = feed->is_remote; /* the server has filtered */
+    int r = passes ? 0 : filter_passes(&feed->filter.filter, change, &feed->filter.scratch, &passes, e);
     feed->taken++;
     feed->bookmarked = false;
     if (r || !passes)
@@ -131,6 +129,8 @@ static int read_folder(struct feed *feed, struct error *e)
 {
     int r = feed_source_begin(&feed->source, e);
     if (!r)
+        r = feed_source_refused(&feed->source, e);
+    if (!r)
         r = take_all(feed, e);
     feed_source_end(&feed->source);
     feed->wait_ms = POLL_MS;
@@ -138,28 +138,14 @@ static int read_folder(struct feed *feed, struct error *e)
     return r;
 }
 
-/* A connection that is lost while we follow is waited for. Its positions are ours, so nothing is skipped. */
+/* A connection that is lost while we follow is waited for. */
 static int read_remote(struct feed *feed, struct error *e)
 {
     bool more = false;
-    int64_t began_ms = clock_steady_ms();
     int r = feed_remote_begin(&feed->remote, feed->follow ? ASK_MS : 0, &more, e);
     feed->wait_ms = 0;
-    if ((r == ERR_CONNECT || r == ERR_BUSY) && feed->follow) {
-        if (!feed->lost)
-            say("%s (waiting for it to come back)", e->text);
-        feed->lost = true;
-        feed->wait_ms = AGAIN_MS;
-        feed->at_end = true;
-        return 0;
-    }
-    if (!r && feed->lost)
-        say("connected again: going on where we were");
-    feed->lost = feed->lost && r;
     if (!r)
         r = take_all(feed, e);
-    if (!feed->taken && !more) /* one that has too many who wait answers at once */
-        feed->wait_ms = feed->follow && clock_steady_ms() - began_ms < POLL_MS ? POLL_MS : 0;
     feed->at_end = !feed->taken && !more;
     return r;
 }
@@ -207,23 +193,39 @@ static int print_feed(struct feed *feed, struct error *e)
     return r;
 }
 
-/* What the server needn't send. The rest of the filter is ours. */
-static struct operator_fetch only_of(const struct feed *feed)
+static void say_sentence(void *context, const char *sentence)
 {
-    const struct selection *selection = &feed->filter.selection;
-    return (struct operator_fetch){
-        .only = {.account = remote_text(selection->account), .type = remote_text(selection->type)},
-        .ops = feed->filter.ops,
-        .no_initial = feed->filter.no_initial};
+    (void)context;
+    say("%s", sentence);
 }
 
-static int open_source(struct feed *feed, struct folder *folder, const char *address, struct error *e)
+static int open_remote(struct feed *feed, const char *address, const struct options *options, struct error *e)
 {
-    struct operator_fetch only = only_of(feed);
+    const char *const accounts[] = {options->account, NULL}, *const types[] = {options->type, NULL};
+    struct garner_options wanted = GARNER_OPTIONS;
+    wanted.address = address;
+    wanted.from = options->from ? options->from : feed->follow ? "now" : "oldest";
+    wanted.accounts = accounts;
+    wanted.types = types;
+    wanted.ops = feed->filter.filter.ops;
+    wanted.no_initial = options->no_initial;
+    wanted.touches = options->touches;
+    wanted.no_snapshots = true;
+    wanted.give_up_ms = !feed->follow;
+    wanted.say = say_sentence;
+    int r = feed_remote_open(&feed->remote, &wanted, e);
+    if (r == ERR_USAGE && options->from)
+        error_at(e, "--from '%.24s%s'", options->from, strlen(options->from) > 24 ? "…" : "");
+    return r;
+}
+
+static int open_source(struct feed *feed, struct folder *folder, const char *address,
+                       const struct options *options, struct error *e)
+{
     if (address)
-        return feed_remote_open(&feed->remote, address, &only, e);
+        return open_remote(feed, address, options, e);
     feed_source_open(&feed->source, folder);
-    return 0;
+    return seek(feed, options->from, e);
 }
 
 /* Of a data folder, or of who is at the address. */
@@ -239,11 +241,10 @@ static int feed_of(struct folder *folder, const char *address, const struct opti
     if (!r)
         r = read_limit(&feed, options->limit, &e);
     if (!r)
-        r = open_source(&feed, folder, address, &e);
-    if (!r)
-        r = seek(&feed, options->from, &e);
+        r = open_source(&feed, folder, address, options, &e);
     if (!r && folder)
-        exit_code = select_check_lenient(folder, &feed.filter.selection);
+        exit_code = select_check_lenient(
+            folder, &(struct selection){.account = options->account, .type = options->type});
     if (!r && !exit_code) {
         stop_listen();
         feed_printer_open(&feed.out, json, false);

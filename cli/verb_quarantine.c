@@ -289,7 +289,7 @@ static int act_at(unsigned action, const char *address, const struct selection *
 {
     struct quarantine_source source = {0};
     struct error e;
-    if (client_open(address, &source.client, &e))
+    if (client_open(address, NULL, &source.client, &e))
         return say_error(&e);
     int exit_code = act(action, &source, selection, options);
     client_close(source.client);

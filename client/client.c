@@ -16,40 +16,54 @@ struct client {
     struct arena greeting; /* of `peer` */
     uint32_t version;      /* that both speak; 0: to be greeted again */
     uint64_t last_id;
-    struct buffer out;
+    enum operator_kind asked;
+    struct buffer out, in;
 };
 
 /* --- one request --- */
 
 /* An answer says which request it is for. */
-static int check_answer(const struct client *client, const struct operator_request *request,
-                        const struct operator_reply *reply, struct error *e)
+static int check_answer(const struct client *client, const struct operator_reply *reply, struct error *e)
 {
-    if (reply->id == request->id && (reply->failure.code || reply->kind == request->kind))
+    if (reply->id == client->last_id && (reply->failure.code || reply->kind == client->asked))
         return 0;
     return error_set(e, ERR_BODY, "%s answered another request than ours: is it a Garner?", client->address);
 }
 
-static int exchange(struct client *client, struct operator_request *request, struct arena *arena,
-                    struct operator_reply *reply, struct error *e)
+static int send_to(struct client *client, struct operator_request *request, struct error *e)
 {
-    struct bytes answer;
     int64_t wait_ms = request->kind == OPERATOR_FETCH ? (int64_t)request->fetch.wait_ms : 0;
     CHECK(wait_ms <= LIMIT_WAIT_MS);
     request->id = ++client->last_id;
     request->version = client->version ? client->version : OPERATOR_VERSION;
+    client->asked = request->kind;
     buffer_reset(&client->out);
     operator_request_pack(request, &client->out);
-    int r = rpc_client_ask(client->rpc, buffer_bytes(&client->out), LIMIT_RPC_ANSWER_MS + wait_ms, &answer,
-                           e);
-    if (r)
+    return rpc_client_send(client->rpc, buffer_bytes(&client->out), LIMIT_RPC_ANSWER_MS + wait_ms, e);
+}
+
+static int receive_from(struct client *client, int64_t end_ms, struct buffer *memory, struct arena *arena,
+                        struct operator_reply *reply, bool *there, struct error *e)
+{
+    struct bytes answer;
+    int r = rpc_client_receive(client->rpc, end_ms, memory, &answer, e);
+    *there = !r && answer.data;
+    if (!*there)
         return r;
     r = operator_reply_unpack(arena, answer, reply, e);
     if (r) {
         error_at(e, "%s", client->address);
         return r;
     }
-    return check_answer(client, request, reply, e);
+    return check_answer(client, reply, e);
+}
+
+static int exchange(struct client *client, struct operator_request *request, struct arena *arena,
+                    struct operator_reply *reply, struct error *e)
+{
+    bool there;
+    int r = send_to(client, request, e);
+    return r ? r : receive_from(client, INT64_MAX, &client->in, arena, reply, &there, e);
 }
 
 /* --- who is there --- */
@@ -82,10 +96,11 @@ static int greet(struct client *client, struct error *e)
     return client->version ? 0 : error_at(e, "%s", client->address);
 }
 
-int client_open(const char *address, struct client **out, struct error *e)
+int client_open(const char *address, struct rpc_lock *lock, struct client **out, struct error *e)
 {
     struct client *client = mem_zalloc(sizeof *client);
     struct rpc_client_setting setting = {.address = address,
+                                         .lock = lock,
                                          .request_bytes_max = LIMIT_MESSAGE_BYTES,
                                          .answer_bytes_max = LIMIT_RECORD_BYTES + LIMIT_MESSAGE_BYTES};
     *out = NULL;
@@ -106,6 +121,7 @@ void client_close(struct client *client)
         return;
     rpc_client_close(client->rpc);
     buffer_close(&client->out);
+    buffer_close(&client->in);
     arena_close(&client->greeting);
     free(client->address);
     free(client);
@@ -116,12 +132,9 @@ const struct operator_hello *client_peer(const struct client *client)
     return &client->peer;
 }
 
-int client_ask(struct client *client, struct operator_request *request, struct arena *arena,
-               struct operator_reply *reply, struct error *e)
+/* What a request ended with, for the caller. */
+static int conclude(struct client *client, int r, const struct operator_reply *reply, struct error *e)
 {
-    int r = client->version ? 0 : greet(client, e);
-    if (!r)
-        r = exchange(client, request, arena, reply, e);
     if (r == ERR_CONNECT)
         client->version = 0; /* who knows who will be there */
     if (!r && reply->failure.code) {
@@ -129,4 +142,44 @@ int client_ask(struct client *client, struct operator_request *request, struct a
         r = e->code;
     }
     return r;
+}
+
+int client_ask(struct client *client, struct operator_request *request, struct arena *arena,
+               struct operator_reply *reply, struct error *e)
+{
+    int r = client->version ? 0 : greet(client, e);
+    if (!r)
+        r = exchange(client, request, arena, reply, e);
+    return conclude(client, r, reply, e);
+}
+
+int client_send(struct client *client, struct operator_request *request, struct error *e)
+{
+    static const struct operator_reply none;
+    int r = client->version ? 0 : greet(client, e);
+    if (!r)
+        r = send_to(client, request, e);
+    return conclude(client, r, &none, e);
+}
+
+int client_receive(struct client *client, int64_t end_ms, struct buffer *memory, struct arena *arena,
+                   struct operator_reply *reply, bool *there, struct error *e)
+{
+    *reply = (struct operator_reply){0};
+    int r = receive_from(client, end_ms, memory, arena, reply, there, e);
+    return conclude(client, r, reply, e);
+}
+
+bool client_waits(const struct client *client)
+{
+    return rpc_client_waits(client->rpc);
+}
+
+void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms)
+{
+    struct rpc_client **all = mem_alloc((count + 1) * sizeof(struct rpc_client *));
+    for (size_t i = 0; i < count; i++)
+        all[i] = clients[i]->rpc;
+    rpc_client_wait_any(all, count, end_ms);
+    free(all);
 }

@@ -5,13 +5,15 @@
 #ifndef GARNER_CLIENT_H
 #define GARNER_CLIENT_H
 
+#include "common/rpc/rpc_lock.h"
 #include "proto/operator.h"
 
 struct client;
 
 /* Connect and greet. ERR_CONNECT or ERR_RESOLVE: nobody there, with what to do; ERR_CONFIG: no address;
- * ERR_USAGE: no version that both speak; ERR_BODY: not a Garner. */
-int client_open(const char *address, struct client **out, struct error *e);
+ * ERR_USAGE: no version that both speak; ERR_BODY: not a Garner. `lock`: of several that are waited for
+ * together, and outlives them; null: of its own. */
+int client_open(const char *address, struct rpc_lock *lock, struct client **out, struct error *e);
 void client_close(struct client *client); /* null is fine */
 
 /* Who is there, as it greeted us last. Valid until the next request. */
@@ -22,5 +24,17 @@ const struct operator_hello *client_peer(const struct client *client);
  * large), ERR_BODY; or ERR_STOPPED: somebody else is there now, with another feed, and was not asked. */
 int client_ask(struct client *client, struct operator_request *request, struct arena *arena,
                struct operator_reply *reply, struct error *e);
+
+/* The same in two steps: send (greets first where it must, and then blocks), and take the answer that is
+ * there by `end_ms` of clock_steady_ms. `memory` is what the reply points into, too; it is exchanged for the
+ * client's.
+ * `*there` false: not yet. After any error nothing is under way. One request at a time. */
+int client_send(struct client *client, struct operator_request *request, struct error *e);
+int client_receive(struct client *client, int64_t end_ms, struct buffer *memory, struct arena *arena,
+                   struct operator_reply *reply, bool *there, struct error *e);
+bool client_waits(const struct client *client); /* a request is under way */
+
+/* Until client_receive has something to tell of one of them, which share a lock, or `end_ms`. */
+void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms);
 
 #endif

@@ -123,11 +123,16 @@ enum {
     LIMIT_RPC_ANSWER_BYTES = 64 << 20, /* of answers that their peers haven't taken */
     LIMIT_RPC_SEND_MS = 10000,         /* that a peer may take nothing of an answer */
     LIMIT_RPC_CLOSE_MS = 2000,         /* that a server which ends gives its last answers to go */
+    LIMIT_RPC_TELL_MS = 1000,          /* that listeners hear everything again after */
     LIMIT_RPC_CONNECT_MS = 5000,       /* until a connection is there */
     LIMIT_RPC_ANSWER_MS = 30000,       /* for an answer, beside what the request itself wants to wait */
     LIMIT_MESSAGE_BYTES = 1 << 20,
     LIMIT_WAIT_MS = 30000,       /* a request for what is still to come */
-    LIMIT_FETCH_CHANGES = 10000, /* that one demand looks at */
+
+    /* The feed. */
+    LIMIT_FETCH_CHANGES = 10000, /* that one demand looks at; or rows, for a part of a snapshot */
+    LIMIT_FILTER_VALUES = 1024,    /* in each list of a filter */
+    LIMIT_FILTER_MEMBERS = 65536,  /* that a partition has */
 
     /* The HTTP server. */
     LIMIT_HTTP_CONNECTIONS = 64,             /* at once */

@@ -83,44 +83,128 @@ void change_pack(const struct change *change, struct buffer *out)
 
 /* --- reading --- */
 
-static bool status_from_wire(struct arena *arena, const Garner__Status *from, struct change *to)
+static bool take_receipt(struct arena *arena, struct bytes packed, struct change *to)
 {
-    if ((int)from->kind < STATUS_LISTED || (int)from->kind > STATUS_DEFINITION ||
-        !wire_is_time(from->since_ms))
-        return false;
-    to->status.kind = (enum status_kind)from->kind;
-    to->status.since_ms = from->since_ms;
-    to->status.void_ = from->void_;
-    to->status.held = from->held;
-    if (!from->receipt)
-        return true;
     struct receipt *receipt = arena_alloc(arena, sizeof *receipt);
+    struct error e;
     to->status.receipt = receipt;
-    return receipt_from_wire(arena, from->receipt, receipt);
+    return receipt_unpack(arena, packed, receipt, &e) == 0;
 }
 
-static void fields_from_wire(const Garner__Change *from, struct change *to)
+static bool take_status(struct arena *arena, const struct field *from, struct change *to)
 {
-    *to = (struct change){
-        .shard = from->shard,
-        .epoch = from->epoch,
-        .seq = from->seq,
-        .time_ms = from->time_ms,
-        .op = (enum change_op)from->op,
-        .initial = from->initial,
-        .collection = from->collection,
-        .key = {.provider = wire_span(from->provider),
-                .account = wire_span(from->account),
-                .type = wire_span(from->type),
-                .region = wire_optional(from->has_region, from->region),
-                .parent = wire_optional(from->has_parent, from->parent)},
-        .id = wire_optional(from->has_id, from->id),
-        .before = wire_optional(from->has_before, from->before),
-        .after = wire_optional(from->has_after, from->after),
-        .patch = wire_optional(from->has_patch, from->patch),
-        .definition = from->definition,
-        .previous = from->previous,
-    };
+    struct bytes rest = from->span, receipt = {0};
+    struct field field;
+    uint32_t kind = 0;
+    bool sound = from->kind == FIELD_BYTES;
+    while (sound && field_next(&rest, &field)) {
+        if (field.number == 1)
+            sound = field_take_u32(&field, &kind);
+        else if (field.number == 2)
+            sound = field_take_span(&field, &receipt);
+        else if (field.number == 3)
+            sound = field_take_s64(&field, &to->status.since_ms) && wire_is_time(to->status.since_ms);
+        else if (field.number == 4)
+            sound = field_take_bool(&field, &to->status.void_);
+        else if (field.number == 5)
+            sound = field_take_u64(&field, &to->status.held);
+    }
+    to->status.kind = (enum status_kind)kind;
+    return sound && !rest.len && kind >= STATUS_LISTED && kind <= STATUS_DEFINITION &&
+           (!receipt.data || take_receipt(arena, receipt, to));
+}
+
+/* Where each span of a change goes; null: it isn't one. */
+static struct bytes *span_of(struct change *change, unsigned number)
+{
+    switch (number) {
+    case 7:
+        return &change->key.provider;
+    case 8:
+        return &change->key.account;
+    case 9:
+        return &change->key.region;
+    case 10:
+        return &change->key.type;
+    case 11:
+        return &change->key.parent;
+    case 12:
+        return &change->id;
+    case 13:
+        return &change->before;
+    case 14:
+        return &change->after;
+    case 15:
+        return &change->patch;
+    default:
+        return NULL;
+    }
+}
+
+static bool take_number(const struct field *field, struct change *to)
+{
+    uint32_t op;
+    switch (field->number) {
+    case 1:
+        return field_take_u32(field, &to->shard);
+    case 2:
+        return field_take_u64(field, &to->epoch);
+    case 3:
+        return field_take_u64(field, &to->seq);
+    case 4:
+        return field_take_s64(field, &to->time_ms);
+    case 5:
+        if (!field_take_u32(field, &op))
+            return false;
+        to->op = (enum change_op)op;
+        return true;
+    case 6:
+        return field_take_bool(field, &to->initial);
+    case 17:
+        return field_take_bool(field, &to->definition);
+    case 18:
+        return field_take_u64(field, &to->previous);
+    case 20:
+        return field_take_u32(field, &to->collection);
+    default: /* what a later version may have added */
+        return true;
+    }
+}
+
+/* Receipts are counted first, so that they are allocated once. */
+static bool take_receipts(struct arena *arena, struct bytes packed, struct change *to)
+{
+    struct receipt_id *receipts = arena_alloc(arena, to->receipt_count * sizeof *receipts);
+    struct field field;
+    bool sound = true;
+    to->receipts = receipts;
+    while (sound && field_next(&packed, &field))
+        if (field.number == 16)
+            sound = field.kind == FIELD_BYTES && receipt_id_take(field.span, receipts++);
+    return sound;
+}
+
+static bool take_fields(struct arena *arena, struct bytes packed, struct change *to, bool *has_status)
+{
+    struct bytes rest = packed;
+    struct field field;
+    bool sound = packed.len <= LIMIT_RECORD_BYTES;
+    *to = (struct change){0};
+    *has_status = false;
+    while (sound && field_next(&rest, &field)) {
+        struct bytes *span = span_of(to, field.number);
+        if (span) {
+            sound = field_take_span(&field, span);
+        } else if (field.number == 16) {
+            to->receipt_count++;
+        } else if (field.number == 19) {
+            *has_status = true;
+            sound = take_status(arena, &field, to);
+        } else {
+            sound = take_number(&field, to);
+        }
+    }
+    return sound && !rest.len && (!to->receipt_count || take_receipts(arena, packed, to));
 }
 
 /* What each kind must hold, and must not. */
@@ -150,14 +234,8 @@ static bool is_sound(const struct change *change)
 
 int change_unpack(struct arena *arena, struct bytes packed, struct change *out, struct error *e)
 {
-    Garner__Change *from = wire_unpack(&garner__change__descriptor, arena, packed, LIMIT_RECORD_BYTES);
-    if (!from)
-        goto corrupt;
-    fields_from_wire(from, out);
-    if (is_sound(out) && fits_its_op(out, from->status != NULL) &&
-        receipt_ids_from_wire(arena, from->receipts, from->n_receipts, &out->receipts, &out->receipt_count) &&
-        (!from->status || status_from_wire(arena, from->status, out)))
+    bool has_status;
+    if (take_fields(arena, packed, out, &has_status) && is_sound(out) && fits_its_op(out, has_status))
         return 0;
-corrupt:
     return error_set(e, ERR_CORRUPT, "a change of %zu bytes is none", packed.len);
 }

@@ -2,6 +2,7 @@
 #ifndef GARNER_PROTO_CHANGE_H
 #define GARNER_PROTO_CHANGE_H
 
+#include "proto/cursor.h"
 #include "proto/record.h"
 
 enum change_op { CHANGE_CREATED = 1, CHANGE_UPDATED, CHANGE_DELETED, CHANGE_STATUS };
@@ -48,25 +49,5 @@ int change_unpack(struct arena *arena, struct bytes packed, struct change *out, 
 /* Append one line of JSON without a newline, exactly as the contract says: all keys always there, in
  * its order. 0 or ERR_CORRUPT when a document isn't MessagePack. */
 int change_to_json(const struct change *change, struct buffer *out, struct error *e);
-
-struct position {
-    uint32_t shard;
-    uint64_t epoch, seq;
-};
-
-struct cursor {
-    uint8_t feed[16];
-    struct position *positions; /* by shard, ascending */
-    uint32_t count;
-};
-
-/* Append the cursor as text (base64url, with a check sum). */
-void cursor_to_text(const struct cursor *cursor, struct buffer *out);
-
-/* Read one; positions live in the arena. ERR_USAGE: cut, changed, or no cursor at all. */
-int cursor_from_text(struct arena *arena, struct bytes text, struct cursor *out, struct error *e);
-
-/* Append {"op":"bookmark","cursor":…,"time":…}. */
-void bookmark_to_json(const struct cursor *cursor, int64_t time_ms, struct buffer *out);
 
 #endif

@@ -2,7 +2,7 @@
  * against cut and mistyped cursors, not against people who make their own: a cursor is no secret and
  * gives no right. A character too many or a bit that means nothing is an error, so that a position has
  * one text only. */
-#include "proto/change.h"
+#include "proto/cursor.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@
 
 enum {
     SUM_BYTES = 8,
-    POSITION_BYTES_MAX = 32, /* tags, length and three varints */
+    POSITION_BYTES_MAX = 37, /* tags, length, three varints and a check */
     CURSOR_BYTES_MAX = LIMIT_SHARDS * POSITION_BYTES_MAX + 64,
     CURSOR_TEXT_MAX = (CURSOR_BYTES_MAX + SUM_BYTES) / 3 * 4 + 4
 };
@@ -49,6 +49,12 @@ static bool from_base64url(struct bytes text, struct buffer *out)
     return have < 6 && (bits & ((1u << have) - 1)) == 0;
 }
 
+uint32_t position_check(struct bytes packed_change)
+{
+    uint32_t check = (uint32_t)hash64(packed_change);
+    return check ? check : 1;
+}
+
 void cursor_to_text(const struct cursor *cursor, struct buffer *out)
 {
     struct arena arena = {0};
@@ -66,6 +72,8 @@ void cursor_to_text(const struct cursor *cursor, struct buffer *out)
         position->shard = cursor->positions[i].shard;
         position->epoch = cursor->positions[i].epoch;
         position->seq = cursor->positions[i].seq;
+        position->check = cursor->positions[i].check;
+        position->has_check = position->check != 0;
         message.positions[i] = position;
     }
     wire_pack(&message, &packed);
@@ -86,8 +94,12 @@ static bool cursor_from_wire(struct arena *arena, const Garner__Cursor *from, st
     to->positions = arena_alloc(arena, to->count * sizeof *to->positions);
     for (uint32_t i = 0; i < to->count; i++) {
         const Garner__Position *position = from->positions[i];
-        to->positions[i] = (struct position){position->shard, position->epoch, position->seq};
-        if (position->shard >= LIMIT_SHARDS || (i && position->shard <= to->positions[i - 1].shard))
+        to->positions[i] = (struct position){.shard = position->shard,
+                                             .epoch = position->epoch,
+                                             .seq = position->seq,
+                                             .check = position->has_check ? position->check : 0};
+        if (position->shard >= LIMIT_SHARDS || position->seq == UINT64_MAX ||
+            (i && position->shard <= to->positions[i - 1].shard))
             return false;
     }
     return true;

@@ -91,3 +91,56 @@ int64_t field_s64(const struct field *field)
 {
     return (int64_t)(field->value >> 1 ^ (field->value & 1 ? UINT64_MAX : 0));
 }
+
+bool field_take_u64(const struct field *field, uint64_t *out)
+{
+    *out = field->value;
+    return field->kind == FIELD_VARINT;
+}
+
+bool field_take_u32(const struct field *field, uint32_t *out)
+{
+    *out = (uint32_t)field->value;
+    return field->kind == FIELD_VARINT && field->value <= UINT32_MAX;
+}
+
+bool field_take_bool(const struct field *field, bool *out)
+{
+    *out = field->value != 0;
+    return field->kind == FIELD_VARINT;
+}
+
+bool field_take_s64(const struct field *field, int64_t *out)
+{
+    *out = field_s64(field);
+    return field->kind == FIELD_VARINT;
+}
+
+bool field_take_span(const struct field *field, struct bytes *out)
+{
+    *out = field->span;
+    return field->kind == FIELD_BYTES;
+}
+
+bool field_next_varint(struct bytes *rest, uint64_t *out)
+{
+    const char *at = take_varint(rest->data, rest->data + rest->len, out);
+    if (at)
+        *rest = (struct bytes){at, (size_t)(rest->data + rest->len - at)};
+    return at != NULL;
+}
+
+size_t field_begin_message(struct buffer *out, unsigned number)
+{
+    char *to = field_begin(out, number, FIELD_BYTES, 0) + FIELD_LENGTH_BYTES;
+    field_end(out, to);
+    return out->len;
+}
+
+void field_end_message(struct buffer *out, size_t begun)
+{
+    size_t len = out->len - begun;
+    unsigned char *to = (unsigned char *)out->data + begun - FIELD_LENGTH_BYTES;
+    for (int i = 0; i < FIELD_LENGTH_BYTES; i++, len >>= 7)
+        to[i] = (unsigned char)((len & 0x7f) | (i < FIELD_LENGTH_BYTES - 1 ? 0x80 : 0));
+}

@@ -60,6 +60,21 @@ static inline void field_add_bytes(struct buffer *out, unsigned number, struct b
     field_end(out, to + span.len);
 }
 
+static inline void field_add_fixed32(struct buffer *out, unsigned number, uint32_t value)
+{
+    char *to = field_begin(out, number, FIELD_FIXED32, sizeof value);
+    value = htole32(value);
+    memcpy(to, &value, sizeof value);
+    field_end(out, to + sizeof value);
+}
+
+/* A message within the message, whose length isn't known yet: begin it, add its fields, and end it with what
+ * begin returned. Its length is a varint of FIELD_LENGTH_BYTES, whether it needs them or not. */
+enum { FIELD_LENGTH_BYTES = 5 };
+
+size_t field_begin_message(struct buffer *out, unsigned number);
+void field_end_message(struct buffer *out, size_t begun);
+
 /* --- reading --- */
 
 struct field {
@@ -72,5 +87,15 @@ struct field {
 /* Take the next field off `rest`. False at its end, and where no field begins: `rest` isn't empty then. */
 bool field_next(struct bytes *rest, struct field *out);
 int64_t field_s64(const struct field *field);
+
+/* Take one off that has to be such: false when it isn't. */
+bool field_take_u64(const struct field *field, uint64_t *out);
+bool field_take_u32(const struct field *field, uint32_t *out);
+bool field_take_bool(const struct field *field, bool *out);
+bool field_take_s64(const struct field *field, int64_t *out);
+bool field_take_span(const struct field *field, struct bytes *out);
+
+/* The next varint of a packed list. */
+bool field_next_varint(struct bytes *rest, uint64_t *out);
 
 #endif

@@ -32,148 +32,159 @@ bool which_from_wire(const Garner__Which *from, struct operator_which *to)
            wire_is_utf8(to->type) && wire_is_utf8(to->parent);
 }
 
-Garner__Position **positions_to_wire(struct arena *arena, const struct position *positions, uint32_t count)
-{
-    Garner__Position **to = arena_alloc(arena, (count + 1) * sizeof *to);
-    for (uint32_t i = 0; i < count; i++) {
-        to[i] = OPERATOR_NEW(arena, Garner__Position, garner__position__init);
-        to[i]->shard = positions[i].shard;
-        to[i]->epoch = positions[i].epoch;
-        to[i]->seq = positions[i].seq;
-    }
-    return to;
-}
-
-bool positions_from_wire(struct arena *arena, Garner__Position *const *from, size_t count,
-                         const struct position **positions, uint32_t *positions_count)
-{
-    struct position *to = count ? arena_alloc(arena, count * sizeof *to) : NULL;
-    *positions = to;
-    *positions_count = (uint32_t)count;
-    for (size_t i = 0; i < count; i++) {
-        to[i] = (struct position){from[i]->shard, from[i]->epoch, from[i]->seq};
-        if (to[i].shard >= LIMIT_SHARDS || (i && to[i].shard <= to[i - 1].shard) || to[i].seq == UINT64_MAX)
-            return false;
-    }
-    return true;
-}
-
 /* --- requests --- */
 
-static Garner__Hello *hello_to_wire(struct arena *arena, const struct operator_hello *hello)
+/* Of both Request and Reply: what comes before, and the numbers of the parts by kind. */
+enum { REQUEST_VERSION = 1, REQUEST_ID = 2, REPLY_ID = 1, REPLY_FAILURE = 2 };
+
+static const unsigned numbers[] = {
+    [OPERATOR_HELLO] = 10,  [OPERATOR_HARVEST] = 11,    [OPERATOR_CONFIRM] = 12,  [OPERATOR_FETCH] = 13,
+    [OPERATOR_STATUS] = 14, [OPERATOR_QUARANTINE] = 15, [OPERATOR_SNAPSHOT] = 16, [OPERATOR_MAP] = 17,
+};
+
+unsigned operator_number(enum operator_kind kind)
+{
+    return numbers[kind];
+}
+
+enum operator_kind operator_kind_of(unsigned number)
+{
+    for (enum operator_kind kind = OPERATOR_HELLO; kind <= OPERATOR_MAP; kind++)
+        if (numbers[kind] == number)
+            return kind;
+    return OPERATOR_NONE;
+}
+
+static void hello_pack(struct arena *arena, const struct operator_hello *hello, struct buffer *out)
 {
     Garner__Hello *to = OPERATOR_NEW(arena, Garner__Hello, garner__hello__init);
     to->from = hello->from;
     to->to = hello->to;
     to->program = wire_bytes(hello->program);
-    return to;
+    wire_pack(to, out);
 }
 
-static Garner__Fetch *fetch_to_wire(struct arena *arena, const struct operator_fetch *fetch)
+static void body_pack(struct arena *arena, const struct operator_request *request, struct buffer *out)
 {
-    Garner__Fetch *to = OPERATOR_NEW(arena, Garner__Fetch, garner__fetch__init);
-    to->n_positions = fetch->count;
-    to->positions = positions_to_wire(arena, fetch->positions, fetch->count);
-    to->has_now = to->now = fetch->now;
-    to->only = which_to_wire(arena, &fetch->only);
-    to->has_ops = fetch->ops != 0;
-    to->ops = fetch->ops;
-    to->has_no_initial = to->no_initial = fetch->no_initial;
-    to->max_events = fetch->max_events;
-    to->max_bytes = fetch->max_bytes;
-    to->wait_ms = fetch->wait_ms;
-    return to;
-}
-
-void operator_request_pack(const struct operator_request *request, struct buffer *out)
-{
-    Garner__Request message = GARNER__REQUEST__INIT;
-    struct arena arena = {0};
-    message.version = request->version;
-    message.id = request->id;
     switch (request->kind) {
     case OPERATOR_HELLO:
-        message.hello = hello_to_wire(&arena, &request->hello);
+        hello_pack(arena, &request->hello, out);
         break;
     case OPERATOR_HARVEST:
-        message.harvest = which_to_wire(&arena, &request->which);
-        break;
     case OPERATOR_CONFIRM:
-        message.confirm = which_to_wire(&arena, &request->which);
+        wire_pack(which_to_wire(arena, &request->which), out);
         break;
     case OPERATOR_FETCH:
-        message.fetch = fetch_to_wire(&arena, &request->fetch);
+        feed_demand_pack(&request->fetch, out);
         break;
     case OPERATOR_STATUS:
-        message.has_status = true;
-        message.status = wire_bytes(request->status);
+        buffer_add_bytes(out, request->status);
         break;
     case OPERATOR_QUARANTINE:
-        message.quarantine = quarantine_to_wire(&arena, &request->quarantine);
+        wire_pack(quarantine_to_wire(arena, &request->quarantine), out);
+        break;
+    case OPERATOR_SNAPSHOT:
+        feed_snapshot_pack(&request->snapshot, out);
+        break;
+    case OPERATOR_MAP:
+        field_add_u64(out, 1, request->map_version);
         break;
     case OPERATOR_NONE:
         break;
     }
-    wire_pack(&message, out);
+}
+
+void operator_request_pack(const struct operator_request *request, struct buffer *out)
+{
+    struct arena arena = {0};
+    field_add_u64(out, REQUEST_VERSION, request->version);
+    field_add_u64(out, REQUEST_ID, request->id);
+    if (request->kind) {
+        size_t begun = field_begin_message(out, operator_number(request->kind));
+        body_pack(&arena, request, out);
+        field_end_message(out, begun);
+    }
     arena_close(&arena);
 }
 
-static bool fetch_from_wire(struct arena *arena, const Garner__Fetch *from, struct operator_fetch *to)
+static bool hello_unpack(struct arena *arena, struct bytes packed, struct operator_hello *to)
 {
-    *to = (struct operator_fetch){
-        .now = from->has_now && from->now,
-        .ops = from->has_ops ? from->ops : 0,
-        .no_initial = from->has_no_initial && from->no_initial,
-        .max_events = from->max_events,
-        .max_bytes = from->max_bytes,
-        .wait_ms = from->wait_ms,
-    };
-    return positions_from_wire(arena, from->positions, from->n_positions, &to->positions, &to->count) &&
-           (!from->only || which_from_wire(from->only, &to->only));
+    const Garner__Hello *from = wire_unpack(&garner__hello__descriptor, arena, packed, LIMIT_MESSAGE_BYTES);
+    if (!from)
+        return false;
+    *to = (struct operator_hello){.from = from->from, .to = from->to, .program = wire_span(from->program)};
+    return wire_is_utf8(to->program) && to->from <= to->to;
 }
 
-/* The first kind that is there. */
-static bool body_from_wire(struct arena *arena, const Garner__Request *from, struct operator_request *to)
+static bool which_unpack(struct arena *arena, struct bytes packed, struct operator_which *to)
 {
-    if (from->hello) {
-        to->kind = OPERATOR_HELLO;
-        to->hello = (struct operator_hello){
-            .from = from->hello->from, .to = from->hello->to, .program = wire_span(from->hello->program)};
-        return wire_is_utf8(to->hello.program) && to->hello.from <= to->hello.to;
+    const Garner__Which *from = wire_unpack(&garner__which__descriptor, arena, packed, LIMIT_MESSAGE_BYTES);
+    return from && which_from_wire(from, to);
+}
+
+static bool quarantine_unpack(struct arena *arena, struct bytes packed, struct operator_quarantine *to)
+{
+    const Garner__Quarantine *from = wire_unpack(&garner__quarantine__descriptor, arena, packed,
+                                                 LIMIT_MESSAGE_BYTES);
+    return from && quarantine_from_wire(from, to);
+}
+
+static bool map_unpack(struct bytes packed, uint64_t *version)
+{
+    struct field field;
+    while (field_next(&packed, &field))
+        if (field.number == 1 && !field_take_u64(&field, version))
+            return false;
+    return !packed.len;
+}
+
+static bool body_unpack(struct arena *arena, struct bytes body, struct operator_request *to)
+{
+    switch (to->kind) {
+    case OPERATOR_HELLO:
+        return hello_unpack(arena, body, &to->hello);
+    case OPERATOR_HARVEST:
+    case OPERATOR_CONFIRM:
+        return which_unpack(arena, body, &to->which);
+    case OPERATOR_FETCH:
+        return feed_demand_unpack(arena, body, &to->fetch);
+    case OPERATOR_STATUS:
+        to->status = body;
+        return true;
+    case OPERATOR_QUARANTINE:
+        return quarantine_unpack(arena, body, &to->quarantine);
+    case OPERATOR_SNAPSHOT:
+        return feed_snapshot_unpack(arena, body, &to->snapshot);
+    case OPERATOR_MAP:
+        return map_unpack(body, &to->map_version);
+    case OPERATOR_NONE: /* a newer peer's */
+        return true;
     }
-    if (from->harvest) {
-        to->kind = OPERATOR_HARVEST;
-        return which_from_wire(from->harvest, &to->which);
+    return false;
+}
+
+/* The first kind that we know counts. */
+static bool request_unpack(struct arena *arena, struct bytes packed, struct operator_request *to)
+{
+    struct bytes body = {0};
+    struct field field;
+    bool sound = packed.len <= LIMIT_MESSAGE_BYTES, has_version = false, has_id = false;
+    while (sound && field_next(&packed, &field)) {
+        if (field.number == REQUEST_VERSION)
+            has_version = sound = field_take_u32(&field, &to->version);
+        else if (field.number == REQUEST_ID)
+            has_id = sound = field_take_u64(&field, &to->id);
+        else if (!to->kind && (to->kind = operator_kind_of(field.number)))
+            sound = field_take_span(&field, &body);
     }
-    if (from->confirm) {
-        to->kind = OPERATOR_CONFIRM;
-        return which_from_wire(from->confirm, &to->which);
-    }
-    if (from->fetch) {
-        to->kind = OPERATOR_FETCH;
-        return fetch_from_wire(arena, from->fetch, &to->fetch);
-    }
-    if (from->has_status) {
-        to->kind = OPERATOR_STATUS;
-        to->status = wire_span(from->status);
-    } else if (from->quarantine) {
-        to->kind = OPERATOR_QUARANTINE;
-        return quarantine_from_wire(from->quarantine, &to->quarantine);
-    }
-    return true;
+    return sound && !packed.len && has_version && has_id && body_unpack(arena, body, to);
 }
 
 int operator_request_unpack(struct arena *arena, struct bytes packed, struct operator_request *out,
                             struct error *e)
 {
-    const Garner__Request *message = wire_unpack(&garner__request__descriptor, arena, packed,
-                                                 LIMIT_MESSAGE_BYTES);
     *out = (struct operator_request){0};
-    if (message) {
-        out->version = message->version;
-        out->id = message->id;
-    }
-    if (message && body_from_wire(arena, message, out))
+    if (request_unpack(arena, packed, out))
         return 0;
     *out = (struct operator_request){.id = out->id};
     return error_set(e, ERR_BODY, "this is no request of Garner's operator protocol (%zu bytes)", packed.len);

@@ -1,10 +1,11 @@
 /* What operators and subscribers say to a running Garner, as plain structs, and packed (docs/protocol.md).
  *
- * Unpacked texts live in the arena. What comes from outside is validated: sizes, UTF-8, ranges. */
+ * Unpacked texts live in the arena, or in what they were unpacked from. What comes from outside is validated:
+ * sizes, UTF-8, ranges. */
 #ifndef GARNER_PROTO_OPERATOR_H
 #define GARNER_PROTO_OPERATOR_H
 
-#include "proto/change.h"
+#include "proto/feed.h"
 #include "proto/quarantined.h"
 
 enum { OPERATOR_VERSION_FROM = 1, OPERATOR_VERSION = 1 };
@@ -18,6 +19,8 @@ enum operator_kind {
     OPERATOR_FETCH,
     OPERATOR_STATUS,
     OPERATOR_QUARANTINE,
+    OPERATOR_SNAPSHOT,
+    OPERATOR_MAP,
 };
 
 struct operator_hello {
@@ -33,16 +36,6 @@ struct operator_hello {
  * null. */
 struct operator_which {
     struct bytes provider, account, region, type, parent;
-};
-
-struct operator_fetch {
-    const struct position *positions; /* by shard, ascending */
-    uint32_t count;
-    bool now;
-    struct operator_which only;
-    unsigned ops; /* 0: all */
-    bool no_initial;
-    uint64_t max_events, max_bytes, wait_ms;
 };
 
 enum quarantine_action { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RETRY };
@@ -66,27 +59,11 @@ struct operator_request {
     enum operator_kind kind;
     struct operator_hello hello;
     struct operator_which which; /* of harvest and confirm */
-    struct operator_fetch fetch;
+    struct feed_demand fetch;
     struct bytes status;
     struct operator_quarantine quarantine;
-};
-
-enum refusal_kind { REFUSAL_COMPACTED = 1, REFUSAL_FUTURE, REFUSAL_DIVERGED, REFUSAL_MOVED };
-
-struct refusal {
-    enum refusal_kind kind;
-    uint32_t shard;
-    uint64_t oldest, head;
-};
-
-struct operator_changes {
-    struct bytes *changes; /* packed */
-    uint32_t count;
-    const struct position *positions;
-    uint32_t position_count;
-    bool more;
-    const struct refusal *refusals;
-    uint32_t refusal_count;
+    struct feed_snapshot snapshot;
+    uint64_t map_version; /* of a map that is known; 0: none */
 };
 
 struct confirmed {
@@ -116,7 +93,9 @@ struct operator_reply {
     uint64_t collections; /* harvested now */
     const struct confirmed *confirmed;
     uint32_t confirmed_count;
-    struct operator_changes fetch;
+    struct feed_changes fetch;
+    struct feed_part snapshot;
+    struct feed_map map;
     struct bytes status;
     struct operator_items quarantine;
 };
@@ -133,6 +112,11 @@ int operator_request_unpack(struct arena *arena, struct bytes packed, struct ope
 int operator_request_check(const struct operator_request *request, const char *program, struct error *e);
 
 void operator_reply_pack(const struct operator_reply *reply, struct buffer *out);
+
+/* The same, of an answer whose parts are written as they are found (proto/feed.h): begin, add them to `out`,
+ * and end with what begin returned. Giving it up: set out->len back to what it was. */
+size_t operator_reply_begin(uint64_t id, enum operator_kind kind, struct buffer *out);
+void operator_reply_end(struct buffer *out, size_t begun);
 
 /* 0, or ERR_BODY. */
 int operator_reply_unpack(struct arena *arena, struct bytes packed, struct operator_reply *out,

@@ -4,7 +4,7 @@
 #include "common/check.h"
 #include "proto/operator_wire.h"
 
-enum { REPLY_BYTES_MAX = LIMIT_RECORD_BYTES + LIMIT_MESSAGE_BYTES };
+enum { REPLY_BYTES_MAX = LIMIT_RECORD_BYTES + LIMIT_MESSAGE_BYTES, REPLY_ID = 1, REPLY_FAILURE = 2 };
 
 /* --- packing --- */
 
@@ -38,30 +38,6 @@ static Garner__ConfirmReply *confirm_to_wire(struct arena *arena, const struct c
     return to;
 }
 
-static Garner__FetchReply *changes_to_wire(struct arena *arena, const struct operator_changes *changes)
-{
-    Garner__FetchReply *to = OPERATOR_NEW(arena, Garner__FetchReply, garner__fetch_reply__init);
-    to->changes = arena_alloc(arena, (changes->count + 1) * sizeof *to->changes);
-    to->n_changes = changes->count;
-    for (uint32_t i = 0; i < changes->count; i++)
-        to->changes[i] = wire_bytes(changes->changes[i]);
-    to->n_positions = changes->position_count;
-    to->positions = positions_to_wire(arena, changes->positions, changes->position_count);
-    to->has_more = to->more = changes->more;
-    to->refusals = arena_alloc(arena, (changes->refusal_count + 1) * sizeof *to->refusals);
-    to->n_refusals = changes->refusal_count;
-    for (uint32_t i = 0; i < changes->refusal_count; i++) {
-        Garner__Refusal *refusal = OPERATOR_NEW(arena, Garner__Refusal, garner__refusal__init);
-        refusal->kind = (Garner__Refusal__Kind)changes->refusals[i].kind;
-        refusal->shard = changes->refusals[i].shard;
-        refusal->has_oldest = refusal->has_head = true;
-        refusal->oldest = changes->refusals[i].oldest;
-        refusal->head = changes->refusals[i].head;
-        to->refusals[i] = refusal;
-    }
-    return to;
-}
-
 static Garner__Failure *failure_to_wire(struct arena *arena, const struct error *failure)
 {
     Garner__Failure *to = OPERATOR_NEW(arena, Garner__Failure, garner__failure__init);
@@ -70,36 +46,77 @@ static Garner__Failure *failure_to_wire(struct arena *arena, const struct error 
     return to;
 }
 
+static void body_pack(struct arena *arena, const struct operator_reply *reply, struct buffer *out)
+{
+    switch (reply->kind) {
+    case OPERATOR_HELLO:
+        wire_pack(hello_to_wire(arena, &reply->hello), out);
+        break;
+    case OPERATOR_HARVEST:
+        field_add_u64(out, 1, reply->collections);
+        break;
+    case OPERATOR_CONFIRM:
+        wire_pack(confirm_to_wire(arena, reply->confirmed, reply->confirmed_count), out);
+        break;
+    case OPERATOR_FETCH:
+        for (uint32_t i = 0; i < reply->fetch.count; i++)
+            feed_changes_add(out, reply->fetch.changes[i]);
+        feed_changes_end(out, &reply->fetch);
+        break;
+    case OPERATOR_STATUS:
+        buffer_add_bytes(out, reply->status);
+        break;
+    case OPERATOR_QUARANTINE:
+        wire_pack(items_to_wire(arena, &reply->quarantine), out);
+        break;
+    case OPERATOR_SNAPSHOT:
+        feed_part_end(out, &reply->snapshot);
+        break;
+    case OPERATOR_MAP:
+        feed_map_pack(&reply->map, out);
+        break;
+    case OPERATOR_NONE:
+        break;
+    }
+}
+
+size_t operator_reply_begin(uint64_t id, enum operator_kind kind, struct buffer *out)
+{
+    field_add_u64(out, REPLY_ID, id);
+    return field_begin_message(out, operator_number(kind));
+}
+
+void operator_reply_end(struct buffer *out, size_t begun)
+{
+    field_end_message(out, begun);
+}
+
 void operator_reply_pack(const struct operator_reply *reply, struct buffer *out)
 {
-    Garner__Reply message = GARNER__REPLY__INIT;
     struct arena arena = {0};
-    message.id = reply->id;
     if (reply->failure.code) {
-        message.failure = failure_to_wire(&arena, &reply->failure);
-    } else if (reply->kind == OPERATOR_HELLO) {
-        message.hello = hello_to_wire(&arena, &reply->hello);
-    } else if (reply->kind == OPERATOR_HARVEST) {
-        message.harvest = OPERATOR_NEW(&arena, Garner__HarvestReply, garner__harvest_reply__init);
-        message.harvest->collections = reply->collections;
-    } else if (reply->kind == OPERATOR_CONFIRM) {
-        message.confirm = confirm_to_wire(&arena, reply->confirmed, reply->confirmed_count);
-    } else if (reply->kind == OPERATOR_FETCH) {
-        message.fetch = changes_to_wire(&arena, &reply->fetch);
-    } else if (reply->kind == OPERATOR_STATUS) {
-        message.has_status = true;
-        message.status = wire_bytes(reply->status);
-    } else if (reply->kind == OPERATOR_QUARANTINE) {
-        message.quarantine = items_to_wire(&arena, &reply->quarantine);
+        field_add_u64(out, REPLY_ID, reply->id);
+        size_t begun = field_begin_message(out, REPLY_FAILURE);
+        wire_pack(failure_to_wire(&arena, &reply->failure), out);
+        field_end_message(out, begun);
+    } else if (reply->kind) {
+        size_t begun = operator_reply_begin(reply->id, reply->kind, out);
+        body_pack(&arena, reply, out);
+        operator_reply_end(out, begun);
+    } else {
+        field_add_u64(out, REPLY_ID, reply->id);
     }
-    wire_pack(&message, out);
     arena_close(&arena);
 }
 
 /* --- unpacking --- */
 
-static bool hello_from_wire(const Garner__HelloReply *from, struct operator_hello *to)
+static bool hello_unpack(struct arena *arena, struct bytes packed, struct operator_hello *to)
 {
+    const Garner__HelloReply *from = wire_unpack(&garner__hello_reply__descriptor, arena, packed,
+                                                 LIMIT_MESSAGE_BYTES);
+    if (!from)
+        return false;
     *to = (struct operator_hello){.from = from->from,
                                   .to = from->to,
                                   .program = wire_span(from->program),
@@ -113,9 +130,12 @@ static bool hello_from_wire(const Garner__HelloReply *from, struct operator_hell
            to->shards <= LIMIT_SHARDS;
 }
 
-static bool confirm_from_wire(struct arena *arena, const Garner__ConfirmReply *from,
-                              struct operator_reply *to)
+static bool confirm_unpack(struct arena *arena, struct bytes packed, struct operator_reply *to)
 {
+    const Garner__ConfirmReply *from = wire_unpack(&garner__confirm_reply__descriptor, arena, packed,
+                                                   LIMIT_MESSAGE_BYTES);
+    if (!from)
+        return false;
     struct confirmed *all = arena_alloc(arena, (from->n_collections + 1) * sizeof *all);
     to->confirmed = all;
     to->confirmed_count = (uint32_t)from->n_collections;
@@ -130,82 +150,86 @@ static bool confirm_from_wire(struct arena *arena, const Garner__ConfirmReply *f
     return true;
 }
 
-static bool refusals_from_wire(struct arena *arena, const Garner__FetchReply *from,
-                               struct operator_changes *to)
-{
-    struct refusal *all = arena_alloc(arena, (from->n_refusals + 1) * sizeof *all);
-    to->refusals = all;
-    to->refusal_count = (uint32_t)from->n_refusals;
-    for (uint32_t i = 0; i < to->refusal_count; i++) {
-        const Garner__Refusal *one = from->refusals[i];
-        all[i] = (struct refusal){(enum refusal_kind)one->kind, one->shard, one->has_oldest ? one->oldest : 0,
-                                  one->has_head ? one->head : 0};
-        if (one->kind < GARNER__REFUSAL__KIND__COMPACTED || one->kind > GARNER__REFUSAL__KIND__MOVED)
-            return false;
-    }
-    return true;
-}
-
-static bool changes_from_wire(struct arena *arena, const Garner__FetchReply *from,
-                              struct operator_changes *to)
-{
-    *to = (struct operator_changes){.count = (uint32_t)from->n_changes, .more = from->has_more && from->more};
-    to->changes = arena_alloc(arena, (from->n_changes + 1) * sizeof *to->changes);
-    for (uint32_t i = 0; i < to->count; i++)
-        to->changes[i] = wire_span(from->changes[i]);
-    return positions_from_wire(arena, from->positions, from->n_positions, &to->positions,
-                               &to->position_count) &&
-           refusals_from_wire(arena, from, to);
-}
-
 /* A code that a newer peer knows is some error all the same. */
-static bool failure_from_wire(const Garner__Failure *from, struct error *to)
+static bool failure_unpack(struct arena *arena, struct bytes packed, struct error *to)
 {
+    const Garner__Failure *from = wire_unpack(&garner__failure__descriptor, arena, packed,
+                                              LIMIT_MESSAGE_BYTES);
     enum err code;
+    if (!from)
+        return false;
     if (!wire_error_of(from->code, &code) || code == ERR_OK)
         code = ERR_IO;
     error_set(to, code, "%.*s", BYTES_ARG(wire_span(from->sentence)));
     return wire_is_utf8(wire_span(from->sentence));
 }
 
-static bool body_from_wire(struct arena *arena, const Garner__Reply *from, struct operator_reply *to)
+static bool harvest_unpack(struct bytes packed, uint64_t *collections)
 {
-    if (from->failure)
-        return failure_from_wire(from->failure, &to->failure);
-    if (from->hello) {
-        to->kind = OPERATOR_HELLO;
-        return hello_from_wire(from->hello, &to->hello);
-    }
-    if (from->harvest) {
-        to->kind = OPERATOR_HARVEST;
-        to->collections = from->harvest->collections;
+    struct field field;
+    bool has = false;
+    while (field_next(&packed, &field))
+        if (field.number == 1 && !(has = field_take_u64(&field, collections)))
+            return false;
+    return has && !packed.len;
+}
+
+static bool quarantine_unpack(struct arena *arena, struct bytes packed, struct operator_items *to)
+{
+    const Garner__QuarantineReply *from = wire_unpack(&garner__quarantine_reply__descriptor, arena, packed,
+                                                      REPLY_BYTES_MAX);
+    return from && items_from_wire(arena, from, to);
+}
+
+static bool body_unpack(struct arena *arena, struct bytes body, struct operator_reply *to)
+{
+    switch (to->kind) {
+    case OPERATOR_HELLO:
+        return hello_unpack(arena, body, &to->hello);
+    case OPERATOR_HARVEST:
+        return harvest_unpack(body, &to->collections);
+    case OPERATOR_CONFIRM:
+        return confirm_unpack(arena, body, to);
+    case OPERATOR_FETCH:
+        return feed_changes_unpack(arena, body, &to->fetch);
+    case OPERATOR_STATUS:
+        to->status = body;
         return true;
+    case OPERATOR_QUARANTINE:
+        return quarantine_unpack(arena, body, &to->quarantine);
+    case OPERATOR_SNAPSHOT:
+        return feed_part_unpack(arena, body, &to->snapshot);
+    case OPERATOR_MAP:
+        return feed_map_unpack(arena, body, &to->map);
+    case OPERATOR_NONE:
+        break;
     }
-    if (from->confirm) {
-        to->kind = OPERATOR_CONFIRM;
-        return confirm_from_wire(arena, from->confirm, to);
+    return false;
+}
+
+static bool reply_unpack(struct arena *arena, struct bytes packed, struct operator_reply *to)
+{
+    struct bytes body = {0}, failure = {0};
+    struct field field;
+    bool sound = packed.len <= REPLY_BYTES_MAX, has_id = false;
+    while (sound && field_next(&packed, &field)) {
+        if (field.number == REPLY_ID)
+            has_id = sound = field_take_u64(&field, &to->id);
+        else if (field.number == REPLY_FAILURE)
+            sound = field_take_span(&field, &failure);
+        else if (!to->kind && (to->kind = operator_kind_of(field.number)))
+            sound = field_take_span(&field, &body);
     }
-    if (from->fetch) {
-        to->kind = OPERATOR_FETCH;
-        return changes_from_wire(arena, from->fetch, &to->fetch);
-    }
-    if (from->quarantine) {
-        to->kind = OPERATOR_QUARANTINE;
-        return items_from_wire(arena, from->quarantine, &to->quarantine);
-    }
-    to->kind = OPERATOR_STATUS;
-    to->status = wire_span(from->status);
-    return from->has_status;
+    if (!sound || packed.len || !has_id)
+        return false;
+    return failure.data ? failure_unpack(arena, failure, &to->failure) : body_unpack(arena, body, to);
 }
 
 int operator_reply_unpack(struct arena *arena, struct bytes packed, struct operator_reply *out,
                           struct error *e)
 {
-    const Garner__Reply *message = wire_unpack(&garner__reply__descriptor, arena, packed, REPLY_BYTES_MAX);
     *out = (struct operator_reply){0};
-    if (message)
-        out->id = message->id;
-    if (message && body_from_wire(arena, message, out))
+    if (reply_unpack(arena, packed, out))
         return 0;
     return error_set(e, ERR_BODY, "this is no answer of Garner's operator protocol (%zu bytes)", packed.len);
 }

@@ -2,6 +2,7 @@
 #ifndef GARNER_PROTO_OPERATOR_WIRE_H
 #define GARNER_PROTO_OPERATOR_WIRE_H
 
+#include "proto/field.h"
 #include "proto/operator.h"
 #include "proto/operator.pb-c.h"
 #include "proto/wire.h"
@@ -21,10 +22,10 @@
 Garner__Which *which_to_wire(struct arena *arena, const struct operator_which *which);
 bool which_from_wire(const Garner__Which *from, struct operator_which *to);
 
-/* `*count` of them, in `*positions`; ascending. */
-Garner__Position **positions_to_wire(struct arena *arena, const struct position *positions, uint32_t count);
-bool positions_from_wire(struct arena *arena, Garner__Position *const *from, size_t count,
-                         const struct position **positions, uint32_t *positions_count);
+/* The number of the field that a kind's part is in, of requests and answers alike; and the other way round.
+ */
+unsigned operator_number(enum operator_kind kind);
+enum operator_kind operator_kind_of(unsigned number);
 
 /* operator_quarantine.c */
 Garner__Quarantine *quarantine_to_wire(struct arena *arena, const struct operator_quarantine *quarantine);

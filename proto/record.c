@@ -129,24 +129,27 @@ int receipt_unpack(struct arena *arena, struct bytes packed, struct receipt *out
     return 0;
 }
 
+bool receipt_id_take(struct bytes packed, struct receipt_id *out)
+{
+    struct field field;
+    bool sound = true;
+    *out = (struct receipt_id){0};
+    while (sound && field_next(&packed, &field)) {
+        if (field.number == 1)
+            sound = field_take_u32(&field, &out->shard);
+        else if (field.number == 2)
+            sound = field_take_u32(&field, &out->collection);
+        else if (field.number == 3)
+            sound = field_take_u64(&field, &out->harvest);
+    }
+    return sound && !packed.len && out->shard < LIMIT_SHARDS && out->collection > 0 && out->harvest > 0;
+}
+
 bool receipt_unpack_id(struct bytes packed, struct receipt_id *out)
 {
-    Garner__ReceiptId id;
     struct field field;
-    garner__receipt_id__init(&id);
-    if (!field_next(&packed, &field) || field.number != 1 || field.kind != FIELD_BYTES)
-        return false;
-    for (struct bytes rest = field.span; field_next(&rest, &field);) {
-        if (field.kind != FIELD_VARINT)
-            return false;
-        else if (field.number == 1)
-            id.shard = (uint32_t)field.value;
-        else if (field.number == 2)
-            id.collection = (uint32_t)field.value;
-        else if (field.number == 3)
-            id.harvest = field.value;
-    }
-    return receipt_id_from_wire(&id, out);
+    return field_next(&packed, &field) && field.number == 1 && field.kind == FIELD_BYTES &&
+           receipt_id_take(field.span, out);
 }
 
 /* What else there is stands as it did, also what a later version may have added. */

@@ -33,6 +33,7 @@ bool wire_error_of(const char *name, enum err *out); /* null is ERR_OK; false wh
 
 /* Parts that stand in more than one message. `to` and what it points to live in the arena. */
 void receipt_id_add(struct buffer *out, unsigned number, struct receipt_id id); /* a field */
+bool receipt_id_take(struct bytes packed, struct receipt_id *out);
 bool receipt_id_from_wire(const Garner__ReceiptId *from, struct receipt_id *to);
 bool receipt_ids_from_wire(struct arena *arena, Garner__ReceiptId *const *from, size_t count,
                            const struct receipt_id **ids, uint32_t *ids_count);

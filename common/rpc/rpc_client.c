@@ -20,12 +20,15 @@ struct rpc_client {
     char *address;
     size_t request_bytes_max, answer_bytes_max;
     nng_stream_dialer *dialer;
-    nng_aio *aio;          /* of the dialer */
-    struct rpc_lock lock;  /* of all below */
-    struct rpc_conn *conn; /* null: not connected */
+    nng_aio *aio;               /* of the dialer */
+    struct rpc_lock own, *lock; /* of all below: its own, or one that it shares */
+    struct rpc_conn *conn;      /* null: not connected */
     uint32_t last_id;
-    bool waits;       /* for the answer to `last_id` … */
-    struct buffer in; /* … which goes there, behind its route */
+    bool waits;          /* for the answer to `last_id` … */
+    bool has_come;       /* … which has come … */
+    int64_t end_ms;      /* … or is waited for until then */
+    struct buffer in;    /* it goes there, behind its route */
+    struct buffer asked; /* rpc_client_ask's */
 };
 
 static int fault(const char *address, int number, struct error *e)
@@ -72,13 +75,14 @@ static bool came(void *context, struct rpc_conn *conn, struct buffer *message)
     char route[ROUTE_BYTES];
     (void)conn;
     route_of(client->last_id, route);
-    if (!client->waits || message->len < sizeof route || memcmp(message->data, route, sizeof route) != 0)
+    if (!client->waits || client->has_come || message->len < sizeof route ||
+        memcmp(message->data, route, sizeof route) != 0)
         return true;
     struct buffer old = client->in;
     client->in = *message;
     *message = old;
-    client->waits = false;
-    pthread_cond_signal(&client->lock.changed);
+    client->has_come = true;
+    pthread_cond_broadcast(&client->lock->changed);
     return true;
 }
 
@@ -86,7 +90,7 @@ static void conn_changed(void *context, struct rpc_conn *conn)
 {
     struct rpc_client *client = context;
     (void)conn;
-    pthread_cond_signal(&client->lock.changed);
+    pthread_cond_broadcast(&client->lock->changed);
 }
 
 /* --- connecting --- */
@@ -100,10 +104,10 @@ static void disconnect(struct rpc_client *client, int why)
         return;
     rpc_conn_close(conn, why);
     while (!rpc_conn_has_ended(conn))
-        rpc_lock_wait(&client->lock, INT64_MAX);
-    pthread_mutex_unlock(&client->lock.mutex);
+        rpc_lock_wait(client->lock, INT64_MAX);
+    pthread_mutex_unlock(&client->lock->mutex);
     rpc_conn_free(conn);
-    pthread_mutex_lock(&client->lock.mutex);
+    pthread_mutex_lock(&client->lock->mutex);
 }
 
 static int dial(struct rpc_client *client, nng_stream **stream)
@@ -119,12 +123,13 @@ static int dial(struct rpc_client *client, nng_stream **stream)
 /* Called with the lock. */
 static int greet(struct rpc_client *client, nng_stream *stream, int64_t end_ms, struct error *e)
 {
-    struct rpc_conn_owner owner = {&client->lock.mutex, client, came, conn_changed};
+    struct rpc_conn_owner owner = {&client->lock->mutex, client, came, conn_changed};
     int64_t left_ms = end_ms - clock_steady_ms();
-    client->conn = rpc_conn_open(&owner, stream, rpc_address_is_ipc(client->address), SP_REQ, SP_REP,
+    struct rpc_speech speech = {SP_REQ, SP_REP};
+    client->conn = rpc_conn_open(&owner, stream, rpc_address_is_ipc(client->address), &speech, 1,
                                  client->answer_bytes_max, left_ms > 1 ? (int32_t)left_ms : 1);
     while (!client->conn->greeted && !client->conn->closed)
-        rpc_lock_wait(&client->lock, INT64_MAX);
+        rpc_lock_wait(client->lock, INT64_MAX);
     if (!client->conn->closed)
         return 0;
     int why = client->conn->why;
@@ -145,9 +150,9 @@ static int connect_to(struct rpc_client *client, struct error *e)
     if (client->conn && !client->conn->closed)
         return 0;
     disconnect(client, NNG_ECLOSED);
-    pthread_mutex_unlock(&client->lock.mutex);
+    pthread_mutex_unlock(&client->lock->mutex);
     int r = dial(client, &stream);
-    pthread_mutex_lock(&client->lock.mutex);
+    pthread_mutex_lock(&client->lock->mutex);
     return r ? fault(client->address, r, e) : greet(client, stream, end_ms, e);
 }
 
@@ -172,14 +177,15 @@ int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client 
     client->address = mem_strdup(setting->address);
     client->request_bytes_max = setting->request_bytes_max;
     client->answer_bytes_max = setting->answer_bytes_max;
-    rpc_lock_open(&client->lock);
+    client->lock = setting->lock ? setting->lock : &client->own;
+    rpc_lock_open(&client->own);
     int r = rpc_address_check(setting->address, e);
     if (!r)
         r = open_dialer(client, e);
     if (!r) {
-        pthread_mutex_lock(&client->lock.mutex);
+        pthread_mutex_lock(&client->lock->mutex);
         r = connect_to(client, e);
-        pthread_mutex_unlock(&client->lock.mutex);
+        pthread_mutex_unlock(&client->lock->mutex);
     }
     if (r)
         rpc_client_close(client);
@@ -191,52 +197,120 @@ int rpc_client_open(const struct rpc_client_setting *setting, struct rpc_client 
 /* --- asking --- */
 
 /* Called with the lock. */
-static int exchange(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct error *e)
+static void give_up(struct rpc_client *client)
+{
+    client->waits = client->has_come = false;
+}
+
+/* Called with the lock. */
+static int send_request(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct error *e)
 {
     struct buffer body = {0};
     char route[ROUTE_BYTES];
+    give_up(client);
     int r = connect_to(client, e);
     if (r)
         return r;
-    int64_t end_ms = clock_steady_ms() + answer_ms;
+    client->end_ms = clock_steady_ms() + answer_ms;
     route_of(++client->last_id, route);
     client->waits = true;
     buffer_add_bytes(&body, request);
     rpc_conn_send(client->conn, (struct bytes){route, sizeof route}, &body);
-    while (client->waits && !client->conn->closed && clock_steady_ms() < end_ms)
-        rpc_lock_wait(&client->lock, end_ms);
-    if (!client->waits)
-        return 0;
-    client->waits = false;
-    return fault(client->address, client->conn->closed ? client->conn->why : NNG_ETIMEDOUT, e);
+    return 0;
+}
+
+int rpc_client_send(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct error *e)
+{
+    if (request.len > client->request_bytes_max)
+        return error_set(e, ERR_LIMIT, "a request of %zu bytes to %s: %zu are allowed", request.len,
+                         client->address, client->request_bytes_max);
+    pthread_mutex_lock(&client->lock->mutex);
+    int r = send_request(client, request, answer_ms, e);
+    pthread_mutex_unlock(&client->lock->mutex);
+    return r;
+}
+
+/* With the lock: there is something to tell of a request. */
+static bool is_done(const struct rpc_client *client)
+{
+    return client->waits && (client->has_come || client->conn->closed || clock_steady_ms() >= client->end_ms);
+}
+
+/* With the lock. */
+static int take_answer(struct rpc_client *client, struct buffer *memory, struct bytes *answer,
+                       struct error *e)
+{
+    bool has_come = client->has_come, closed = client->conn->closed;
+    struct buffer old = *memory;
+    give_up(client);
+    if (!has_come)
+        return fault(client->address, closed ? client->conn->why : NNG_ETIMEDOUT, e);
+    *memory = client->in;
+    client->in = old;
+    *answer = bytes_from(buffer_bytes(memory), ROUTE_BYTES);
+    return 0;
+}
+
+int rpc_client_receive(struct rpc_client *client, int64_t end_ms, struct buffer *memory, struct bytes *answer,
+                       struct error *e)
+{
+    int r = 0;
+    CHECK(client->waits);
+    *answer = (struct bytes){0};
+    pthread_mutex_lock(&client->lock->mutex);
+    while (!is_done(client) && clock_steady_ms() < end_ms)
+        rpc_lock_wait(client->lock, end_ms < client->end_ms ? end_ms : client->end_ms);
+    if (is_done(client))
+        r = take_answer(client, memory, answer, e);
+    pthread_mutex_unlock(&client->lock->mutex);
+    return r;
+}
+
+bool rpc_client_waits(const struct rpc_client *client)
+{
+    return client->waits;
+}
+
+void rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_t end_ms)
+{
+    bool done = count == 0;
+    if (done)
+        return;
+    pthread_mutex_lock(&clients[0]->lock->mutex);
+    while (!done && clock_steady_ms() < end_ms) {
+        int64_t until_ms = end_ms;
+        for (size_t i = 0; i < count && !done; i++) {
+            CHECK(clients[i]->lock == clients[0]->lock);
+            done = is_done(clients[i]);
+            if (clients[i]->waits && clients[i]->end_ms < until_ms)
+                until_ms = clients[i]->end_ms;
+        }
+        if (!done)
+            rpc_lock_wait(clients[0]->lock, until_ms);
+    }
+    pthread_mutex_unlock(&clients[0]->lock->mutex);
 }
 
 int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct bytes *answer,
                    struct error *e)
 {
     *answer = (struct bytes){0};
-    if (request.len > client->request_bytes_max)
-        return error_set(e, ERR_LIMIT, "a request of %zu bytes to %s: %zu are allowed", request.len,
-                         client->address, client->request_bytes_max);
-    pthread_mutex_lock(&client->lock.mutex);
-    int r = exchange(client, request, answer_ms, e);
-    pthread_mutex_unlock(&client->lock.mutex);
-    if (!r)
-        *answer = bytes_from(buffer_bytes(&client->in), ROUTE_BYTES);
-    return r;
+    int r = rpc_client_send(client, request, answer_ms, e);
+    return r ? r : rpc_client_receive(client, INT64_MAX, &client->asked, answer, e);
 }
 
 void rpc_client_close(struct rpc_client *client)
 {
     if (!client)
         return;
-    pthread_mutex_lock(&client->lock.mutex);
+    pthread_mutex_lock(&client->lock->mutex);
     disconnect(client, NNG_ECLOSED);
-    pthread_mutex_unlock(&client->lock.mutex);
+    pthread_mutex_unlock(&client->lock->mutex);
     nng_aio_free(client->aio);
     nng_stream_dialer_free(client->dialer);
-    rpc_lock_close(&client->lock);
+    rpc_lock_close(&client->own);
     buffer_close(&client->in);
+    buffer_close(&client->asked);
     free(client->address);
     free(client);
 }

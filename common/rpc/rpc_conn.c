@@ -27,6 +27,8 @@ bool rpc_conn_has_ended(const struct rpc_conn *conn)
     return conn->closed && !conn->reading && !conn->writing;
 }
 
+static void greet(struct rpc_conn *conn);
+
 /* --- reading --- */
 
 static void read_more(struct rpc_conn *conn)
@@ -49,6 +51,7 @@ static void take_messages(struct rpc_conn *conn)
         case SP_GREETED:
             nng_aio_set_timeout(conn->rx, NNG_DURATION_INFINITE);
             conn->greeted = true;
+            greet(conn);
             tell(conn);
             break;
         case SP_MESSAGE:
@@ -148,6 +151,19 @@ static void add_message(struct rpc_conn *conn, struct rpc_message *message)
     }
 }
 
+/* Once, as the peer's protocol wants it, or the only one that there may be. */
+static void greet(struct rpc_conn *conn)
+{
+    if (conn->has_greeted)
+        return;
+    struct rpc_message *hello = mem_zalloc(sizeof *hello);
+    bool second = conn->reader.greeted && conn->reader.peer == conn->reader.wanted[1];
+    conn->has_greeted = true;
+    sp_hello(conn->own[second], hello->head);
+    hello->head_len = SP_HELLO_BYTES;
+    add_message(conn, hello);
+}
+
 void rpc_conn_send(struct rpc_conn *conn, struct bytes route, struct buffer *body)
 {
     if (conn->closed)
@@ -164,29 +180,26 @@ void rpc_conn_send(struct rpc_conn *conn, struct bytes route, struct buffer *bod
 
 /* --- its life --- */
 
-static void greet(struct rpc_conn *conn, enum sp_protocol own)
-{
-    struct rpc_message *hello = mem_zalloc(sizeof *hello);
-    sp_hello(own, hello->head);
-    hello->head_len = SP_HELLO_BYTES;
-    add_message(conn, hello);
-}
-
 struct rpc_conn *rpc_conn_open(const struct rpc_conn_owner *owner, nng_stream *stream, bool ipc,
-                               enum sp_protocol own, enum sp_protocol wanted, size_t message_max,
+                               const struct rpc_speech *speeches, size_t count, size_t message_max,
                                int32_t greet_ms)
 {
     struct rpc_conn *conn = mem_zalloc(sizeof *conn);
+    CHECK(count == 1 || count == 2);
     conn->owner = *owner;
     conn->stream = stream;
     conn->out_end = &conn->out;
     conn->reader.ipc = ipc;
-    conn->reader.wanted = wanted;
     conn->reader.message_max = message_max;
+    for (size_t i = 0; i < count; i++) {
+        conn->own[i] = speeches[i].own;
+        conn->reader.wanted[i] = speeches[i].peer;
+    }
     CHECK(nng_aio_alloc(&conn->rx, on_read, conn) == 0 && nng_aio_alloc(&conn->tx, on_written, conn) == 0);
     nng_aio_set_timeout(conn->rx, greet_ms);
     nng_aio_set_timeout(conn->tx, LIMIT_RPC_SEND_MS);
-    greet(conn, own);
+    if (count == 1)
+        greet(conn);
     take_messages(conn);
     return conn;
 }

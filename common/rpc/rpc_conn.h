@@ -39,7 +39,9 @@ struct rpc_conn {
     nng_stream *stream;
     nng_aio *rx, *tx;
     struct sp_reader reader;
-    bool reading, writing; /* an operation is under way */
+    enum sp_protocol own[2]; /* for each that the reader wants */
+    bool has_greeted;        /* we have; `greeted`: the peer has */
+    bool reading, writing;   /* an operation is under way */
     bool paused, greeted, closed;
     int why;               /* it was closed: a number of NNG's */
     uint32_t outgoing;     /* messages that are not sent yet … */
@@ -48,10 +50,16 @@ struct rpc_conn {
     struct rpc_message *out, **out_end;
 };
 
-/* Greet, and begin to read. The stream is the connection's from now on. A peer that hasn't greeted within
- * `greet_ms`, speaks another protocol than `wanted` or sends more than `message_max` is closed. */
+/* What we speak with a peer that speaks that. */
+struct rpc_speech {
+    enum sp_protocol own, peer;
+};
+
+/* Begin to read, and greet: at once where there is one way to speak only, else as the peer did. The stream is
+ * the connection's from now on. A peer that hasn't greeted within `greet_ms`, speaks otherwise or sends more
+ * than `message_max` is closed. `count` is 1 or 2. */
 struct rpc_conn *rpc_conn_open(const struct rpc_conn_owner *owner, nng_stream *stream, bool ipc,
-                               enum sp_protocol own, enum sp_protocol wanted, size_t message_max,
+                               const struct rpc_speech *speeches, size_t count, size_t message_max,
                                int32_t greet_ms);
 
 /* Send a message, after those that wait to be sent. Takes the body, and leaves an empty one. A peer that

@@ -36,6 +36,8 @@ struct rpc_server {
     uint32_t peer_count;
     struct rpc_queue queue;
     bool some_paused, resuming, closing;
+    uint64_t told;   /* the queue's wakes that listeners heard of */
+    int64_t tell_ms; /* when they are to hear everything again; 0: nobody listens */
 };
 
 /* --- who is there --- */
@@ -106,12 +108,17 @@ static void hold(const struct peer *peer)
     rpc_queue_hold(&peer->server->queue, peer, peer->conn->outgoing > 0);
 }
 
+static bool is_listener(const struct peer *peer)
+{
+    return peer->conn->greeted && peer->conn->reader.peer == SP_SUB;
+}
+
 static bool came(void *context, struct rpc_conn *conn, struct buffer *message)
 {
     struct peer *peer = context;
     struct rpc_server *server = peer->server;
     size_t route_len = sp_route(buffer_bytes(message)).len;
-    if (!route_len) {
+    if (!route_len || is_listener(peer)) {
         rpc_conn_close(conn, NNG_EPROTO);
         return false;
     }
@@ -157,6 +164,9 @@ static void conn_changed(void *context, struct rpc_conn *conn)
     if (conn->closed) {
         peer->requests -= rpc_queue_drop_of(&peer->server->queue, peer); /* nobody waits for it */
         settle_peer(peer);
+    } else if (is_listener(peer) && !peer->server->tell_ms) {
+        peer->server->tell_ms = clock_steady_ms() + LIMIT_RPC_TELL_MS; /* the first one */
+        pthread_cond_broadcast(&peer->server->lock.changed);
     } else if (peer->requests && !conn->outgoing) {
         hold(peer);
         pthread_cond_broadcast(&peer->server->lock.changed);
@@ -219,6 +229,45 @@ static void serve(struct rpc_server *server, struct rpc_request *request, bool o
     buffer_close(&turn.answer);
 }
 
+/* Called with the lock, which it lets go of meanwhile. */
+static void tell(struct rpc_server *server)
+{
+    int64_t now_ms = clock_steady_ms();
+    bool all = now_ms >= server->tell_ms, listeners = false;
+    struct buffer message = {0};
+    server->told = server->queue.wakes;
+    pthread_mutex_unlock(&server->lock.mutex);
+    server->set.tell(server->set.context, all, &message);
+    pthread_mutex_lock(&server->lock.mutex);
+    for (struct peer *peer = server->peers, *next; peer; peer = next) {
+        next = peer->next;
+        if (!is_listener(peer) || peer->conn->closed)
+            continue;
+        listeners = true;
+        struct buffer copy = {0};
+        buffer_add_bytes(&copy, buffer_bytes(&message));
+        if (message.len && !peer->conn->outgoing)
+            rpc_conn_send(peer->conn, (struct bytes){0}, &copy);
+        buffer_close(&copy);
+    }
+    if (all)
+        server->tell_ms = listeners ? now_ms + LIMIT_RPC_TELL_MS : 0;
+    buffer_close(&message);
+}
+
+static bool is_to_tell(const struct rpc_server *server)
+{
+    return server->set.tell && server->tell_ms && !server->closing &&
+           (server->told != server->queue.wakes || clock_steady_ms() >= server->tell_ms);
+}
+
+/* When there is something to do again, unless something happens before. */
+static int64_t next_ms(const struct rpc_server *server)
+{
+    int64_t next = rpc_queue_next_ms(&server->queue);
+    return server->set.tell && server->tell_ms && server->tell_ms < next ? server->tell_ms : next;
+}
+
 static void *work(void *context)
 {
     struct rpc_server *server = context;
@@ -228,6 +277,8 @@ static void *work(void *context)
         bool over;
         while (server->gone)
             free_gone(server);
+        if (is_to_tell(server))
+            tell(server);
         struct rpc_request *request = rpc_queue_take(&server->queue, clock_steady_ms(), server->closing,
                                                      &over);
         if (request)
@@ -235,7 +286,7 @@ static void *work(void *context)
         else if (server->closing)
             break;
         else
-            rpc_lock_wait(&server->lock, rpc_queue_next_ms(&server->queue));
+            rpc_lock_wait(&server->lock, next_ms(server));
     }
     pthread_mutex_unlock(&server->lock.mutex);
     return NULL;
@@ -245,12 +296,14 @@ void rpc_server_wake(struct rpc_server *server)
 {
     pthread_mutex_lock(&server->lock.mutex);
     server->queue.wakes++;
-    if (server->queue.kept)
+    if (server->queue.kept || server->tell_ms)
         pthread_cond_broadcast(&server->lock.changed);
     pthread_mutex_unlock(&server->lock.mutex);
 }
 
 /* --- opening and closing --- */
+
+static const struct rpc_speech speeches[] = {{SP_REP, SP_REQ}, {SP_PUB, SP_SUB}};
 
 static void take_stream(void *context, nng_stream *stream)
 {
@@ -261,7 +314,7 @@ static void take_stream(void *context, nng_stream *stream)
         struct peer *peer = mem_zalloc(sizeof *peer);
         struct rpc_conn_owner owner = {&server->lock.mutex, peer, came, conn_changed};
         peer->server = server;
-        peer->conn = rpc_conn_open(&owner, stream, server->is_ipc, SP_REP, SP_REQ,
+        peer->conn = rpc_conn_open(&owner, stream, server->is_ipc, speeches, server->set.tell ? 2 : 1,
                                    server->set.request_bytes_max, LIMIT_RPC_CONNECT_MS);
         server->peer_count++;
         add_peer(peer);

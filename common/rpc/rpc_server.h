@@ -23,6 +23,9 @@ struct rpc_turn {
 
 enum rpc_verdict { RPC_ANSWER, RPC_WAIT };
 
+/* Listeners (SUB) connect to the same address, and hear what there is to tell: after each rpc_server_wake,
+ * many of them together, and everything again every LIMIT_RPC_TELL_MS. One that hasn't taken the last message
+ * yet misses those that come meanwhile. */
 struct rpc_server_setting {
     const char *address;      /* tcp://HOST:PORT (port 0: one that is free) or ipc://PATH */
     size_t request_bytes_max; /* a peer that sends more is disconnected */
@@ -30,6 +33,9 @@ struct rpc_server_setting {
     /* On the server's thread; may block for milliseconds, all others wait meanwhile. RPC_WAIT isn't allowed
      * when the turn is over. */
     enum rpc_verdict (*serve)(void *context, struct rpc_turn *turn);
+    /* Likewise: what listeners are to hear; nothing, if `message` stays empty. `all`: not only what is new.
+     * Null: there is nothing to hear. */
+    void (*tell)(void *context, bool all, struct buffer *message);
 };
 
 struct rpc_server;

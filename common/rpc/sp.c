@@ -85,8 +85,11 @@ static enum sp_got greet(struct sp_reader *reader)
     const char *came = take(reader, SP_HELLO_BYTES);
     if (!came)
         return SP_MORE;
-    sp_hello(reader->wanted, hello);
-    reader->greeted = memcmp(came, hello, sizeof hello) == 0;
+    for (size_t i = 0; i < 2 && !reader->greeted; i++) {
+        sp_hello(reader->wanted[i], hello);
+        reader->greeted = reader->wanted[i] && memcmp(came, hello, sizeof hello) == 0;
+        reader->peer = reader->wanted[i];
+    }
     return reader->greeted ? SP_GREETED : SP_FOREIGN;
 }
 

@@ -13,7 +13,7 @@
 
 #include "common/bytes.h"
 
-enum sp_protocol { SP_REQ = 48, SP_REP = 49 };
+enum sp_protocol { SP_PUB = 32, SP_SUB = 33, SP_REQ = 48, SP_REP = 49 };
 
 enum {
     SP_HELLO_BYTES = 8,
@@ -33,7 +33,8 @@ struct bytes sp_route(struct bytes message);
 /* Takes a stream as it comes, and gives its messages. */
 struct sp_reader {
     bool ipc, greeted;
-    enum sp_protocol wanted; /* the peer's */
+    enum sp_protocol wanted[2]; /* the peer's: one of these … */
+    enum sp_protocol peer;      /* … this one, once it has greeted */
     size_t message_max;
     struct buffer message; /* what there is of it; grows as it comes, whatever length was announced */
     size_t left;           /* of the message, to come */

@@ -9,7 +9,7 @@ enum { MESSAGE_MAX = 2000 };
 /* All that a reader gives of a stream. */
 static void read_all(struct bytes stream, bool ipc, size_t piece, struct buffer *given)
 {
-    struct sp_reader reader = {.ipc = ipc, .wanted = SP_REQ, .message_max = MESSAGE_MAX};
+    struct sp_reader reader = {.ipc = ipc, .wanted = {SP_REQ, SP_SUB}, .message_max = MESSAGE_MAX};
     enum sp_got got;
     while ((got = sp_reader_next(&reader)) != SP_FOREIGN && got != SP_TOO_LARGE &&
            (got != SP_MORE || stream.len)) {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "cli/feed_filter.h"
+#include "proto/filter.h"
 #include "worker/feed/source.h"
 
 /* --- --touches --- */
@@ -21,7 +21,7 @@ static bool touches(const char *pointer, const char *path)
     struct pointer a, b;
     assert_int_equal(pointer_parse(&arena, bytes_of(pointer), &a, NULL), 0);
     assert_int_equal(pointer_parse(&arena, bytes_of(path), &b, NULL), 0);
-    bool does = feed_filter_touches(&a, &b);
+    bool does = filter_touches(&a, &b);
     arena_close(&arena);
     return does;
 }
@@ -168,13 +168,17 @@ static void what_a_cursor_cannot_mean_is_refused(void **state)
     struct lab *lab = *state;
     struct feed_source source;
     struct error e = {0};
-    struct position position = {0, 1, 3};
+    struct position position = {0, 0, 1, 3};
     struct cursor cursor = {.positions = &position, .count = 1};
     feed_source_open(&source, &lab->folder);
     assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), ERR_USAGE);
     assert_non_null(strstr(e.text, "another feed"));
     memcpy(cursor.feed, lab->folder.feed, sizeof cursor.feed);
-    assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), ERR_USAGE);
+    assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), 0);
+    round_is(&source, 99, "1:1@50 1:2@95 "); /* the others go on */
+    assert_int_equal(feed_source_begin(&source, &e), 0);
+    feed_source_end(&source);
+    assert_int_equal(feed_source_refused(&source, &e), ERR_USAGE);
     assert_non_null(strstr(e.text, "FUTURE"));
     position.shard = 7;
     assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), ERR_USAGE);

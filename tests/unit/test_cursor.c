@@ -20,7 +20,8 @@ static void a_cursor_comes_back(void **state)
         struct cursor back, cursor = {.count = counts[i], .feed = {1, 2, 255}};
         cursor.positions = arena_zalloc(&arena, (counts[i] + 1) * sizeof *cursor.positions);
         for (uint32_t n = 0; n < counts[i]; n++)
-            cursor.positions[n] = (struct position){n, n % 2 ? 1 : UINT64_MAX, n % 3 ? n : UINT64_MAX - n};
+            cursor.positions[n] = (struct position){n, n * 77, n % 2 ? 1 : UINT64_MAX,
+                                                    n % 3 ? n : UINT64_MAX - 1 - n};
         cursor_to_text(&cursor, &text);
         buffer_add_char(&text, '\n'); /* as `cat` gives it */
         int r = cursor_from_text(&arena, buffer_bytes(&text), &back, &e);
@@ -30,7 +31,8 @@ static void a_cursor_comes_back(void **state)
         assert_int_equal(back.count, cursor.count);
         for (uint32_t n = 0; n < back.count; n++) {
             const struct position *a = &back.positions[n], *b = &cursor.positions[n];
-            assert_true(a->shard == b->shard && a->epoch == b->epoch && a->seq == b->seq);
+            assert_true(a->shard == b->shard && a->check == b->check && a->epoch == b->epoch &&
+                        a->seq == b->seq);
         }
         buffer_close(&text);
         arena_close(&arena);
@@ -44,7 +46,7 @@ static void a_damaged_cursor_is_refused(void **state)
     struct arena arena = {0};
     struct buffer text = {0};
     struct error e;
-    struct position positions[] = {{0, 1, 17}, {12, 3, 1234}};
+    struct position positions[] = {{0, 0, 1, 17}, {12, 0, 3, 1234}};
     struct cursor back, cursor = {.count = 2, .positions = positions};
     (void)state;
     cursor_to_text(&cursor, &text);
@@ -71,7 +73,7 @@ static void a_damaged_cursor_is_refused(void **state)
 /* A cursor that was made with a right sum is checked all the same. */
 static void an_unsound_cursor_is_refused(void **state)
 {
-    struct position twice[] = {{3, 1, 1}, {3, 1, 2}}, high[] = {{LIMIT_SHARDS, 1, 1}};
+    struct position twice[] = {{3, 0, 1, 1}, {3, 0, 1, 2}}, high[] = {{LIMIT_SHARDS, 0, 1, 1}};
     struct cursor cursors[] = {{.positions = twice, .count = 2}, {.positions = high, .count = 1}};
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -89,7 +91,7 @@ static void an_unsound_cursor_is_refused(void **state)
 static void a_bookmark_is_op_cursor_and_time(void **state)
 {
     struct buffer json = {0}, text = {0};
-    struct position positions[] = {{0, 1, 17}};
+    struct position positions[] = {{0, 0, 1, 17}};
     struct cursor cursor = {.count = 1, .positions = positions};
     (void)state;
     cursor_to_text(&cursor, &text);

@@ -110,24 +110,25 @@ static void what_is_asked_of_quarantine_comes_as_it_was_sent(void **state)
 
 static void a_demand_for_changes_comes_as_it_was_sent(void **state)
 {
-    const struct position positions[] = {{0, 1, 5}, {12, 3, UINT64_MAX - 1}};
-    struct operator_request request = {.version = 1,
-                                       .id = UINT64_MAX,
-                                       .kind = OPERATOR_FETCH,
-                                       .fetch = {.positions = positions,
-                                                 .count = 2,
-                                                 .only = {.type = BYTES("t")},
-                                                 .ops = 1u << CHANGE_DELETED,
-                                                 .no_initial = true,
-                                                 .max_events = 10,
-                                                 .max_bytes = 20,
-                                                 .wait_ms = 30}};
-    struct operator_fetch again = request_again(*state, &request).fetch;
+    const struct bytes types[] = {BYTES("t")};
+    const struct position positions[] = {{0, 0, 1, 5}, {12, 0, 3, UINT64_MAX - 1}};
+    struct operator_request request = {
+        .version = 1,
+        .id = UINT64_MAX,
+        .kind = OPERATOR_FETCH,
+        .fetch = {.positions = positions,
+                  .count = 2,
+                  .filter = {.types = {types, 1}, .ops = 1u << CHANGE_DELETED, .no_initial = true},
+                  .max_events = 10,
+                  .max_bytes = 20,
+                  .wait_ms = 30}};
+    struct feed_demand again = request_again(*state, &request).fetch;
     assert_int_equal(again.count, 2);
     assert_positions(again.positions, positions, 2);
-    assert_bytes(again.only.type, "t");
-    assert_int_equal(again.ops, 1u << CHANGE_DELETED);
-    assert_true(again.no_initial && !again.now);
+    assert_int_equal(again.filter.types.count, 1);
+    assert_bytes(again.filter.types.items[0], "t");
+    assert_int_equal(again.filter.ops, 1u << CHANGE_DELETED);
+    assert_true(again.filter.no_initial && !again.now);
     assert_int_equal(again.max_events, 10);
     assert_int_equal(again.max_bytes, 20);
     assert_int_equal(again.wait_ms, 30);
@@ -190,8 +191,8 @@ static void items_in_quarantine_come_as_they_were_sent(void **state)
 static void changes_and_refusals_come_as_they_were_sent(void **state)
 {
     struct bytes changes[] = {BYTES("one"), BYTES("")};
-    const struct position positions[] = {{3, 1, 9}};
-    const struct refusal refusals[] = {{REFUSAL_COMPACTED, 3, 7, 9}};
+    const struct position positions[] = {{3, 0, 1, 9}};
+    const struct refusal refusals[] = {{REFUSAL_COMPACTED, 3, 7, 9, 1, 0}};
     struct operator_reply reply = {.id = 1,
                                    .kind = OPERATOR_FETCH,
                                    .fetch = {.changes = changes,
@@ -201,7 +202,7 @@ static void changes_and_refusals_come_as_they_were_sent(void **state)
                                              .more = true,
                                              .refusals = refusals,
                                              .refusal_count = 1}};
-    struct operator_changes again = reply_again(*state, &reply).fetch;
+    struct feed_changes again = reply_again(*state, &reply).fetch;
     assert_int_equal(again.count, 2);
     assert_bytes(again.changes[0], "one");
     assert_bytes(again.changes[1], "");
@@ -246,7 +247,7 @@ static void what_is_no_message_is_refused(void **state)
 static void each_cut_of_a_request_is_refused_or_another_request(void **state)
 {
     struct lab *lab = *state;
-    const struct position positions[] = {{0, 1, 5}};
+    const struct position positions[] = {{0, 0, 1, 5}};
     struct operator_request cut,
         request = {
             .version = 1, .id = 9, .kind = OPERATOR_FETCH, .fetch = {.positions = positions, .count = 1}};
@@ -269,16 +270,17 @@ static void refuse(struct lab *lab, const struct operator_request *request)
 
 static void what_cannot_be_is_refused(void **state)
 {
-    const struct position twice[] = {{1, 1, 1}, {1, 1, 2}}, beyond[] = {{LIMIT_SHARDS, 1, 1}},
-                          endless[] = {{1, 1, UINT64_MAX}};
+    const struct position twice[] = {{1, 0, 1, 1}, {1, 0, 1, 2}}, beyond[] = {{LIMIT_SHARDS, 0, 1, 1}},
+                          endless[] = {{1, 0, 1, UINT64_MAX}};
+    const struct bytes broken = BYTES("\xff");
     struct operator_request request = {
         .version = 1, .id = 3, .kind = OPERATOR_FETCH, .fetch = {.positions = twice, .count = 2}};
     refuse(*state, &request);
-    request.fetch = (struct operator_fetch){.positions = beyond, .count = 1};
+    request.fetch = (struct feed_demand){.positions = beyond, .count = 1};
     refuse(*state, &request);
-    request.fetch = (struct operator_fetch){.positions = endless, .count = 1};
+    request.fetch = (struct feed_demand){.positions = endless, .count = 1};
     refuse(*state, &request);
-    request.fetch = (struct operator_fetch){.only = {.type = BYTES("\xff")}};
+    request.fetch = (struct feed_demand){.filter = {.types = {&broken, 1}}};
     refuse(*state, &request);
     request =
         (struct operator_request){.id = 4, .kind = OPERATOR_HARVEST, .which = {.account = BYTES("\xc0")}};

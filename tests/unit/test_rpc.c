@@ -19,7 +19,9 @@ struct asker {
 static void *ask_many(void *context)
 {
     struct asker *asker = context;
-    struct rpc_client_setting setting = {rpc_server_address(asker->lab->server), REQUEST_MAX, ANSWER_MAX};
+    struct rpc_client_setting setting = {.address = rpc_server_address(asker->lab->server),
+                                         .request_bytes_max = REQUEST_MAX,
+                                         .answer_bytes_max = ANSWER_MAX};
     struct rpc_client *client;
     struct bytes answer;
     if (rpc_client_open(&setting, &client, NULL))
@@ -106,7 +108,9 @@ static void what_is_kept_is_told_when_its_time_is_over(void **state)
 static void *wait_long(void *context)
 {
     struct asker *asker = context;
-    struct rpc_client_setting setting = {rpc_server_address(asker->lab->server), REQUEST_MAX, ANSWER_MAX};
+    struct rpc_client_setting setting = {.address = rpc_server_address(asker->lab->server),
+                                         .request_bytes_max = REQUEST_MAX,
+                                         .answer_bytes_max = ANSWER_MAX};
     struct rpc_client *client;
     struct bytes answer;
     if (rpc_client_open(&setting, &client, NULL))

@@ -48,7 +48,8 @@ static void *ask_on(void *context)
 {
     struct asker *asker = context;
     struct random random;
-    struct rpc_client_setting setting = {asker->address, REQUEST_MAX, ANSWER_MAX};
+    struct rpc_client_setting setting = {
+        .address = asker->address, .request_bytes_max = REQUEST_MAX, .answer_bytes_max = ANSWER_MAX};
     struct rpc_client *client;
     struct error e;
     random_seed(&random, asker->seed);

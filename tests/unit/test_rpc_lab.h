@@ -97,7 +97,8 @@ static inline struct rpc_client *client_to(const char *address, size_t request_m
 {
     struct rpc_client *client;
     struct error e;
-    struct rpc_client_setting setting = {address, request_max, ANSWER_MAX};
+    struct rpc_client_setting setting = {
+        .address = address, .request_bytes_max = request_max, .answer_bytes_max = ANSWER_MAX};
     int r = rpc_client_open(&setting, &client, &e);
     if (r)
         fail_msg("%s", e.text);

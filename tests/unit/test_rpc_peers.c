@@ -108,7 +108,8 @@ static void where_nobody_listens_the_address_is_named(void **state)
     char *address = mem_strdup(rpc_server_address(lab->server));
     rpc_server_close(lab->server);
     lab->server = NULL;
-    struct rpc_client_setting setting = {address, REQUEST_MAX, ANSWER_MAX};
+    struct rpc_client_setting setting = {
+        .address = address, .request_bytes_max = REQUEST_MAX, .answer_bytes_max = ANSWER_MAX};
     assert_int_equal(rpc_client_open(&setting, &client, &e), ERR_CONNECT);
     assert_null(client);
     assert_non_null(strstr(e.text, address));
@@ -136,7 +137,8 @@ static void who_listens_and_says_nothing_is_given_up(void **state)
     struct error e;
     (void)state;
     int fd = silent_listener(address);
-    struct rpc_client_setting setting = {address, REQUEST_MAX, ANSWER_MAX};
+    struct rpc_client_setting setting = {
+        .address = address, .request_bytes_max = REQUEST_MAX, .answer_bytes_max = ANSWER_MAX};
     struct rpc_client *client;
     int64_t began_ms = clock_steady_ms();
     assert_int_equal(rpc_client_open(&setting, &client, &e), ERR_CONNECT);
@@ -163,7 +165,8 @@ static void who_speaks_another_protocol_is_no_garner(void **state)
     (void)state;
     int fd = silent_listener(address);
     assert_int_equal(pthread_create(&thread, NULL, speak_http, &fd), 0);
-    struct rpc_client_setting setting = {address, REQUEST_MAX, ANSWER_MAX};
+    struct rpc_client_setting setting = {
+        .address = address, .request_bytes_max = REQUEST_MAX, .answer_bytes_max = ANSWER_MAX};
     struct rpc_client *client;
     assert_int_equal(rpc_client_open(&setting, &client, &e), ERR_CONNECT);
     assert_non_null(strstr(e.text, "is no Garner"));

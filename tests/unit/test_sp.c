@@ -30,7 +30,7 @@ static void add_message(struct buffer *stream, bool ipc, uint64_t len)
 
 static struct sp_reader reader_of(bool ipc)
 {
-    return (struct sp_reader){.ipc = ipc, .wanted = SP_REQ, .message_max = MESSAGE_MAX};
+    return (struct sp_reader){.ipc = ipc, .wanted = {SP_REQ, SP_SUB}, .message_max = MESSAGE_MAX};
 }
 
 static void check_message(const struct buffer *message, uint64_t len)

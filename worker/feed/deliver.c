@@ -1,20 +1,23 @@
 /* Whether there is anything behind a position is known without a look at the stores: `heads` are the last
  * committed seqs. So a thousand commits a second cost those who wait for other shards nothing but that look.
- */
+ *
+ * A change goes from the store into the answer as it is, copied once. */
 #include "worker/feed/deliver.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/check.h"
 #include "worker/feed/source.h"
-#include "worker/store/census.h"
 
 struct deliver {
     struct folder *folder;
     struct feed_source source;
+    struct arena arena, scratch;
     _Atomic uint64_t *heads; /* by shard */
+    uint64_t *said;          /* of these, what deliver_heads gave last */
 };
 
 int deliver_open(struct folder *folder, struct deliver **out, struct error *e)
@@ -24,6 +27,7 @@ int deliver_open(struct folder *folder, struct deliver **out, struct error *e)
     *out = NULL;
     deliver->folder = folder;
     deliver->heads = mem_zalloc(folder->shards * sizeof *deliver->heads);
+    deliver->said = mem_zalloc(folder->shards * sizeof *deliver->said);
     feed_source_open(&deliver->source, folder);
     for (uint32_t i = 0; i < folder->shards && !r; i++) {
         uint64_t head = 0;
@@ -42,7 +46,10 @@ void deliver_close(struct deliver *deliver)
     if (!deliver)
         return;
     feed_source_close(&deliver->source);
+    arena_close(&deliver->arena);
+    arena_close(&deliver->scratch);
     free(deliver->heads);
+    free(deliver->said);
     free(deliver);
 }
 
@@ -54,42 +61,83 @@ void deliver_committed(struct deliver *deliver, uint32_t shard, uint64_t last)
         ;
 }
 
-/* --- where the demand stands --- */
-
-static int seek(struct deliver *deliver, const struct operator_fetch *demand, struct arena *arena,
-                struct operator_changes *out, struct error *e)
+int deliver_heads(struct deliver *deliver, bool all, struct arena *arena, struct feed_hint *out,
+                  struct error *e)
 {
-    struct refusal *refusals = arena_alloc(arena, (demand->count + 1) * sizeof *refusals);
+    struct position *heads = arena_alloc(arena, deliver->folder->shards * sizeof *heads);
     int r = 0;
-    feed_source_rewind(&deliver->source);
-    for (uint32_t i = 0; i < demand->count && !r; i++) {
-        r = feed_source_seek(&deliver->source, &demand->positions[i], &refusals[out->refusal_count], e);
-        out->refusal_count += !r && refusals[out->refusal_count].kind != 0;
+    *out = (struct feed_hint){.heads = heads};
+    memcpy(out->feed, deliver->folder->feed, sizeof out->feed);
+    for (uint32_t i = 0; i < deliver->folder->shards && !r; i++) {
+        struct position *head = &heads[out->head_count];
+        *head = (struct position){.shard = i, .seq = atomic_load(&deliver->heads[i])};
+        if (!head->seq || (!all && head->seq == deliver->said[i]))
+            continue;
+        deliver->said[i] = head->seq;
+        r = feed_source_epoch(&deliver->source, i, &head->epoch, e);
+        out->head_count++;
     }
-    out->refusals = refusals;
     return r;
 }
 
-/* Leave the shards alone that have nothing behind the demand. False: none has. */
-static bool choose_shards(struct deliver *deliver)
+/* --- where the demand stands --- */
+
+static int check(const struct deliver *deliver, struct feed_demand *demand, struct arena *arena,
+                 struct error *e)
 {
-    bool any = false;
+    const uint32_t shards = deliver->folder->shards;
+    if (!demand->max_events || !demand->max_bytes)
+        return error_set(e, ERR_USAGE, "a demand for 0 %s: ask for 1 at least",
+                         demand->max_events ? "bytes" : "changes");
+    if (demand->shard_count && demand->shards[demand->shard_count - 1] >= shards)
+        return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
+                         demand->shards[demand->shard_count - 1], shards);
+    return filter_check(&demand->filter, arena, e);
+}
+
+static void add_refusal(struct arena *arena, struct feed_changes *out, const struct refusal *refusal)
+{
+    struct refusal *all = arena_alloc(arena, (out->refusal_count + 1) * sizeof *all);
+    if (out->refusal_count)
+        memcpy(all, out->refusals, out->refusal_count * sizeof *all);
+    all[out->refusal_count++] = *refusal;
+    out->refusals = all;
+}
+
+static void seek(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out)
+{
+    feed_source_rewind(&deliver->source);
+    for (uint32_t i = 0; i < demand->count; i++) {
+        const struct position *position = &demand->positions[i];
+        if (position->shard < deliver->folder->shards)
+            feed_source_seek(&deliver->source, position);
+        else if (position->seq)
+            add_refusal(&deliver->arena, out,
+                        &(struct refusal){.kind = REFUSAL_FUTURE, .shard = position->shard});
+    }
+}
+
+/* Leave the shards alone that aren't asked for, or have nothing behind the demand. */
+static void choose_shards(struct deliver *deliver, const struct feed_demand *demand)
+{
+    uint32_t wanted = 0;
     for (uint32_t i = 0; i < deliver->folder->shards; i++) {
         struct feed_shard *shard = &deliver->source.shards[i];
-        shard->idle = atomic_load(&deliver->heads[i]) < (shard->next ? shard->next : 1);
-        any |= !shard->idle;
+        while (wanted < demand->shard_count && demand->shards[wanted] < i)
+            wanted++;
+        bool is_wanted = !demand->shard_count ||
+                         (wanted < demand->shard_count && demand->shards[wanted] == i);
+        shard->idle = !is_wanted || atomic_load(&deliver->heads[i]) == shard->at.seq;
     }
-    return any;
 }
 
 /* Positions that differ from the demand's, of all shards; those of a shard that it doesn't name are 0. */
-static void add_positions(struct deliver *deliver, const struct operator_fetch *demand, struct arena *arena,
-                          struct operator_changes *out)
+static void add_positions(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out)
 {
     struct cursor cursor;
     struct position *positions;
     uint32_t at = 0;
-    feed_source_cursor(&deliver->source, arena, &cursor);
+    feed_source_cursor(&deliver->source, &deliver->arena, &cursor);
     positions = cursor.positions;
     for (uint32_t i = 0; i < cursor.count; i++) {
         while (at < demand->count && demand->positions[at].shard < cursor.positions[i].shard)
@@ -104,65 +152,84 @@ static void add_positions(struct deliver *deliver, const struct operator_fetch *
 
 /* --- changes --- */
 
-static bool is_or_any(struct bytes wanted, struct bytes is)
-{
-    return !wanted.data || bytes_equal(wanted, is);
-}
-
-static bool passes(const struct operator_fetch *demand, const struct change *change)
-{
-    const struct operator_which *only = &demand->only;
-    return census_account_is(only->account, &change->key) && is_or_any(only->type, change->key.type) &&
-           (!demand->ops || (demand->ops & 1u << change->op)) && !(demand->no_initial && change->initial);
-}
-
 static uint64_t at_most(uint64_t wanted, uint64_t limit)
 {
     return wanted < limit ? wanted : limit;
 }
 
-static int add_changes(struct deliver *deliver, const struct operator_fetch *demand, struct arena *arena,
-                       struct operator_changes *out, struct error *e)
+static int add_changes(struct deliver *deliver, const struct feed_demand *demand, struct buffer *to,
+                       struct feed_changes *out, struct error *e)
 {
-    uint64_t bytes = 0, bytes_max = at_most(demand->max_bytes, LIMIT_MESSAGE_BYTES);
-    uint32_t events_max = (uint32_t)at_most(demand->max_events, LIMIT_FETCH_CHANGES), looked = 0;
-    const struct change *change = NULL;
-    int r = feed_source_begin(&deliver->source, e);
-    out->changes = arena_alloc(arena, (events_max + 1) * sizeof *out->changes);
+    const bool any = filter_is_any(&demand->filter);
+    const size_t bytes_max = to->len + at_most(demand->max_bytes, LIMIT_MESSAGE_BYTES);
+    const uint32_t events_max = (uint32_t)at_most(demand->max_events, LIMIT_FETCH_CHANGES);
+    uint32_t looked = 0;
+    int r = 0;
     out->more = true;
-    while (!r && out->count < events_max && bytes < bytes_max && looked++ < LIMIT_FETCH_CHANGES) {
+    while (!r && out->count < events_max && to->len < bytes_max && looked++ < LIMIT_FETCH_CHANGES) {
+        const struct change *change;
         struct bytes packed;
+        bool passes = any;
         r = feed_source_next(&deliver->source, &change, &packed, e);
         out->more = !r && change;
         if (!out->more)
             break;
-        if (passes(demand, change)) {
-            out->changes[out->count++] = arena_copy(arena, packed);
-            bytes += packed.len;
-        }
+        if (!any)
+            r = filter_passes(&demand->filter, change, &deliver->scratch, &passes, e);
+        if (passes)
+            feed_changes_add(to, packed);
+        out->count += passes;
     }
-    feed_source_end(&deliver->source);
     return r;
 }
 
-int deliver_answer(struct deliver *deliver, const struct operator_fetch *demand, struct arena *arena,
-                   struct operator_changes *out, bool *empty, struct error *e)
+static void add_refusals(struct deliver *deliver, struct feed_changes *out)
 {
-    int r = 0;
-    *out = (struct operator_changes){0};
+    for (uint32_t i = 0; deliver->source.refused && i < deliver->folder->shards; i++)
+        if (deliver->source.shards[i].refusal.kind)
+            add_refusal(&deliver->arena, out, &deliver->source.shards[i].refusal);
+}
+
+static int give(struct deliver *deliver, const struct feed_demand *demand, struct buffer *to,
+                struct feed_changes *out, struct error *e)
+{
+    seek(deliver, demand, out);
+    choose_shards(deliver, demand);
+    int r = feed_source_begin(&deliver->source, e);
+    add_refusals(deliver, out);
+    if (!r && !out->refusal_count)
+        r = add_changes(deliver, demand, to, out, e);
+    feed_source_end(&deliver->source);
+    if (!r && !out->refusal_count)
+        add_positions(deliver, demand, out);
+    return r;
+}
+
+static int seek_end(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out,
+                    struct error *e)
+{
+    int r = demand->now ? feed_source_seek_now(&deliver->source, e)
+                        : feed_source_seek_oldest(&deliver->source, e);
+    if (!r)
+        add_positions(deliver, demand, out);
+    return r;
+}
+
+int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct buffer *out, bool *empty,
+                   struct error *e)
+{
+    struct feed_changes changes = {0};
+    arena_reset(&deliver->arena);
     *empty = false;
-    if (demand->now) {
-        feed_source_rewind(&deliver->source);
-        r = feed_source_seek_now(&deliver->source, e);
+    int r = check(deliver, demand, &deliver->arena, e);
+    if (r)
+        return r;
+    if (demand->now || demand->oldest) {
+        r = seek_end(deliver, demand, &changes, e);
     } else {
-        r = seek(deliver, demand, arena, out, e);
-        if (r || out->refusal_count)
-            return r;
-        *empty = !choose_shards(deliver);
-        if (!*empty)
-            r = add_changes(deliver, demand, arena, out, e);
+        r = give(deliver, demand, out, &changes, e);
+        *empty = !changes.count && !changes.position_count && !changes.refusal_count;
     }
-    if (!r && !*empty)
-        add_positions(deliver, demand, arena, out);
+    feed_changes_end(out, &changes);
     return r;
 }

@@ -1,11 +1,11 @@
-/* Deliver: answers demands for changes, many followers' from one set of readers.
+/* Deliver: answers demands for changes, many subscribers' from one set of readers.
  *
- * Nothing is kept of a follower: its demand says where it stands. One thread delivers; any may say that there
- * is more. */
+ * Nothing is kept of a subscriber: its demand says where it stands. One thread delivers; any may say that
+ * there is more. */
 #ifndef GARNER_FEED_DELIVER_H
 #define GARNER_FEED_DELIVER_H
 
-#include "proto/operator.h"
+#include "proto/feed.h"
 #include "worker/store/folder.h"
 
 struct deliver;
@@ -17,10 +17,15 @@ void deliver_close(struct deliver *deliver); /* before its folder; null is fine 
 /* Changes up to `last` of a shard are committed. Any thread. */
 void deliver_committed(struct deliver *deliver, uint32_t shard, uint64_t last);
 
-/* Answer a demand, in the arena: changes, or refusals. `*empty`: there is nothing behind its positions, so it
- * may wait if it likes. Looks at no more than LIMIT_FETCH_CHANGES, and gives up to max_bytes of them and one
- * more. Blocks for milliseconds. ERR_CORRUPT or ERR_STORE: a store can't be read. */
-int deliver_answer(struct deliver *deliver, const struct operator_fetch *demand, struct arena *arena,
-                   struct operator_changes *out, bool *empty, struct error *e);
+/* Append the answer to a demand (proto/feed.h's feed_changes): changes, or refusals. `*empty`: there is
+ * nothing behind its positions, so it may wait if it likes. Looks at no more than LIMIT_FETCH_CHANGES, and
+ * gives up to max_bytes of them and one more. Blocks for milliseconds. ERR_USAGE: a demand that can't be
+ * meant; ERR_CORRUPT or ERR_STORE: a store can't be read. `out` may then have more in it than before. */
+int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct buffer *out, bool *empty,
+                   struct error *e);
+
+/* The heads of all shards, or of those only whose head has moved since this was asked last; in the arena. */
+int deliver_heads(struct deliver *deliver, bool all, struct arena *arena, struct feed_hint *out,
+                  struct error *e);
 
 #endif

@@ -1,3 +1,5 @@
+/* A position is judged when there may be something behind it, and once: what is committed later is of the
+ * same history. Its shard's head is looked at first, so that those where nothing happens cost nothing. */
 #include "worker/feed/source.h"
 
 #include <inttypes.h>
@@ -5,12 +7,14 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "worker/feed/position.h"
 
 void feed_source_open(struct feed_source *source, struct folder *folder)
 {
     *source = (struct feed_source){.folder = folder};
     source->shards = mem_zalloc(folder->shards * sizeof *source->shards);
     source->heap = mem_alloc(folder->shards * sizeof *source->heap);
+    feed_source_rewind(source);
 }
 
 void feed_source_close(struct feed_source *source)
@@ -31,8 +35,6 @@ static int open_shard(struct feed_source *source, uint32_t number, struct error 
     if (shard->store || !folder_has(source->folder, number))
         return 0;
     int r = folder_reader(source->folder, number, &shard->store, e);
-    if (!r)
-        shard->epoch = store_epoch(shard->store);
     return r == ERR_NOT_FOUND ? 0 : r; /* just being made */
 }
 
@@ -43,108 +45,114 @@ int feed_source_head(struct feed_source *source, uint32_t shard, uint64_t *head,
     return r;
 }
 
+int feed_source_epoch(struct feed_source *source, uint32_t shard, uint64_t *epoch, struct error *e)
+{
+    int r = open_shard(source, shard, e);
+    *epoch = !r && source->shards[shard].store ? store_epoch(source->shards[shard].store) : 0;
+    return r;
+}
+
 /* --- where to begin --- */
+
+static void put_at(struct feed_shard *shard, const struct position *position)
+{
+    shard->at = *position;
+    shard->judged = shard->is_new = shard->idle = false;
+    shard->refusal = (struct refusal){0};
+}
 
 void feed_source_rewind(struct feed_source *source)
 {
-    for (uint32_t i = 0; i < source->folder->shards; i++) {
-        source->shards[i].next = 0;
-        source->shards[i].idle = false;
-    }
+    for (uint32_t i = 0; i < source->folder->shards; i++)
+        put_at(&source->shards[i], &(struct position){.shard = i});
+}
+
+void feed_source_seek(struct feed_source *source, const struct position *position)
+{
+    CHECK(position->shard < source->folder->shards);
+    put_at(&source->shards[position->shard], position);
+}
+
+static int read_history(struct store *store, struct arena *arena, struct history *out, struct error *e)
+{
+    *out = (struct history){.oldest = store_oldest(store), .head = store_head(store)};
+    return store_epochs(store, arena, &out->epochs, &out->epoch_count, e);
+}
+
+int feed_position_behind(struct store *store, uint64_t seq, struct position *out, struct error *e)
+{
+    struct arena arena = {0};
+    struct history history;
+    struct bytes packed;
+    int r = read_history(store, &arena, &history, e);
+    if (!r)
+        *out = position_behind(&history, store_shard(store), seq);
+    if (!r && seq >= history.oldest && seq > 0 && !(r = store_change(store, seq, &packed, e)))
+        out->check = position_check(packed);
+    arena_close(&arena);
+    return r;
+}
+
+static int seek_shard(struct feed_source *source, uint32_t number, bool now, struct error *e)
+{
+    struct feed_shard *shard = &source->shards[number];
+    struct position position = {.shard = number};
+    int r = open_shard(source, number, e);
+    if (!r && shard->store && !(r = store_read(shard->store, e)))
+        r = feed_position_behind(
+            shard->store, now ? store_head(shard->store) : store_oldest(shard->store) - 1, &position, e);
+    if (shard->store)
+        store_done(shard->store);
+    if (!r)
+        put_at(shard, &position);
+    return r;
+}
+
+static int seek_all(struct feed_source *source, bool now, struct error *e)
+{
+    int r = 0;
+    for (uint32_t i = 0; i < source->folder->shards && !r; i++)
+        r = seek_shard(source, i, now, e);
+    return r;
 }
 
 int feed_source_seek_now(struct feed_source *source, struct error *e)
 {
-    int r = 0;
-    for (uint32_t i = 0; i < source->folder->shards && !r; i++) {
-        uint64_t head;
-        r = feed_source_head(source, i, &head, e);
-        if (!r && source->shards[i].store)
-            source->shards[i].next = head + 1;
-    }
-    return r;
+    return seek_all(source, true, e);
 }
 
-int feed_source_seek(struct feed_source *source, const struct position *position, struct refusal *refusal,
-                     struct error *e)
+int feed_source_seek_oldest(struct feed_source *source, struct error *e)
 {
-    struct feed_shard *shard;
-    uint64_t head = 0, oldest = 0;
-    *refusal = (struct refusal){.shard = position->shard};
-    if (position->seq == 0)
-        return 0;
-    if (position->shard >= source->folder->shards) {
-        refusal->kind = REFUSAL_FUTURE;
-        return 0;
-    }
-    shard = &source->shards[position->shard];
-    int r = feed_source_head(source, position->shard, &head, e);
-    if (r)
-        return r;
-    if (shard->store)
-        oldest = store_oldest(shard->store);
-    if (position->seq > head || position->epoch > shard->epoch)
-        refusal->kind = REFUSAL_FUTURE;
-    else if (position->seq + 1 < oldest)
-        refusal->kind = REFUSAL_COMPACTED;
-    refusal->head = head;
-    refusal->oldest = oldest;
-    shard->next = position->seq + 1;
-    return 0;
+    return seek_all(source, false, e);
 }
 
 int feed_source_seek_cursor(struct feed_source *source, const struct cursor *cursor, struct error *e)
 {
-    int r = 0;
     if (memcmp(cursor->feed, source->folder->feed, sizeof cursor->feed) != 0)
         return error_set(
             e, ERR_USAGE,
             "this cursor belongs to another feed than that of %s: give one that came from it, or begin "
             "with --from oldest or now",
             source->folder->path);
-    for (uint32_t i = 0; i < cursor->count && !r; i++) {
+    feed_source_rewind(source);
+    for (uint32_t i = 0; i < cursor->count; i++) {
         const struct position *position = &cursor->positions[i];
-        struct refusal refusal;
-        if (position->seq && position->shard >= source->folder->shards)
+        if (position->shard >= source->folder->shards)
             return error_set(e, ERR_USAGE,
                              "FUTURE: the cursor has shard %" PRIu32 ", the data folder %" PRIu32
                              " shards only",
                              position->shard, source->folder->shards);
-        r = feed_source_seek(source, position, &refusal, e);
-        if (!r && refusal.kind)
-            r = feed_refuse(&refusal, position->seq, e);
+        feed_source_seek(source, position);
     }
-    return r;
+    return 0;
 }
 
-int feed_refuse(const struct refusal *refusal, uint64_t seq, struct error *e)
+int feed_source_refused(const struct feed_source *source, struct error *e)
 {
-    switch (refusal->kind) {
-    case REFUSAL_COMPACTED:
-        return error_set(e, ERR_USAGE,
-                         "COMPACTED: the cursor is at change %" PRIu64 " of shard %" PRIu32
-                         ", which keeps %" PRIu64
-                         " and later ones: take what there is from `garner list`, and begin anew with --from "
-                         "oldest or now",
-                         seq, refusal->shard, refusal->oldest);
-    case REFUSAL_FUTURE:
-        return error_set(
-            e, ERR_USAGE,
-            "FUTURE: the cursor is at change %" PRIu64 " of shard %" PRIu32 ", which ends at %" PRIu64
-            ": the data folder is older than the cursor (restored from a backup?); begin anew with "
-            "--from oldest",
-            seq, refusal->shard, refusal->head);
-    case REFUSAL_DIVERGED:
-        return error_set(
-            e, ERR_USAGE,
-            "DIVERGED: the cursor is at change %" PRIu64 " of shard %" PRIu32
-            ", whose history is another one from change %" PRIu64
-            " on: take what there is from `garner list`, and begin anew with --from oldest or now",
-            seq, refusal->shard, refusal->head + 1);
-    case REFUSAL_MOVED:
-        break;
-    }
-    return error_set(e, ERR_USAGE, "MOVED: shard %" PRIu32 " is elsewhere now: ask there", refusal->shard);
+    for (uint32_t i = 0; source->refused && i < source->folder->shards; i++)
+        if (source->shards[i].refusal.kind)
+            return refusal_explain(&source->shards[i].refusal, source->shards[i].at.seq, e);
+    return 0;
 }
 
 /* --- the heap --- */
@@ -186,10 +194,10 @@ static uint32_t heap_take(struct feed_source *source)
 static int load(struct feed_source *source, uint32_t number, struct error *e)
 {
     struct feed_shard *shard = &source->shards[number];
-    if (shard->next > shard->head)
+    if (shard->at.seq >= shard->head)
         return 0;
     arena_reset(&shard->arena);
-    int r = store_change(shard->store, shard->next, &shard->packed, e);
+    int r = store_change(shard->store, shard->at.seq + 1, &shard->packed, e);
     if (!r)
         r = change_unpack(&shard->arena, shard->packed, &shard->change, e);
     if (r)
@@ -198,29 +206,56 @@ static int load(struct feed_source *source, uint32_t number, struct error *e)
     return 0;
 }
 
+/* Is `at` a point of this history? Also when it is judged already, what follows it may be gone meanwhile:
+ * reading is slower than the retention allows. */
+static int judge(struct feed_shard *shard, struct error *e)
+{
+    struct arena arena = {0};
+    struct history history;
+    struct bytes packed;
+    uint64_t oldest = store_oldest(shard->store);
+    shard->refusal = (struct refusal){0};
+    if (shard->judged && shard->at.seq + 1 >= oldest)
+        return 0;
+    int r = read_history(shard->store, &arena, &history, e);
+    if (!r)
+        position_judge(&history, &shard->at, &shard->refusal);
+    bool is_kept = shard->at.seq >= oldest && shard->at.seq <= shard->head;
+    if (!r && !shard->refusal.kind && shard->at.check && is_kept &&
+        !(r = store_change(shard->store, shard->at.seq, &packed, e)))
+        position_differs(&shard->at, packed, &shard->refusal);
+    shard->judged = !r && !shard->refusal.kind;
+    arena_close(&arena);
+    return r;
+}
+
 static int begin_shard(struct feed_source *source, uint32_t number, struct error *e)
 {
     struct feed_shard *shard = &source->shards[number];
     int r = open_shard(source, number, e);
-    if (r || !shard->store)
+    if (r)
         return r;
+    if (!shard->store) { /* nothing was ever in it */
+        if (shard->at.seq)
+            shard->refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = number};
+        source->refused += shard->at.seq > 0;
+        return 0;
+    }
     if ((r = store_read(shard->store, e)))
         return r;
-    uint64_t oldest = store_oldest(shard->store);
     shard->head = store_head(shard->store);
-    if (!shard->next)
-        shard->next = oldest;
-    if (shard->next < oldest) /* reading is slower than the retention allows */
-        return feed_refuse(&(struct refusal){REFUSAL_COMPACTED, number, oldest, shard->head}, shard->next - 1,
-                           e);
-    if (shard->next > shard->head)
+    if ((r = judge(shard, e)))
+        return r;
+    source->refused += shard->refusal.kind != 0;
+    if (shard->refusal.kind || shard->at.seq >= shard->head)
         store_done(shard->store);
-    return load(source, number, e);
+    return shard->refusal.kind ? 0 : load(source, number, e);
 }
 
 int feed_source_begin(struct feed_source *source, struct error *e)
 {
     int r = 0;
+    source->refused = 0;
     for (uint32_t i = 0; i < source->folder->shards && !r; i++)
         if (!source->shards[i].idle)
             r = begin_shard(source, i, e);
@@ -243,7 +278,10 @@ int feed_source_next(struct feed_source *source, const struct change **change, s
     source->current = heap_take(source);
     source->has_current = true;
     struct feed_shard *shard = &source->shards[source->current];
-    shard->next++;
+    shard->at.seq++;
+    shard->at.epoch = shard->change.epoch;
+    shard->given = shard->packed;
+    shard->is_new = true;
     *change = &shard->change;
     if (packed)
         *packed = shard->packed;
@@ -254,9 +292,14 @@ void feed_source_end(struct feed_source *source)
 {
     source->heap_count = 0;
     source->has_current = false;
-    for (uint32_t i = 0; i < source->folder->shards; i++)
-        if (source->shards[i].store)
-            store_done(source->shards[i].store);
+    for (uint32_t i = 0; i < source->folder->shards; i++) {
+        struct feed_shard *shard = &source->shards[i];
+        if (shard->is_new)
+            shard->at.check = position_check(shard->given);
+        shard->is_new = false;
+        if (shard->store)
+            store_done(shard->store);
+    }
 }
 
 void feed_source_cursor(const struct feed_source *source, struct arena *arena, struct cursor *out)
@@ -265,8 +308,7 @@ void feed_source_cursor(const struct feed_source *source, struct arena *arena, s
     memcpy(out->feed, source->folder->feed, sizeof out->feed);
     out->positions = arena_alloc(arena, source->folder->shards * sizeof *out->positions);
     for (uint32_t i = 0; i < source->folder->shards; i++)
-        if (source->shards[i].next > 1)
-            out->positions[count++] = (struct position){i, source->shards[i].epoch,
-                                                        source->shards[i].next - 1};
+        if (source->shards[i].at.seq > 0)
+            out->positions[count++] = source->shards[i].at;
     out->count = count;
 }

@@ -7,6 +7,7 @@
 #include "common/rpc/rpc_server.h"
 #include "proto/operator.h"
 #include "worker/feed/deliver.h"
+#include "worker/feed/snapshot.h"
 #include "worker/serve/serve.h"
 #include "worker/store/census.h"
 

@@ -2,6 +2,7 @@
  * changes that finds none is kept by the server, and looked at again when something was committed. */
 #include "worker/serve/serve.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,16 +61,61 @@ static void hello(const struct serve *serve, struct operator_reply *reply)
     memcpy(reply->hello.feed, serve->set.folder->feed, sizeof reply->hello.feed);
 }
 
-/* RPC_WAIT when there is nothing to give yet, and its time isn't over. */
-static enum rpc_verdict fetch(struct serve *serve, const struct operator_fetch *demand, struct rpc_turn *turn,
-                              struct arena *arena, struct operator_reply *reply)
+/* RPC_WAIT when there is nothing to give yet, and its time isn't over. What is given is in the turn's answer.
+ */
+static enum rpc_verdict fetch(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
+                              struct error *e)
 {
+    struct feed_demand *demand = &request->fetch;
     bool empty;
-    if (deliver_answer(serve->deliver, demand, arena, &reply->fetch, &empty, &reply->failure) || !empty ||
-        turn->over || !demand->wait_ms)
+    size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
+    if (deliver_answer(serve->deliver, demand, &turn->answer, &empty, e))
+        return RPC_ANSWER;
+    operator_reply_end(&turn->answer, begun);
+    if (!empty || turn->over || !demand->wait_ms)
         return RPC_ANSWER;
     turn->wait_ms = (int64_t)(demand->wait_ms < LIMIT_WAIT_MS ? demand->wait_ms : LIMIT_WAIT_MS);
     return RPC_WAIT;
+}
+
+/* Likewise. */
+static int snapshot(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
+                    struct error *e)
+{
+    struct feed_snapshot *demand = &request->snapshot;
+    struct position position;
+    struct store *store;
+    if (demand->shard >= serve->set.folder->shards)
+        return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
+                         demand->shard, serve->set.folder->shards);
+    int r = serve_reader(serve, demand->shard, &store, e);
+    if (r)
+        return r;
+    size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
+    r = snapshot_answer(store, demand, &turn->answer, &position, e);
+    operator_reply_end(&turn->answer, begun);
+    return r;
+}
+
+/* One process has all that there is. */
+static void map(struct arena *arena, struct operator_reply *reply)
+{
+    struct feed_worker *self = arena_zalloc(arena, sizeof *self);
+    self->address = BYTES("");
+    self->all = true;
+    reply->map = (struct feed_map){.version = 1, .workers = self, .worker_count = 1};
+}
+
+/* What listeners hear: where shards end. */
+static void tell(void *context, bool all, struct buffer *message)
+{
+    struct serve *serve = context;
+    struct arena arena = {0};
+    struct feed_hint hint;
+    struct error e;
+    if (deliver_heads(serve->deliver, all, &arena, &hint, &e) == 0 && (all || hint.head_count))
+        feed_hint_pack(&hint, message);
+    arena_close(&arena);
 }
 
 static int status(struct serve *serve, struct bytes asked, struct arena *arena, struct operator_reply *reply,
@@ -106,10 +152,11 @@ static int with_crew(struct serve *serve, const struct operator_request *request
     return r;
 }
 
-static enum rpc_verdict answer(struct serve *serve, const struct operator_request *request,
-                               struct rpc_turn *turn, struct arena *arena, struct operator_reply *reply)
+static enum rpc_verdict answer(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
+                               struct arena *arena, struct operator_reply *reply)
 {
-    if (operator_request_check(request, program, &reply->failure))
+    struct error *e = &reply->failure;
+    if (operator_request_check(request, program, e))
         return RPC_ANSWER;
     switch (request->kind) {
     case OPERATOR_HELLO:
@@ -117,18 +164,24 @@ static enum rpc_verdict answer(struct serve *serve, const struct operator_reques
         break;
     case OPERATOR_HARVEST:
     case OPERATOR_CONFIRM:
-        with_crew(serve, request, arena, reply, &reply->failure);
+        with_crew(serve, request, arena, reply, e);
         break;
     case OPERATOR_QUARANTINE:
         if (request->quarantine.action == QUARANTINE_RETRY)
-            with_crew(serve, request, arena, reply, &reply->failure);
+            with_crew(serve, request, arena, reply, e);
         else
-            serve_quarantine(serve, &request->quarantine, arena, reply, &reply->failure);
+            serve_quarantine(serve, &request->quarantine, arena, reply, e);
         break;
     case OPERATOR_FETCH:
-        return fetch(serve, &request->fetch, turn, arena, reply);
+        return fetch(serve, request, turn, e);
+    case OPERATOR_SNAPSHOT:
+        snapshot(serve, request, turn, e);
+        break;
+    case OPERATOR_MAP:
+        map(arena, reply);
+        break;
     case OPERATOR_STATUS:
-        status(serve, request->status, arena, reply, &reply->failure);
+        status(serve, request->status, arena, reply, e);
         break;
     case OPERATOR_NONE: /* was refused above */
         break;
@@ -149,7 +202,9 @@ static enum rpc_verdict serve_turn(void *context, struct rpc_turn *turn)
         verdict = answer(serve, &request, turn, &arena, &reply);
     }
     reply.id = request.id;
-    if (verdict == RPC_ANSWER)
+    if (verdict == RPC_WAIT || reply.failure.code)
+        buffer_reset(&turn->answer); /* what was begun */
+    if (verdict == RPC_ANSWER && !turn->answer.len)
         operator_reply_pack(&reply, &turn->answer);
     arena_close(&arena);
     return verdict;
@@ -163,7 +218,8 @@ int serve_open(const struct serve_setting *setting, struct serve **out, struct e
     struct rpc_server_setting server = {.address = setting->address,
                                         .request_bytes_max = LIMIT_MESSAGE_BYTES,
                                         .context = serve,
-                                        .serve = serve_turn};
+                                        .serve = serve_turn,
+                                        .tell = tell};
     *out = NULL;
     serve->set = *setting;
     serve->readers = mem_zalloc(setting->folder->shards * sizeof(struct store *));

@@ -1,6 +1,8 @@
 /* Asking in the order type, account, region, parent, the first one without a hit is the one that is wrong. */
 #include "worker/store/census.h"
 
+#include "proto/filter.h"
+
 static bool is_or_any(struct bytes wanted, struct bytes is)
 {
     return !wanted.data || (is.data && bytes_equal(is, wanted));
@@ -8,11 +10,7 @@ static bool is_or_any(struct bytes wanted, struct bytes is)
 
 bool census_account_is(struct bytes wanted, const struct collection_key *key)
 {
-    size_t len = key->provider.len;
-    if (!wanted.data || bytes_equal(key->account, wanted))
-        return true;
-    return wanted.len > len && bytes_equal((struct bytes){wanted.data, len}, key->provider) &&
-           wanted.data[len] == '/' && bytes_equal(bytes_from(wanted, len + 1), key->account);
+    return !wanted.data || filter_account_is(wanted, key->provider, key->account);
 }
 
 static void add_hit(struct census *c, const struct collection_key *key, const struct buffer *account)

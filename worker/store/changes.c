@@ -67,10 +67,33 @@ uint64_t store_oldest(struct store *store)
     return store->state.oldest;
 }
 
+/* Stands on the change that was read last, so that the next one is at hand: for as long as a read lasts. */
+static int walk_to(struct store *store, uint64_t seq, struct bytes *packed)
+{
+    struct key key = key_u64(seq);
+    MDB_val at = {key.len, key.bytes}, value;
+    bool follows = store->walk && seq == store->walked + 1;
+    int r = store->walk ? 0 : mdb_cursor_open(store->txn, store->tables[TABLE_CHANGES], &store->walk);
+    if (!r)
+        r = mdb_cursor_get(store->walk, &at, &value, follows ? MDB_NEXT : MDB_SET);
+    if (!r && (at.mv_size != key.len || memcmp(at.mv_data, key.bytes, key.len) != 0))
+        r = MDB_NOTFOUND;
+    store->walked = r ? UINT64_MAX - 1 : seq;
+    if (!r)
+        *packed = (struct bytes){value.mv_data, value.mv_size};
+    return r;
+}
+
 int store_change(struct store *store, uint64_t seq, struct bytes *packed, struct error *e)
 {
     struct key key = key_u64(seq);
-    int r = table_get(store, TABLE_CHANGES, key_bytes(&key), packed, e);
+    int r = store_reading(store, e);
+    if (!r && store->writing) {
+        r = table_get(store, TABLE_CHANGES, key_bytes(&key), packed, e);
+    } else if (!r) {
+        int number = walk_to(store, seq, packed);
+        r = number == MDB_NOTFOUND ? ERR_NOT_FOUND : number ? store_fault(store, number, "reading", e) : 0;
+    }
     if (r == ERR_NOT_FOUND)
         error_set(e, r, "shard %" PRIu32 " has no change %" PRIu64 ": it keeps %" PRIu64 " to %" PRIu64,
                   store->shard, seq, store->state.oldest, store->state.head);

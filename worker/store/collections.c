@@ -276,6 +276,36 @@ int store_collections_each(struct store *store,
     return r;
 }
 
+struct first {
+    struct store *store;
+    struct arena *arena;
+    struct collection_record *out;
+    struct error *e;
+};
+
+enum { FIRST_FOUND = -1 }; /* no code of an error */
+
+static int take_first(void *context, struct bytes key, struct bytes value)
+{
+    struct first *first = context;
+    if (key.len != 5)
+        return error_set(first->e, ERR_CORRUPT, "shard %" PRIu32 ": a collection's key has %zu bytes",
+                         first->store->shard, key.len);
+    int r = unpack(first->store, be32_get(key.data + 1), value, first->arena, first->out, first->e);
+    return r ? r : FIRST_FOUND;
+}
+
+int store_collection_next(struct store *store, uint32_t id, struct arena *arena,
+                          struct collection_record *out, struct error *e)
+{
+    static const char prefix[] = {COLLECTION_BY_ID};
+    struct first first = {.store = store, .arena = arena, .out = out, .e = e};
+    struct key from = id_key(id);
+    int r = table_each(store, TABLE_COLLECTIONS, (struct bytes){prefix, 1}, key_bytes(&from), take_first,
+                       &first, e);
+    return r == FIRST_FOUND ? 0 : r ? r : ERR_NOT_FOUND;
+}
+
 struct each_key {
     struct store *store;
     int (*visit)(void *context, uint32_t id, const struct collection_key *key);

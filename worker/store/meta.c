@@ -104,13 +104,45 @@ int meta_load_state(struct store *store, struct error *e)
     return r;
 }
 
+struct epochs {
+    struct arena *arena;
+    struct store_epoch *all;
+    uint32_t count;
+};
+
 static int visit_epoch(void *context, struct bytes key, struct bytes value)
 {
-    uint64_t *last = context;
+    struct epochs *epochs = context;
     if (key.len != 8 || value.len != 8)
         return ERR_CORRUPT;
-    *last = be64_get(key.data);
+    struct store_epoch *grown = arena_alloc(epochs->arena, (epochs->count + 1) * sizeof *grown);
+    if (epochs->count)
+        memcpy(grown, epochs->all, epochs->count * sizeof *grown);
+    grown[epochs->count++] = (struct store_epoch){be64_get(key.data), be64_get(value.data)};
+    epochs->all = grown;
     return 0;
+}
+
+int store_epochs(struct store *store, struct arena *arena, const struct store_epoch **epochs, uint32_t *count,
+                 struct error *e)
+{
+    struct epochs found = {.arena = arena};
+    int r = table_each(store, TABLE_EPOCHS, (struct bytes){0}, (struct bytes){0}, visit_epoch, &found, e);
+    *epochs = found.all;
+    *count = found.count;
+    return r == ERR_CORRUPT || (!r && !found.count) ? corrupt(store, "table of epochs", e) : r;
+}
+
+static int load_epoch(struct store *store, struct error *e)
+{
+    struct arena arena = {0};
+    const struct store_epoch *epochs;
+    uint32_t count;
+    int r = store_epochs(store, &arena, &epochs, &count, e);
+    if (!r)
+        store->epoch = epochs[count - 1].epoch;
+    arena_close(&arena);
+    return r;
 }
 
 int meta_load(struct store *store, struct error *e)
@@ -135,8 +167,6 @@ int meta_load(struct store *store, struct error *e)
     if (r)
         return r;
     memcpy(store->secret.bytes, secret.data, sizeof store->secret.bytes);
-    r = table_each(store, TABLE_EPOCHS, (struct bytes){0}, (struct bytes){0}, visit_epoch, &store->epoch, e);
-    if (r == ERR_CORRUPT || (!r && store->epoch == 0))
-        return corrupt(store, "table of epochs", e);
+    r = load_epoch(store, e);
     return r ? r : meta_load_state(store, e);
 }

@@ -67,6 +67,9 @@ void store_abort(struct store *store)
 {
     if (!store->txn)
         return;
+    if (store->walk)
+        mdb_cursor_close(store->walk);
+    store->walk = NULL;
     mdb_txn_abort(store->txn);
     if (store->writing)
         store->state = store->committed;

@@ -48,6 +48,13 @@ uint32_t store_shard(const struct store *store);
 const struct hash_secret *store_secret(const struct store *store);
 uint64_t store_epoch(const struct store *store);
 
+/* The shard's epochs, ascending; in the arena. */
+struct store_epoch {
+    uint64_t epoch, first; /* the first seq that it wrote, or will write */
+};
+int store_epochs(struct store *store, struct arena *arena, const struct store_epoch **epochs, uint32_t *count,
+                 struct error *e);
+
 /* --- transactions --- */
 
 int store_read(struct store *store, struct error *e);  /* nothing to do when a write transaction is open */
@@ -68,6 +75,9 @@ int store_collection_find(struct store *store, const struct collection_key *key,
                           struct collection_record *out, struct error *e);
 int store_collection_by_id(struct store *store, uint32_t id, struct arena *arena,
                            struct collection_record *out, struct error *e);
+/* The first one from `id` on. ERR_NOT_FOUND when there is none. */
+int store_collection_next(struct store *store, uint32_t id, struct arena *arena,
+                          struct collection_record *out, struct error *e);
 /* Write a record; id 0 makes it new and sets the id. */
 int store_collection_put(struct store *store, struct collection_record *record, struct error *e);
 /* Forget a collection and all that is kept of it but its changes and receipts: for a child whose parent
@@ -208,6 +218,7 @@ int store_receipts_each(struct store *store, uint32_t collection, uint64_t next_
 
 uint64_t store_head(struct store *store);   /* the last seq; 0: none */
 uint64_t store_oldest(struct store *store); /* the first one kept; head + 1 when none is */
+/* Fastest in their order, one after the other. */
 int store_change(struct store *store, uint64_t seq, struct bytes *packed, struct error *e);
 /* From `seq` on, in order. */
 int store_changes_each(struct store *store, uint64_t seq,

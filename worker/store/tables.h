@@ -71,6 +71,8 @@ struct store {
     MDB_dbi tables[TABLE_COUNT];
     MDB_txn *txn;                      /* null: no transaction is open */
     MDB_cursor *cursors[CURSOR_COUNT]; /* of a write transaction, which closes them; null: not open */
+    MDB_cursor *walk;                  /* of a read transaction: over changes; null: not open */
+    uint64_t walked;                   /* seq that it stands on */
     uint32_t inner[TABLE_COUNT];       /* of it: a collection that isn't the table's last; 0: none is known */
     struct hash_secret secret;
     uint64_t epoch;

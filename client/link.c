@@ -1,0 +1,226 @@
+/* Who is asked, and what they answer: connections, the map of workers, requests under way. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/internal.h"
+#include "common/check.h"
+#include "common/clock.h"
+
+enum {
+    SLICE_MS = 100,       /* a stop is noticed within so long */
+    AGAIN_FIRST_MS = 100, /* a broken connection is made again after up to this, then twice as long … */
+    AGAIN_MAX_MS = 5000
+};
+
+/* --- connections --- */
+
+static bool is_worth_another_try(int r)
+{
+    return r == ERR_CONNECT || r == ERR_RESOLVE || r == ERR_BUSY;
+}
+
+/* What a connection ended with. 0: it will be tried again; else the error. */
+static int note_lost(struct garner *feed, struct garner_link *link, int r, const struct error *e)
+{
+    int64_t now_ms = clock_steady_ms();
+    uint64_t up_to = (uint64_t)AGAIN_FIRST_MS << (link->failures < 6 ? link->failures : 6);
+    if (!is_worth_another_try(r))
+        return r;
+    up_to = up_to < AGAIN_MAX_MS ? up_to : AGAIN_MAX_MS;
+    link->failures++;
+    link->again_ms = now_ms + (int64_t)(up_to / 2 + random_below(&feed->random, up_to / 2 + 1));
+    link->lost_ms = link->lost ? link->lost_ms : now_ms;
+    if (feed->give_up_ms < INT64_MAX && now_ms - link->lost_ms + 1 >= feed->give_up_ms)
+        return r;
+    if (!link->lost)
+        garner_say(feed, "%s (waiting for it to come back)", e->text);
+    link->lost = true;
+    return 0;
+}
+
+static void note_there(struct garner *feed, struct garner_link *link)
+{
+    link->failures = 0;
+    if (link->lost)
+        garner_say(feed, "connected again: going on where we were");
+    link->lost = false;
+}
+
+int garner_connect(struct garner *feed, struct garner_link *link, const char *address, struct error *e)
+{
+    int r = link->client ? 0 : client_open(address, &feed->lock, &link->client, e);
+    if (r || !feed->follow.set.shards)
+        return r;
+    if (memcmp(client_peer(link->client)->feed, feed->follow.set.feed, sizeof feed->follow.set.feed) != 0)
+        return error_set(e, ERR_STOPPED, "%s: another Garner runs there now, with another feed: ask it anew",
+                         address);
+    return 0;
+}
+
+void garner_close_links(struct garner *feed)
+{
+    for (uint32_t i = 0; i < feed->follow.worker_count && feed->links; i++)
+        client_close(feed->links[i].client);
+    free(feed->links);
+    feed->links = NULL;
+}
+
+/* --- the map --- */
+
+/* Whoever gave the map may be one of those who have shards: no second connection is made to it. */
+static void lend_home(struct garner *feed)
+{
+    for (uint32_t i = 0; i < feed->follow.worker_count && feed->home.client; i++)
+        if (!*feed->follow.workers[i].address) {
+            feed->links[i].client = feed->home.client;
+            feed->home.client = NULL;
+        }
+}
+
+/* What was asked for, and isn't given yet, is asked for again. */
+int garner_learn_map(struct garner *feed, struct error *e)
+{
+    struct arena arena = {0};
+    struct operator_request request = {.kind = OPERATOR_MAP, .map_version = feed->follow.map_version};
+    struct operator_reply reply;
+    int r = garner_connect(feed, &feed->home, feed->address, e);
+    if (!r)
+        r = client_ask(feed->home.client, &request, &arena, &reply, e);
+    if (!r) {
+        garner_close_links(feed);
+        garner_drop_answers(feed); /* they were asked for with the old one */
+        follow_map(&feed->follow, &reply.map);
+        feed->links = mem_zalloc((feed->follow.worker_count + 1) * sizeof *feed->links);
+        lend_home(feed);
+    }
+    arena_close(&arena);
+    return r;
+}
+
+/* --- asking --- */
+
+static int ask_worker(struct garner *feed, uint32_t worker, int64_t wait_ms, struct error *e)
+{
+    struct garner_link *link = &feed->links[worker];
+    const char *address = feed->follow.workers[worker].address;
+    struct operator_request request;
+    if (feed->follow.workers[worker].asked || clock_steady_ms() < link->again_ms)
+        return 0;
+    arena_reset(&feed->scratch);
+    int r = garner_connect(feed, link, *address ? address : feed->address, e);
+    if (r || !follow_ask(&feed->follow, worker, (uint64_t)wait_ms, &feed->scratch, &request))
+        return r;
+    r = client_send(link->client, &request, e);
+    if (r)
+        follow_lost(&feed->follow, worker);
+    return r;
+}
+
+/* Ask everyone who isn't asked already. A connection that can't be made is tried again later. */
+int garner_ask_all(struct garner *feed, int64_t wait_ms, struct error *e)
+{
+    int r = 0;
+    if (feed->follow.needs_map && clock_steady_ms() >= feed->home.again_ms) {
+        r = garner_learn_map(feed, e);
+        if (r)
+            r = note_lost(feed, &feed->home, r, e);
+        else
+            note_there(feed, &feed->home);
+    }
+    for (uint32_t i = 0; i < feed->follow.worker_count && !r; i++) {
+        r = ask_worker(feed, i, wait_ms, e);
+        if (r)
+            r = note_lost(feed, &feed->links[i], r, e);
+    }
+    return r;
+}
+
+/* --- what arrives --- */
+
+static enum garner_code code_of_refusal(enum refusal_kind kind)
+{
+    return kind == REFUSAL_FUTURE     ? GARNER_FUTURE
+           : kind == REFUSAL_DIVERGED ? GARNER_DIVERGED
+                                      : GARNER_COMPACTED;
+}
+
+static void say_snapshot(struct garner *feed, const struct follow_arrival *arrival)
+{
+    if (arrival->kind != FOLLOW_SNAPSHOT || !arrival->first || arrival->why == FOLLOW_ASKED)
+        return;
+    garner_say(feed,
+               arrival->why == FOLLOW_COMPACTED
+                   ? "shard %" PRIu32 ": we fell behind what it keeps: taking a snapshot of it"
+                   : "shard %" PRIu32 ": its history went another way: taking a snapshot of it",
+               arrival->shard);
+}
+
+/* What a worker has answered, if it has. */
+static int take_answer(struct garner *feed, uint32_t worker, struct error *e)
+{
+    struct garner_link *link = &feed->links[worker];
+    struct garner_answer *answer;
+    enum refusal_kind refused;
+    bool there;
+    if (!feed->follow.workers[worker].asked)
+        return 0;
+    answer = garner_new_answer(feed);
+    int r = client_receive(link->client, 0, &answer->memory, &answer->arena, &answer->reply, &there, e);
+    if (!r && there) {
+        note_there(feed, link);
+        r = follow_arrived(&feed->follow, worker, &answer->reply, &answer->arrival, &refused, e);
+        if (r == ERR_USAGE)
+            garner_fail(&feed->failed, code_of_refusal(refused), e->text);
+    } else if (r) {
+        follow_lost(&feed->follow, worker);
+        r = note_lost(feed, link, r, e);
+    }
+    if (!r && there && answer->arrival.kind != FOLLOW_IDLE) {
+        say_snapshot(feed, &answer->arrival);
+        garner_add_answer(feed, answer);
+    } else {
+        garner_free_answer(feed, answer);
+    }
+    return r;
+}
+
+static void sleep_until(int64_t end_ms)
+{
+    int64_t left_ms = end_ms - clock_steady_ms();
+    if (left_ms > 0)
+        usleep((useconds_t)(left_ms < SLICE_MS ? left_ms : SLICE_MS) * 1000);
+}
+
+bool garner_is_asked(const struct garner *feed)
+{
+    for (uint32_t i = 0; i < feed->follow.worker_count; i++)
+        if (feed->follow.workers[i].asked)
+            return true;
+    return false;
+}
+
+static void wait_for_any(struct garner *feed, int64_t end_ms)
+{
+    int64_t slice_ms = clock_steady_ms() + SLICE_MS;
+    struct client **clients = mem_alloc((feed->follow.worker_count + 1) * sizeof(struct client *));
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < feed->follow.worker_count; i++)
+        if (feed->follow.workers[i].asked)
+            clients[count++] = feed->links[i].client;
+    if (count)
+        client_wait_any(clients, count, end_ms < slice_ms ? end_ms : slice_ms);
+    else
+        sleep_until(end_ms);
+    free(clients);
+}
+
+int garner_take_answers(struct garner *feed, int64_t end_ms, struct error *e)
+{
+    int r = 0;
+    wait_for_any(feed, end_ms);
+    for (uint32_t i = 0; i < feed->follow.worker_count && !r; i++)
+        r = take_answer(feed, i, e);
+    return r;
+}

@@ -1,0 +1,125 @@
+/* Where a feed stands, and where it begins. */
+#include <string.h>
+
+#include "client/internal.h"
+#include "common/check.h"
+
+/* --- where it stands --- */
+
+static const char *cursor_text(struct garner *feed, const struct cursor *cursor)
+{
+    struct buffer text = {0};
+    cursor_to_text(cursor, &text);
+    const char *copy = arena_strdup(&feed->texts, buffer_bytes(&text));
+    buffer_close(&text);
+    return copy;
+}
+
+/* Put a position into a cursor that has room for all shards. */
+static void put_position(struct cursor *cursor, const struct position *position)
+{
+    uint32_t at = 0;
+    while (at < cursor->count && cursor->positions[at].shard < position->shard)
+        at++;
+    if (at == cursor->count || cursor->positions[at].shard != position->shard) {
+        memmove(&cursor->positions[at + 1], &cursor->positions[at],
+                (cursor->count - at) * sizeof *cursor->positions);
+        cursor->count++;
+    }
+    cursor->positions[at] = *position;
+}
+
+const char *garner_cursor(struct garner *feed)
+{
+    return garner_cursor_within(feed, SIZE_MAX);
+}
+
+const char *garner_cursor_within(struct garner *feed, size_t count)
+{
+    const struct garner_answer *answer = feed->current;
+    struct cursor cursor;
+    follow_cursor(&feed->follow, &feed->texts, &cursor);
+    if (!answer || !feed->current_is_done)
+        return cursor_text(feed, &cursor);
+    if (answer->arrival.kind == FOLLOW_SNAPSHOT) {
+        if (answer->reply.snapshot.last)
+            put_position(&cursor, &answer->reply.snapshot.begin);
+        return cursor_text(feed, &cursor);
+    }
+    for (size_t i = 0; i < count && i < feed->batch.change_count && count < feed->batch.change_count; i++) {
+        const struct garner_change *change = &feed->batch.changes[i];
+        struct bytes packed = {change->packed.data, change->packed.len};
+        put_position(&cursor, &(struct position){.shard = change->shard,
+                                                 .epoch = change->epoch,
+                                                 .seq = change->seq,
+                                                 .check = position_check(packed)});
+    }
+    for (uint32_t i = 0; count >= feed->batch.change_count && i < answer->reply.fetch.position_count; i++)
+        put_position(&cursor, &answer->reply.fetch.positions[i]);
+    return cursor_text(feed, &cursor);
+}
+
+/* --- where it begins --- */
+
+static int seek_end(struct garner *feed, bool now, struct error *e)
+{
+    struct arena arena = {0};
+    struct operator_request request = {
+        .kind = OPERATOR_FETCH, .fetch = {.now = now, .oldest = !now, .max_events = 1, .max_bytes = 1}};
+    struct operator_reply reply;
+    int r = 0;
+    struct position *positions = arena_alloc(&arena, feed->follow.set.shards * sizeof *positions);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < feed->follow.worker_count && !r; i++) {
+        const char *address = feed->follow.workers[i].address;
+        r = garner_connect(feed, &feed->links[i], *address ? address : feed->address, e);
+        if (!r)
+            r = client_ask(feed->links[i].client, &request, &feed->scratch, &reply, e);
+        for (uint32_t j = 0; !r && j < reply.fetch.position_count; j++) {
+            const struct position *position = &reply.fetch.positions[j];
+            if (position->shard < feed->follow.set.shards && feed->follow.all[position->shard].worker == i)
+                positions[count++] = *position;
+        }
+    }
+    if (!r)
+        r = follow_seek(&feed->follow, positions, count, e);
+    arena_close(&arena);
+    return r;
+}
+
+static int seek_cursor(struct garner *feed, const char *from, struct error *e)
+{
+    struct arena arena = {0};
+    struct cursor cursor;
+    int r = cursor_from_text(&arena, bytes_of(from), &cursor, e);
+    if (!r && memcmp(cursor.feed, feed->follow.set.feed, sizeof cursor.feed) != 0)
+        r = error_set(
+            e, ERR_STOPPED,
+            "this cursor belongs to another feed than the one there: give one that came from it, or begin "
+            "anew");
+    if (!r)
+        r = follow_seek(&feed->follow, cursor.positions, cursor.count, e);
+    arena_close(&arena);
+    return r;
+}
+
+int garner_begin_at(struct garner *feed, const char *from, struct error *e)
+{
+    int r = feed->follow.needs_map ? garner_learn_map(feed, e) : 0;
+    garner_drop_answers(feed);
+    if (!r && from && (strcmp(from, "now") == 0 || strcmp(from, "oldest") == 0))
+        r = seek_end(feed, strcmp(from, "now") == 0, e);
+    else if (!r && from)
+        r = seek_cursor(feed, from, e);
+    else if (!r)
+        follow_seek_state(&feed->follow, FOLLOW_ASKED);
+    return r;
+}
+
+enum garner_code garner_seek(struct garner *feed, const char *from, struct garner_error *error)
+{
+    struct error e;
+    feed->failed.code = GARNER_OK;
+    int r = garner_begin_at(feed, from, &e);
+    return r ? garner_fail_as(error, &e) : GARNER_OK;
+}

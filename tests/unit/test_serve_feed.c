@@ -1,0 +1,171 @@
+/* A running Garner's feed, asked over its connection. */
+#include "tests/unit/test_serve_lab.h"
+
+/* --- changes --- */
+
+static struct feed_changes fetch(struct serve_lab *lab, struct feed_demand demand)
+{
+    struct operator_request request = {.kind = OPERATOR_FETCH, .fetch = demand};
+    struct operator_reply reply;
+    request.fetch.max_events = request.fetch.max_events ? request.fetch.max_events : 1000;
+    request.fetch.max_bytes = LIMIT_MESSAGE_BYTES;
+    LAB_OK(lab, client_ask(lab->client, &request, &lab->arena, &reply, &lab->e));
+    return reply.fetch;
+}
+
+static void expect_seqs(struct serve_lab *lab, const struct feed_changes *changes, const char *wanted)
+{
+    struct buffer got = {0};
+    for (uint32_t i = 0; i < changes->count; i++) {
+        struct change change;
+        LAB_OK(lab, change_unpack(&lab->arena, changes->changes[i], &change, &lab->e));
+        buffer_printf(&got, "%.*s/%" PRIu64 " ", BYTES_ARG(change.key.type), change.seq);
+    }
+    assert_string_equal(buffer_text(&got), wanted);
+    buffer_close(&got);
+}
+
+static void a_subscriber_gets_each_change_once_and_goes_on_from_its_position(void **state)
+{
+    struct serve_lab *lab = *state;
+    write_changes(lab, "1", "t", 2, 0);
+    struct feed_changes got = fetch(lab, (struct feed_demand){0});
+    expect_seqs(lab, &got, "t/1 t/2 ");
+    assert_int_equal(got.position_count, 1);
+    struct feed_demand demand = {.positions = arena_alloc(&lab->arena, sizeof(struct position)), .count = 1};
+    memcpy((void *)(uintptr_t)demand.positions, got.positions, sizeof(struct position));
+    got = fetch(lab, demand);
+    expect_seqs(lab, &got, "");
+    write_changes(lab, "1", "u", 1, 0);
+    got = fetch(lab, demand);
+    expect_seqs(lab, &got, "u/3 ");
+}
+
+static void now_is_behind_all_there_is_and_oldest_before(void **state)
+{
+    struct serve_lab *lab = *state;
+    write_changes(lab, "1", "t", 3, 0);
+    struct feed_changes got = fetch(lab, (struct feed_demand){.now = true});
+    assert_true(got.position_count == 1 && got.positions[0].seq == 3 && got.positions[0].check);
+    got = fetch(lab, (struct feed_demand){.oldest = true});
+    assert_true(got.position_count == 0 && got.count == 0); /* before the first one */
+}
+
+static void what_is_filtered_out_moves_the_position_all_the_same(void **state)
+{
+    struct serve_lab *lab = *state;
+    const struct bytes type = BYTES("t"), account = BYTES("p/1");
+    write_changes(lab, "1", "t", 2, 0);
+    write_changes(lab, "1", "u", 2, 0);
+    struct feed_changes got =
+        fetch(lab, (struct feed_demand){.filter = {.types = {&type, 1}, .accounts = {&account, 1}}});
+    expect_seqs(lab, &got, "t/1 t/2 ");
+    assert_true(got.position_count == 1 && got.positions[0].seq == 4);
+}
+
+static void a_demand_gives_no_more_than_was_asked_for(void **state)
+{
+    struct serve_lab *lab = *state;
+    write_changes(lab, "1", "t", 3, 0);
+    struct feed_changes got = fetch(lab, (struct feed_demand){.max_events = 2});
+    expect_seqs(lab, &got, "t/1 t/2 ");
+    assert_true(got.more);
+    got = fetch(lab, (struct feed_demand){.max_events = UINT64_C(1) << 63});
+    expect_seqs(lab, &got, "t/1 t/2 t/3 ");
+    assert_false(got.more);
+}
+
+static void *write_soon(void *context)
+{
+    usleep(200000);
+    write_changes(context, "1", "t", 1, 0);
+    return NULL;
+}
+
+static void who_waits_is_woken_by_a_commit(void **state)
+{
+    struct serve_lab *lab = *state;
+    pthread_t thread;
+    int64_t began_ms = clock_steady_ms();
+    assert_int_equal(pthread_create(&thread, NULL, write_soon, lab), 0);
+    struct feed_changes got = fetch(lab, (struct feed_demand){.wait_ms = 20000});
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    expect_seqs(lab, &got, "t/1 ");
+    assert_true(clock_steady_ms() - began_ms < 15000);
+}
+
+static void who_waits_in_vain_gets_nothing(void **state)
+{
+    struct serve_lab *lab = *state;
+    int64_t began_ms = clock_steady_ms();
+    struct feed_changes got = fetch(lab, (struct feed_demand){.wait_ms = 150});
+    assert_true(!got.more && !got.count && !got.position_count);
+    assert_true(clock_steady_ms() - began_ms >= 140);
+}
+
+static void a_position_that_is_not_there_yet_is_refused(void **state)
+{
+    struct serve_lab *lab = *state;
+    const struct position position = {.shard = shard_of("1"), .epoch = 1, .seq = 9};
+    write_changes(lab, "1", "t", 2, 0);
+    struct feed_changes got = fetch(lab, (struct feed_demand){.positions = &position, .count = 1});
+    assert_true(got.refusal_count == 1 && got.refusals[0].kind == REFUSAL_FUTURE &&
+                got.refusals[0].head == 2);
+    assert_int_equal(got.count, 0);
+}
+
+/* A store that was restored from a backup gives the same numbers to other changes. */
+static void a_position_of_another_change_is_refused(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct position position = {.shard = shard_of("1"), .epoch = 1, .seq = 1, .check = 12345};
+    write_changes(lab, "1", "t", 2, 0);
+    struct feed_changes got = fetch(lab, (struct feed_demand){.positions = &position, .count = 1});
+    assert_true(got.refusal_count == 1 && got.refusals[0].kind == REFUSAL_DIVERGED);
+    position.check = 0; /* unknown */
+    got = fetch(lab, (struct feed_demand){.positions = &position, .count = 1});
+    expect_seqs(lab, &got, "t/2 ");
+}
+
+static int ask_fetch(struct serve_lab *lab, struct feed_demand demand)
+{
+    struct operator_request request = {.kind = OPERATOR_FETCH, .fetch = demand};
+    struct operator_reply reply;
+    return client_ask(lab->client, &request, &lab->arena, &reply, &lab->e);
+}
+
+static void a_demand_that_cannot_be_meant_is_told_why(void **state)
+{
+    struct serve_lab *lab = *state;
+    const uint32_t shards[] = {LIMIT_SHARDS - 1};
+    assert_int_equal(ask_fetch(lab, (struct feed_demand){.max_bytes = 1}), ERR_USAGE);
+    assert_int_equal(ask_fetch(lab, (struct feed_demand){.max_events = 1}), ERR_USAGE);
+    struct feed_demand one = {.max_events = 1, .max_bytes = 1};
+    one.filter = (struct filter){.members = 2, .member = 2};
+    assert_int_equal(ask_fetch(lab, one), ERR_USAGE);
+    one.filter = (struct filter){.touches = BYTES("no-pointer")};
+    assert_int_equal(ask_fetch(lab, one), ERR_USAGE);
+    assert_non_null(strstr(lab->e.text, "no-pointer"));
+    one.filter = (struct filter){.ops = 1u << 9};
+    assert_int_equal(ask_fetch(lab, one), ERR_USAGE);
+    one.filter = (struct filter){0};
+    one.shards = shards;
+    one.shard_count = 1;
+    assert_int_equal(ask_fetch(lab, one), ERR_USAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SERVE_TEST(a_subscriber_gets_each_change_once_and_goes_on_from_its_position),
+        SERVE_TEST(now_is_behind_all_there_is_and_oldest_before),
+        SERVE_TEST(what_is_filtered_out_moves_the_position_all_the_same),
+        SERVE_TEST(a_demand_gives_no_more_than_was_asked_for),
+        SERVE_TEST(who_waits_is_woken_by_a_commit),
+        SERVE_TEST(who_waits_in_vain_gets_nothing),
+        SERVE_TEST(a_position_that_is_not_there_yet_is_refused),
+        SERVE_TEST(a_position_of_another_change_is_refused),
+        SERVE_TEST(a_demand_that_cannot_be_meant_is_told_why),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

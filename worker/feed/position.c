@@ -1,0 +1,66 @@
+/* A position (epoch, seq) is a point of a history when its epoch reaches there: from one before its first
+ * seq, where the owner took over, up to where the next one did, or to the head. What lies beyond the head may
+ * still come; what lies beyond an epoch that has ended never will.
+ *
+ *      epoch 1          epoch 3                 (2 was given up before it wrote anything)
+ *      1 … 100          101 … head
+ *
+ *      (1, 100), (3, 100): the same point, sound   (1, 101): diverged behind 100
+ *      (3, 99): no such point: diverged            (4, …), (3, head + 1): future */
+#include "worker/feed/position.h"
+
+#include "common/check.h"
+
+/* The epoch that a number belongs to: itself, or one before it that went on meanwhile. Its index + 1; 0:
+ * none. */
+static uint32_t find_epoch(const struct history *history, uint64_t epoch)
+{
+    uint32_t found = 0;
+    while (found < history->epoch_count && history->epochs[found].epoch <= epoch)
+        found++;
+    return found;
+}
+
+static void diverged(struct refusal *refusal, uint64_t common)
+{
+    refusal->kind = REFUSAL_DIVERGED;
+    refusal->common = common;
+}
+
+void position_judge(const struct history *history, const struct position *position, struct refusal *refusal)
+{
+    CHECK(history->epoch_count > 0);
+    const struct store_epoch *last = &history->epochs[history->epoch_count - 1];
+    uint32_t found = find_epoch(history, position->epoch);
+    *refusal = (struct refusal){
+        .shard = position->shard, .oldest = history->oldest, .head = history->head, .epoch = last->epoch};
+    if (position->seq > 0) {
+        bool has_ended = found < history->epoch_count;
+        uint64_t first = found ? history->epochs[found - 1].first : 0;
+        uint64_t end = has_ended ? history->epochs[found].first - 1 : history->head;
+        if (position->epoch > last->epoch || (!has_ended && position->seq > end))
+            refusal->kind = REFUSAL_FUTURE;
+        else if (!found || position->seq > end)
+            diverged(refusal, found ? end : 0);
+        else if (position->seq + 1 < first)
+            diverged(refusal, position->seq - 1);
+    }
+    if (!refusal->kind && position->seq + 1 < history->oldest)
+        refusal->kind = REFUSAL_COMPACTED;
+}
+
+bool position_differs(const struct position *position, struct bytes packed_change, struct refusal *refusal)
+{
+    bool differs = position->check && position->check != position_check(packed_change);
+    if (differs)
+        diverged(refusal, position->seq - 1);
+    return differs;
+}
+
+struct position position_behind(const struct history *history, uint32_t shard, uint64_t seq)
+{
+    uint32_t at = 0;
+    while (at + 1 < history->epoch_count && history->epochs[at + 1].first <= seq)
+        at++;
+    return (struct position){.shard = shard, .epoch = history->epochs[at].epoch, .seq = seq};
+}

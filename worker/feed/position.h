@@ -1,0 +1,28 @@
+/* Position: is there anything behind it, in this shard's history? Pure.
+ *
+ * A history is cut into epochs, one behind the other: an owner's begins with its first seq, and ends before
+ * the next one's. Two histories of a shard that went different ways have epochs in common, or the beginning
+ * of one. */
+#ifndef GARNER_FEED_POSITION_H
+#define GARNER_FEED_POSITION_H
+
+#include "proto/feed.h"
+#include "worker/store/store.h"
+
+struct history {
+    const struct store_epoch *epochs; /* ascending, at least one */
+    uint32_t epoch_count;
+    uint64_t oldest, head; /* what is kept; oldest is head + 1 when nothing is */
+};
+
+/* What follows the position can be given (`refusal->kind` 0), or why not. Whether the change that stands
+ * there is the one that the position means is for the caller to look at: position_differs. */
+void position_judge(const struct history *history, const struct position *position, struct refusal *refusal);
+
+/* The position's change is kept, and is another one: fills in the refusal. */
+bool position_differs(const struct position *position, struct bytes packed_change, struct refusal *refusal);
+
+/* The position behind a seq, with the epoch that it belongs to, as far as the history tells. */
+struct position position_behind(const struct history *history, uint32_t shard, uint64_t seq);
+
+#endif

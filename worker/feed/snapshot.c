@@ -1,0 +1,139 @@
+#include "worker/feed/snapshot.h"
+
+#include "common/check.h"
+#include "worker/feed/position.h"
+
+struct reading {
+    struct store *store;
+    const struct feed_snapshot *demand;
+    struct buffer *out;
+    size_t bytes_max;      /* of `out` */
+    uint32_t looked;       /* at collections and rows */
+    struct arena *arena;   /* of a collection's record */
+    struct arena *scratch; /* of the filter */
+    bool is_full;          /* before the collection's end, which goes on … */
+    uint32_t row;          /* … there */
+    struct error *e;
+};
+
+enum { FULL = -1 }; /* no code of an error */
+
+static bool is_full(const struct reading *reading)
+{
+    return reading->out->len >= reading->bytes_max || reading->looked >= LIMIT_FETCH_CHANGES;
+}
+
+static int take_row(void *context, const struct document *document)
+{
+    struct reading *reading = context;
+    bool passes;
+    if (is_full(reading)) {
+        reading->row = document->row;
+        reading->is_full = true;
+        return FULL;
+    }
+    reading->looked++;
+    int r = filter_passes_row(&reading->demand->filter, document->id, document->packed, reading->scratch,
+                              &passes, reading->e);
+    if (r || !passes)
+        return r;
+    feed_part_add_row(reading->out, &(struct feed_row){.row = document->row,
+                                                       .id = document->id,
+                                                       .last_seq = document->last_seq,
+                                                       .first_seen_ms = document->first_seen_ms,
+                                                       .document = document->packed});
+    return 0;
+}
+
+static int take_collection(struct reading *reading, const struct collection_record *record, uint32_t from)
+{
+    reading->looked++;
+    if (!filter_passes_collection(&reading->demand->filter, &record->key))
+        return 0;
+    size_t begun = feed_part_begin_collection(reading->out, record, record->listed_since_ms != 0);
+    int r = store_documents_each(reading->store, record->id, from, take_row, reading, reading->e);
+    feed_part_end_collection(reading->out, begun);
+    return r == FULL ? 0 : r;
+}
+
+/* Collections from the demand's place on, until the part is full. */
+static int take_collections(struct reading *reading, struct feed_part *part)
+{
+    struct collection_record record;
+    part->collection = reading->demand->collection;
+    part->row = reading->demand->row;
+    for (;;) {
+        arena_reset(reading->arena);
+        int r = store_collection_next(reading->store, part->collection, reading->arena, &record, reading->e);
+        part->last = r == ERR_NOT_FOUND;
+        if (r || is_full(reading))
+            return part->last ? 0 : r;
+        r = take_collection(reading, &record, record.id == part->collection ? part->row : 0);
+        part->collection = reading->is_full ? record.id : record.id + 1;
+        part->row = reading->row;
+        if (r || reading->is_full)
+            return r;
+    }
+}
+
+/* The first part sees to it where the changes begin; later ones, that they are still there. */
+static int find_begin(struct reading *reading, struct feed_part *part, struct arena *arena)
+{
+    const struct feed_snapshot *demand = reading->demand;
+    struct history history = {.oldest = store_oldest(reading->store), .head = store_head(reading->store)};
+    struct bytes packed;
+    int r = store_epochs(reading->store, arena, &history.epochs, &history.epoch_count, reading->e);
+    if (r)
+        return r;
+    part->begin = demand->has_begin ? demand->begin : position_behind(&history, demand->shard, history.head);
+    position_judge(&history, &part->begin, &part->refusal);
+    if (part->refusal.kind || part->begin.seq < history.oldest)
+        return 0;
+    r = store_change(reading->store, part->begin.seq, &packed, reading->e);
+    if (!r && demand->has_begin)
+        position_differs(&part->begin, packed, &part->refusal);
+    else if (!r)
+        part->begin.check = position_check(packed);
+    return r;
+}
+
+static int read_part(struct reading *reading, struct feed_part *part)
+{
+    struct arena arena = {0};
+    int r = store_read(reading->store, reading->e);
+    if (!r)
+        r = find_begin(reading, part, &arena);
+    if (!r && !part->refusal.kind)
+        r = take_collections(reading, part);
+    store_done(reading->store);
+    arena_close(&arena);
+    return r;
+}
+
+int snapshot_answer(struct store *store, struct feed_snapshot *demand, struct buffer *out,
+                    struct position *begin, struct error *e)
+{
+    struct arena arena = {0}, scratch = {0}, checked = {0};
+    struct feed_part part = {.last = true, .begin = {.shard = demand->shard}};
+    uint64_t bytes = demand->max_bytes < LIMIT_MESSAGE_BYTES ? demand->max_bytes : LIMIT_MESSAGE_BYTES;
+    struct reading reading = {.store = store,
+                              .demand = demand,
+                              .out = out,
+                              .bytes_max = out->len + bytes,
+                              .arena = &arena,
+                              .scratch = &scratch,
+                              .e = e};
+    int r = filter_check(&demand->filter, &checked, e);
+    if (!r && !bytes)
+        r = error_set(e, ERR_USAGE, "a demand for 0 bytes: ask for 1 at least");
+    if (!r && store)
+        r = read_part(&reading, &part);
+    else if (!r && demand->has_begin && demand->begin.seq)
+        part.refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = demand->shard};
+    feed_part_end(out, &part);
+    *begin = part.begin;
+    arena_close(&arena);
+    arena_close(&scratch);
+    arena_close(&checked);
+    return r;
+}
