@@ -54,6 +54,7 @@ class Feed:
         """Each side once a round, and once before: what they read is in memory then. What each took, by side and round."""
         for side in sides.values():
             side()
+        os.sync()
         taken = {name: [] for name in sides}
         for _ in range(self.runs):
             for name, side in sides.items():

@@ -38,14 +38,14 @@ void meter_begin(struct meter *meter)
 
 void meter_take(struct meter *meter, struct bytes packed)
 {
-    struct change change;
+    struct change *change = &meter->change;
     struct error e;
-    if (change_unpack(&meter->arena, packed, &change, &e))
+    if (change_unpack(&meter->arena, packed, change, &e))
         die("%s", e.text);
-    if (change.op != CHANGE_CREATED)
+    if (change->op != CHANGE_CREATED)
         return;
     meter->changes++;
-    meter->bytes += change.after.len;
+    meter->bytes += change->after.len;
 }
 
 void meter_batch_done(struct meter *meter)

@@ -11,6 +11,7 @@ struct meter {
     uint64_t bytes;       /* of their documents */
     uint64_t asked;       /* requests that it took */
     struct arena arena;   /* of the changes of a batch */
+    struct change change; /* the last one taken, until the batch is done */
 };
 
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
