@@ -12,10 +12,12 @@ import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+from feed_live import Live
+from feed_live import measure as measure_live
 from feed_servers import GarnerRun, Nats, Redis, on_core, version_of
 from figures import Figure
 from harvest import fresh
@@ -23,10 +25,13 @@ from measure import Trouble, machine_of, run
 from report import json_lines, table
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("feed_append", "feed_garner", "feed_redis", "feed_nats", "bare_feed")
+PROGRAMS = ("feed_append", "feed_garner", "feed_redis", "feed_nats", "feed_live", "bare_feed")
 COUNT, COUNT_SMALL = 500_000, 3_000
 DOCUMENT_BYTES = 600
 SHARDS = 8              # of the second data folder
+ONE = Live(changes=2_000, rate=400, batch=1, followers=1)
+TEN = Live(changes=110_000, rate=11_000, batch=100, followers=10)   # somewhat faster than is wanted: who keeps up shows
+SMALL = 100             # of the changes of these in a small run, one of so many
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Feed:
         for _ in range(self.runs):
             for name, side in sides.items():
                 taken[name].append(side())
+        for name, runs in taken.items():
+            print(f"bench: {name}: seconds of each round {' '.join(f'{one.wall_s:.3f}' for one in runs)}", file=sys.stderr)
         return taken
 
     def figure(self, name, ours, others, cpu=True):
@@ -115,7 +122,24 @@ class Feed:
                 self.figure("catch-up-nats", taken["one"], taken["nats"]), self.figure("catch-up-nats-shards", taken["many"], taken["nats"]),
                 self.figure("catch-up-bare", taken["one"], taken["bare"], cpu=False)]
 
-    ALL = {"append": append, "catch-up": catch_up}
+    def live(self, live):
+        if self.count == COUNT_SMALL:
+            live = replace(live, changes=live.changes // SMALL)
+        return [measure_live(self.programs, self.folder, live, (self.server_core, self.client_core)) for _ in range(self.runs)]
+
+    def hint(self):
+        runs = self.live(ONE)
+
+        def figure(name, share):
+            return Figure(name, median(found.lags_s[int(share * (len(found.lags_s) - 1))] for found in runs) * 1000, "ms")
+        return [figure("hint", 0.99), figure("hint-median", 0.5), figure("hint-max", 1)]
+
+    def ten(self):
+        runs = self.live(TEN)
+        return [Figure("ten", median(found.rate for found in runs), "changes/s"),
+                Figure("ten-lag", median(found.lags_s[int(0.99 * (len(found.lags_s) - 1))] for found in runs) * 1000, "ms")]
+
+    ALL = {"append": append, "catch-up": catch_up, "hint": hint, "ten": ten}
 
 
 def arguments():
@@ -176,7 +200,7 @@ def main():
             print(f"bench: kept {folder}", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    print(f"{machine_of()}; {version_of('redis-server')}; {version_of('nats-server')}\n"
+    print(f"{machine_of()}; {version_of('redis-server')}, {version_of('nats-server')}\n"
           f"{count:,} changes with documents of {DOCUMENT_BYTES} bytes; medians of {args.runs}\n")
     print(table(figures, judged=not args.small))
     if args.json:

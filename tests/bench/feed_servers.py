@@ -10,6 +10,7 @@ own on the loopback, on one core.
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -42,7 +43,8 @@ def find(name):
 
 
 def version_of(name):
-    return subprocess.run([find(name), "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    said = subprocess.run([find(name), "--version"], capture_output=True, text=True, check=False).stdout
+    return f"{name} {re.search(r'v=?([0-9.]+)', said)[1]}"
 
 
 class Server:

@@ -54,6 +54,11 @@ GOALS = {
     "catch-up-nats": Goal("catch up by FETCH, against JetStream pulls of 1,000", "ratio", 3.0),
     "catch-up-nats-shards": Goal("  of 8 shards"),
     "catch-up-bare": Goal("catch up by FETCH, against a bare loop"),
+    "hint": Goal("hint to the waiting follower's return; p99", "value", 5, low=True),
+    "hint-median": Goal("  of it: median"),
+    "hint-max": Goal("  of it: the longest"),
+    "ten": Goal("ten followers, none of them lost a change", "value", 10_000),
+    "ten-lag": Goal("  hint to return; p99"),
 }
 
 
