@@ -21,7 +21,7 @@ from feed_live import measure as measure_live
 from feed_servers import GarnerRun, Nats, Redis, on_core, version_of
 from figures import Figure
 from harvest import fresh
-from measure import Trouble, machine_of, run
+from measure import Trouble, busy_s, machine_of, run
 from report import json_lines, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +31,7 @@ DOCUMENT_BYTES = 600
 SHARDS = 8              # of the second data folder
 ONE = Live(changes=2_000, rate=400, batch=1, followers=1)
 TEN = Live(changes=110_000, rate=11_000, batch=100, followers=10)   # somewhat faster than is wanted: who keeps up shows
+OTHERS_MAX = 0.15       # cores that others may keep busy
 SMALL = 100             # of the changes of these in a small run, one of so many
 
 
@@ -40,6 +41,7 @@ class Once:
 
     wall_s: float
     cpu_s: float        # client and server
+    others: float       # cores that somebody else kept busy meanwhile
 
 
 class Feed:
@@ -49,11 +51,12 @@ class Feed:
 
     def run(self, program, *words, server=None):
         """A program on the client's core; Trouble unless it took all there is."""
-        before = server.cpu_s() if server else 0
-        took = run(on_core(self.client_core, [self.programs / program, *words]), self.folder).json()
+        before, busy = server.cpu_s() if server else 0, busy_s()
+        whole = run(on_core(self.client_core, [self.programs / program, *words]), self.folder)
+        busy, served, took = busy_s() - busy, server.cpu_s() - before if server else 0, whole.json()
         if took["changes"] != self.count or took["bytes"] not in (0, self.count * DOCUMENT_BYTES):
             raise Trouble(f"{program} says {took}, and there are {self.count} changes")
-        return Once(took["seconds"], took["cpu_seconds"] + (server.cpu_s() - before if server else 0))
+        return Once(took["seconds"], took["cpu_seconds"] + served, max(0, busy - whole.cpu_s - served) / whole.wall_s)
 
     def rounds(self, sides):
         """Each side once a round, and once before: what they read is in memory then. What each took, by side and round."""
@@ -66,6 +69,9 @@ class Feed:
                 taken[name].append(side())
         for name, runs in taken.items():
             print(f"bench: {name}: seconds of each round {' '.join(f'{one.wall_s:.3f}' for one in runs)}", file=sys.stderr)
+        others = median(one.others for runs in taken.values() for one in runs)
+        if others > OTHERS_MAX:
+            print(f"bench: something else kept {others:.1f} cores busy meanwhile: these figures say little", file=sys.stderr)
         return taken
 
     def figure(self, name, ours, others, cpu=True):
