@@ -20,7 +20,9 @@ packages=(
     libxml2-dev libxxhash-dev libroaring-dev libfyaml-dev libarchive-dev libssl-dev
     libmicrohttpd-dev libcmocka-dev libyyjson-dev
     python3 python3-venv docker-registry nghttp2-server nginx
+    redis-server libhiredis-dev nats-server libnats-dev
 )
+stay_off=(nginx redis-server nats-server) # the benchmarks start their own
 case $release in
     bookworm) packages=("${packages[@]/libclang-rt-dev/libclang-rt-14-dev}" libmsgpack-dev mitmproxy) ;; # 13 has no mitmproxy
     trixie) packages=("${packages[@]/libclang-rt-dev/libclang-rt-19-dev}" libmsgpack-c-dev) ;;
@@ -77,29 +79,38 @@ PIN
     apt update
 fi
 
-# Debian starts nginx when it installs it, and again whenever the machine starts. The benchmark starts one of its
-# own, so a new one stays off. A policy that somebody else made stays as it is.
-policy=/usr/sbin/policy-rc.d own_policy='' new_nginx=''
+# Debian starts a server when it installs it, and again whenever the machine starts. New ones of `stay_off` stay off. A
+# policy that somebody else made stays as it is.
+policy=/usr/sbin/policy-rc.d own_policy='' new_servers=()
 forget_policy() { [ -z "$own_policy" ] || "${sudo[@]}" rm -f "$policy"; own_policy=''; }
-if [[ " ${wanted[*]} " == *" nginx "* ]]; then
-    new_nginx=1
-    if [ ! -e "$policy" ]; then
-        own_policy=1
-        trap forget_policy EXIT
-        "${sudo[@]}" tee "$policy" >/dev/null <<'POLICY'
+for server in "${stay_off[@]}"; do
+    [[ " ${wanted[*]} " != *" $server "* ]] || new_servers+=("$server")
+done
+if [ ${#new_servers[@]} -gt 0 ] && [ ! -e "$policy" ]; then
+    own_policy=1
+    trap forget_policy EXIT
+    "${sudo[@]}" tee "$policy" >/dev/null <<POLICY
 #!/bin/sh
-# Made by Garner's deploy/setup.sh while it installs packages: nginx isn't to be started.
-case " $* " in *" nginx "* | *" nginx.service "*) exit 101 ;; esac
+# Made by Garner's deploy/setup.sh while it installs packages: these servers aren't to be started.
+for server in ${new_servers[*]}; do
+    case " \$* " in *" \$server "* | *" \$server.service "*) exit 101 ;; esac
+done
 exit 0
 POLICY
-        "${sudo[@]}" chmod 755 "$policy"
-    fi
+    "${sudo[@]}" chmod 755 "$policy"
 fi
+disable() {
+    if [ -e "/etc/init.d/$1" ]; then # also its systemd unit
+        "${sudo[@]}" update-rc.d "$1" disable
+    elif command -v systemctl >/dev/null; then
+        "${sudo[@]}" systemctl --root=/ --quiet disable "$1"
+    fi
+}
 
 say "installing ${wanted[*]}"
 apt install --no-install-recommends -y "${wanted[@]}" >/dev/null
 forget_policy
-[ -z "$new_nginx" ] || "${sudo[@]}" update-rc.d nginx disable
+for server in "${new_servers[@]}"; do disable "$server"; done
 mapfile -t wanted < <(missing)
 [ ${#wanted[@]} -eq 0 ] || die "apt did not install: ${wanted[*]}"
 say "done"

@@ -5,8 +5,6 @@ failed, or said other counts than the pages have. Such a run is no figure.
 """
 
 import argparse
-import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +15,7 @@ import pages
 from figures import Bench
 from harvest import Garner
 from latency import Live
-from measure import Trouble
+from measure import Trouble, machine_of
 from nginx import Nginx, find_program
 from report import json_lines, table
 
@@ -53,9 +51,8 @@ def programs(build):
 
 
 def machine():
-    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     version = subprocess.run([find_program() or "nginx", "-v"], capture_output=True, text=True, check=False).stderr.strip()
-    return f"{found[1] if found else os.uname().machine}, {os.cpu_count()} cores; Linux {os.uname().release}; {version}"
+    return f"{machine_of()}; {version}"
 
 
 def measure(bench, names):

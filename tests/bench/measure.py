@@ -35,6 +35,17 @@ def environment(folder, **more):
     return {**kept, "HOME": str(folder), "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true", **more}
 
 
+def machine_of():
+    """Its processor, cores and kernel."""
+    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return f"{found[1] if found else os.uname().machine}, {os.cpu_count()} cores; Linux {os.uname().release}"
+
+
+def busy_s():
+    """CPU time that all there is on the machine took so far: user, nice and system."""
+    return sum(map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:4])) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_anon_kb(pid):
     try:
         found = re.search(r"^RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Quotes measured figures in the README and in docs/performance.md, between their marks.
+"""Quotes measured figures in the README and in docs/performance.md, between their marks; the feed's in the latter.
 
     tests/bench/run.sh --json figures.ndjson
     tests/bench/quote.py figures.ndjson "2 cores of …"
+    tests/bench/feed.sh --json feed.ndjson
+    tests/bench/quote.py feed.ndjson "2 cores of …"
 """
 
 import json
@@ -29,6 +31,20 @@ ROWS = [
     ("latency", "a change to its line, 10,000 collections, beyond the period: p99 / median / longest"),
     ("idle", "memory an idle collection"),
     ("python", "beside them: Python's `json` with dictionaries, share of the bare loop's speed"),
+]
+FEED_ROWS = [   # what is quoted of each is its ratio or its value, as its goal is
+    ("append", "appending to the log, synced: changes a second, as a multiple of JetStream's asynchronous publish to a file store"),
+    ("append-created", "with the resources' ids and documents, as a listing writes them"),
+    ("catch-up-redis", "catching up by FETCH, as a multiple of Redis's XREAD COUNT 1000"),
+    ("catch-up-redis-shards", "of 8 shards"),
+    ("catch-up-nats", "catching up by FETCH, as a multiple of JetStream's pulls of 1,000"),
+    ("catch-up-nats-shards", "of 8 shards"),
+    ("catch-up-bare", "catching up by FETCH, share of the bare loop's speed"),
+    ("hint", "hint to a waiting follower's return, p99"),
+    ("hint-median", "its median"),
+    ("hint-max", "its longest"),
+    ("ten", "ten followers at once, 11,000 changes a second offered: what the slowest had"),
+    ("ten-lag", "hint to return meanwhile, p99"),
 ]
 
 
@@ -74,6 +90,21 @@ class Quoted:
                 f"{self.value('bare-roomy') / 1000:.1f} GB/s, the plain one {self.value('bare') / 1000:.1f}. `first` in full batches: "
                 f"{self.ratio('first-full'):.2f}. Of CPU time, the bare program's share in Garner's: {cpu}.\n")
 
+    def feed_row(self, name, title):
+        one, goal = self.figures[name], GOALS[name]
+        show = "{:.2f}".format if one["ratio"] is not None else {"ms": "{:.2f} ms", "changes/s": "{:,.0f} changes/s"}[one["unit"]].format
+        bound = "" if goal.least is None else show(goal.least) + (" at most" if goal.low else "")
+        return f"| {title} | {show(one['value'] if one['ratio'] is None else one['ratio'])} | {bound} | {self.verdict(name)} |\n"
+
+    def feed(self):
+        speeds = ", ".join(f"{title} {self.figures[name][key]:,.0f}" for title, name, key in (
+            ("Garner", "catch-up-redis", "value"), ("Redis", "catch-up-redis", "baseline"), ("JetStream", "catch-up-nats", "baseline"),
+            ("the bare loop", "catch-up-bare", "baseline")))
+        appended = ", ".join(f"{title} {self.figures[name][key]:,.0f}" for title, name, key in (
+            ("Garner's log", "append", "value"), ("with ids and documents", "append-created", "value"), ("JetStream", "append", "baseline")))
+        return ("| figure | measured | at least | |\n|---|---|---|---|\n" + "".join(self.feed_row(*one) for one in FEED_ROWS) +
+                f"\nChanges a second, read: {speeds}; appended: {appended}.\n")
+
 
 def put(path, name, text):
     marks = re.compile(f"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
@@ -87,8 +118,11 @@ def main():
     if len(sys.argv) != 3:
         sys.exit("usage: tests/bench/quote.py FIGURES MACHINE")
     quoted = Quoted(Path(sys.argv[1]).read_text().splitlines())
-    head = f"Medians of 5 pairs in one run of `tests/bench/run.sh`, {sys.argv[2]}, one thread each unless said.\n\n"
     pages = ROOT / "docs/performance.md"
+    if "append" in quoted.figures:
+        put(pages, "feed figures", f"Medians of 5 rounds in one run of `tests/bench/feed.sh`, {sys.argv[2]}.\n\n{quoted.feed()}")
+        return
+    head = f"Medians of 5 pairs in one run of `tests/bench/run.sh`, {sys.argv[2]}, one thread each unless said.\n\n"
     put(ROOT / "README.md", "figures", quoted.table())
     put(pages, "figures", f"{head}{quoted.table()}\n{quoted.beside()}")
     put(pages, "plan", plan_table({name: one["value"] for name, one in quoted.figures.items()}))

@@ -47,6 +47,18 @@ GOALS = {
     "latency-load": Goal("  CPU meanwhile"),
     "idle": Goal("memory an idle collection", "value", 1024, low=True),
     "python": Goal("Python: json and dictionaries"),
+    "append": Goal("append to the log, synced; against JetStream's async publish", "ratio", 1.0),
+    "append-created": Goal("  with ids and documents, as a listing does"),
+    "catch-up-redis": Goal("catch up by FETCH, against XREAD COUNT 1000", "ratio", 1.0),
+    "catch-up-redis-shards": Goal("  of 8 shards"),
+    "catch-up-nats": Goal("catch up by FETCH, against JetStream pulls of 1,000", "ratio", 3.0),
+    "catch-up-nats-shards": Goal("  of 8 shards"),
+    "catch-up-bare": Goal("catch up by FETCH, against a bare loop"),
+    "hint": Goal("hint to the waiting follower's return; p99", "value", 5, low=True),
+    "hint-median": Goal("  of it: median"),
+    "hint-max": Goal("  of it: the longest"),
+    "ten": Goal("ten followers, none of them lost a change", "value", 10_000),
+    "ten-lag": Goal("  hint to return; p99"),
 }
 
 
