@@ -123,7 +123,7 @@ static int dial(struct rpc_client *client, nng_stream **stream)
 /* Called with the lock. */
 static int greet(struct rpc_client *client, nng_stream *stream, int64_t end_ms, struct error *e)
 {
-    struct rpc_conn_owner owner = {&client->lock->mutex, client, came, conn_changed};
+    struct rpc_conn_owner owner = {&client->lock->mutex, client, came, conn_changed, NULL};
     int64_t left_ms = end_ms - clock_steady_ms();
     struct rpc_speech speech = {SP_REQ, SP_REP};
     client->conn = rpc_conn_open(&owner, stream, rpc_address_is_ipc(client->address), &speech, 1,

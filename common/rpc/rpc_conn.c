@@ -7,6 +7,8 @@
 #include "common/clock.h"
 #include "common/limits.h"
 
+enum { SPARE_BYTES_MAX = 4 << 20 };
+
 static void tell(struct rpc_conn *conn)
 {
     conn->owner.changed(conn->owner.context, conn);
@@ -92,6 +94,18 @@ void rpc_conn_resume(struct rpc_conn *conn)
 
 /* --- writing --- */
 
+/* Large memory that is made anew for each message costs more than what is written to it. */
+static void keep_memory(struct rpc_conn *conn, struct buffer *body)
+{
+    struct buffer *spare = conn->owner.spare;
+    if (!spare || spare->cap >= body->cap || body->cap > SPARE_BYTES_MAX)
+        return;
+    buffer_close(spare);
+    *spare = *body;
+    *body = (struct buffer){0};
+    buffer_reset(spare);
+}
+
 static void drop_message(struct rpc_conn *conn)
 {
     struct rpc_message *message = conn->out;
@@ -100,6 +114,7 @@ static void drop_message(struct rpc_conn *conn)
         conn->out_end = &conn->out;
     conn->outgoing--;
     conn->outgoing_bytes -= message->head_len + message->body.len;
+    keep_memory(conn, &message->body);
     buffer_close(&message->body);
     free(message);
 }

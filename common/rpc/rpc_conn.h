@@ -24,6 +24,8 @@ struct rpc_conn_owner {
     bool (*came)(void *context, struct rpc_conn *conn, struct buffer *message);
     /* The peer has greeted, or a message has been sent, or the connection was closed, or has ended. */
     void (*changed)(void *context, struct rpc_conn *conn);
+    struct buffer
+        *spare; /* memory of messages that were sent goes there, for the next ones; null: it is freed */
 };
 
 struct rpc_message {

@@ -35,6 +35,7 @@ struct rpc_server {
     struct peer *peers, *peers_end, *gone;
     uint32_t peer_count;
     struct rpc_queue queue;
+    struct buffer spare; /* memory for an answer */
     bool some_paused, resuming, closing;
     uint64_t told;   /* the queue's wakes that listeners heard of */
     int64_t tell_ms; /* when they are to hear everything again; 0: nobody listens */
@@ -204,6 +205,15 @@ static void end_request(struct rpc_server *server, struct rpc_request *request)
     resume_peers(server);
 }
 
+static void keep_spare(struct rpc_server *server, struct buffer *memory)
+{
+    if (server->spare.data)
+        return;
+    server->spare = *memory;
+    *memory = (struct buffer){0};
+    buffer_reset(&server->spare);
+}
+
 /* Called with the lock, which it lets go of while it serves. */
 static void serve(struct rpc_server *server, struct rpc_request *request, bool over)
 {
@@ -213,13 +223,16 @@ static void serve(struct rpc_server *server, struct rpc_request *request, bool o
         .request = bytes_from(message, request->route_len),
         .waited_ms = clock_steady_ms() - request->came_ms,
         .over = over,
+        .answer = server->spare,
     };
+    server->spare = (struct buffer){0};
     pthread_mutex_unlock(&server->lock.mutex);
     enum rpc_verdict verdict = server->set.serve(server->set.context, &turn);
     CHECK(verdict == RPC_ANSWER || !over);
     pthread_mutex_lock(&server->lock.mutex);
     if (verdict == RPC_WAIT && !conn->closed) {
         rpc_queue_keep(&server->queue, request, turn.wait_ms);
+        keep_spare(server, &turn.answer);
     } else {
         rpc_conn_send(conn, (struct bytes){message.data, request->route_len}, &turn.answer);
         hold(request->peer);
@@ -312,7 +325,7 @@ static void take_stream(void *context, nng_stream *stream)
     bool room = !server->closing && server->peer_count < LIMIT_RPC_PEERS;
     if (room) {
         struct peer *peer = mem_zalloc(sizeof *peer);
-        struct rpc_conn_owner owner = {&server->lock.mutex, peer, came, conn_changed};
+        struct rpc_conn_owner owner = {&server->lock.mutex, peer, came, conn_changed, &server->spare};
         peer->server = server;
         peer->conn = rpc_conn_open(&owner, stream, server->is_ipc, speeches, server->set.tell ? 2 : 1,
                                    server->set.request_bytes_max, LIMIT_RPC_CONNECT_MS);
@@ -407,6 +420,7 @@ void rpc_server_close(struct rpc_server *server)
     end_peers(server);
     pthread_mutex_unlock(&server->lock.mutex);
     rpc_queue_close(&server->queue);
+    buffer_close(&server->spare);
     rpc_lock_close(&server->lock);
     free(server);
 }

@@ -41,6 +41,8 @@ struct sp_room sp_reader_room(struct sp_reader *reader)
     struct sp_room room = {0};
     if (reader->in_message && reader->left) {
         size_t step = reader->message.len > STEP_BYTES ? reader->message.len : STEP_BYTES;
+        size_t there = reader->message.cap - reader->message.len; /* from an earlier message */
+        step = there > step ? there - 1 : step;
         room.message_len = reader->left < step ? reader->left : step;
         buffer_reserve(&reader->message, room.message_len);
         room.message = reader->message.data + reader->message.len;

@@ -42,10 +42,13 @@ void meter_take(struct meter *meter, struct bytes packed)
     struct error e;
     if (change_unpack(&meter->arena, packed, change, &e))
         die("%s", e.text);
-    if (change->op != CHANGE_CREATED)
-        return;
-    meter->changes++;
-    meter->bytes += change->after.len;
+    meter_count(meter, change->op == CHANGE_CREATED, change->after.len);
+}
+
+void meter_count(struct meter *meter, bool created, size_t bytes)
+{
+    meter->changes += created;
+    meter->bytes += created ? bytes : 0;
 }
 
 void meter_batch_done(struct meter *meter)

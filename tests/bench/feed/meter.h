@@ -24,6 +24,8 @@ void meter_begin(struct meter *meter); /* the clock starts */
 /* Decode a change to struct fields, and count it if it created something: a server that runs meanwhile may
  * have told of its own state, too. */
 void meter_take(struct meter *meter, struct bytes packed);
+/* The same, of one that was decoded already, with the bytes of its document. */
+void meter_count(struct meter *meter, bool created, size_t bytes);
 void meter_batch_done(struct meter *meter); /* what was decoded isn't needed any more */
 
 /* The clock stops; a line of JSON. */
