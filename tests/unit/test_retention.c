@@ -48,7 +48,10 @@ static void nothing_goes_of_an_empty_log(void **state)
     struct retention_step step;
     (void)state;
     assert_false(retention_decide(&retention, &log, RETENTION_HELD_NONE, NOW, &step));
-    assert_int_equal(retention_wait_ms(&retention, &log, RETENTION_HELD_NONE, NOW), LIMIT_RETENTION_LOOK_MS);
+    assert_int_equal(retention_wait_ms(&(struct retention){30000, 1}, &log, RETENTION_HELD_NONE, NOW), 30001);
+    assert_int_equal(retention_wait_ms(&(struct retention){30000, 1}, &log, 10, NOW), 30001);
+    assert_int_equal(retention_wait_ms(&(struct retention){30000000, 1}, &log, RETENTION_HELD_NONE, NOW),
+                     LIMIT_RETENTION_LOOK_MS);
 }
 
 /* The hold's own seq may go, and nothing behind it. */

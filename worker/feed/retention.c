@@ -52,11 +52,11 @@ bool retention_decide(const struct retention *retention, const struct retention_
 int64_t retention_wait_ms(const struct retention *retention, const struct retention_log *log, uint64_t held,
                           int64_t now_ms)
 {
-    if (log->oldest > log->head)
-        return LIMIT_RETENTION_LOOK_MS;
-    if (log->oldest > held)
+    bool is_empty = log->oldest > log->head;
+    if (log->oldest > held && !is_empty)
         return LIMIT_RETENTION_MS;
-    int64_t wait_ms = minus(minus(log->oldest_ms, minus(now_ms, retention->age_ms)), -1);
+    int64_t oldest_ms = is_empty ? now_ms : log->oldest_ms; /* what comes isn't older */
+    int64_t wait_ms = minus(minus(oldest_ms, minus(now_ms, retention->age_ms)), -1);
     if (wait_ms < LIMIT_RETENTION_MS)
         return LIMIT_RETENTION_MS;
     return wait_ms < LIMIT_RETENTION_LOOK_MS ? wait_ms : LIMIT_RETENTION_LOOK_MS;

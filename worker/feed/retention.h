@@ -36,7 +36,7 @@ bool retention_decide(const struct retention *retention, const struct retention_
                       int64_t now_ms, struct retention_step *step);
 
 /* Where nothing goes now: how long nothing will for its age. Between LIMIT_RETENTION_MS and
- * LIMIT_RETENTION_LOOK_MS, the latter also for an empty log. */
+ * LIMIT_RETENTION_LOOK_MS. */
 int64_t retention_wait_ms(const struct retention *retention, const struct retention_log *log, uint64_t held,
                           int64_t now_ms);
 

@@ -93,6 +93,28 @@ int feed_source_seek(struct feed_source *source, const struct position *position
     return 0;
 }
 
+/* A cursor that doesn't name a shard was taken when nothing of it had been read, and nothing was compacted.
+ */
+static int check_unnamed(struct feed_source *source, const struct cursor *cursor, struct error *e)
+{
+    uint32_t at = 0;
+    int r = 0;
+    for (uint32_t i = 0; i < source->folder->shards && !r; i++) {
+        struct refusal refusal = {.kind = REFUSAL_COMPACTED, .shard = i};
+        while (at < cursor->count && (cursor->positions[at].shard < i || !cursor->positions[at].seq))
+            at++;
+        if (at < cursor->count && cursor->positions[at].shard == i)
+            continue;
+        r = feed_source_head(source, i, &refusal.head, e);
+        if (r || !source->shards[i].store)
+            continue;
+        refusal.oldest = store_oldest(source->shards[i].store);
+        if (refusal.oldest > 1)
+            r = feed_refuse(&refusal, 0, e);
+    }
+    return r;
+}
+
 int feed_source_seek_cursor(struct feed_source *source, const struct cursor *cursor, struct error *e)
 {
     int r = 0;
@@ -114,7 +136,7 @@ int feed_source_seek_cursor(struct feed_source *source, const struct cursor *cur
         if (!r && refusal.kind)
             r = feed_refuse(&refusal, position->seq, e);
     }
-    return r;
+    return r ? r : check_unnamed(source, cursor, e);
 }
 
 int feed_refuse(const struct refusal *refusal, uint64_t seq, struct error *e)
