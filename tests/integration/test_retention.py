@@ -46,6 +46,12 @@ def moving(lab, server, bytes="1MB", **config):
     return made
 
 
+def metric(port, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        lines = answer.read().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
 def size(lab):
     return sum(path.stat().st_size for path in (lab.data / "shards").glob("*.mdb"))
 
@@ -59,9 +65,12 @@ def test_what_is_too_old_goes_without_any_harvest(lab, server):
     lab.run()
     now, asked = lab.feed("--from", "oldest").cursor, len(server.asked())
     assert len(lab.feed("--from", early).changes()) == 10
-    lab.has_config(retention={"age": "2s", "bytes": "1MB"})
+    port = free_port()
+    lab.has_config(retention={"age": "2s", "bytes": "1MB"}, http=f"127.0.0.1:{port}")
     with Continual(lab) as run:
         waited(lambda: not seqs(lab))
+        assert metric(port, "garner_feed_changes_compacted_total") == 21 and metric(port, "garner_feed_log_bytes") == 0
+        assert metric(port, "garner_commits_total") == 1, "nothing is committed where there is nothing to cut"
         assert not run.events and len(server.asked()) == asked
         lab.verify()
         assert lab.ids() == [thing["id"] for thing in THINGS]
@@ -78,22 +87,17 @@ def test_a_log_stays_as_large_as_was_said_while_all_changes(lab, server):
     port = free_port()
     moving(lab, server, http=f"127.0.0.1:{port}")
 
-    def metric(name):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
-            lines = answer.read().decode().splitlines()
-        return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
-
     with Continual(lab) as run:
         run.wait(lambda: len(server.asked("/things")) > 12, 60)
-        assert metric("garner_feed_changes_compacted_total") > 0
+        assert metric(port, "garner_feed_changes_compacted_total") > 0
         first, early = seqs(lab)[0], size(lab)
         assert first > 1
         for _ in range(5):
-            assert metric("garner_feed_log_bytes") < 1_050_000 + 500_000  # a commit more than may wait
+            assert metric(port, "garner_feed_log_bytes") < 1_050_000 + 500_000  # a commit more than may wait
             time.sleep(0.3)
         run.wait(lambda: len(server.asked("/things")) > 30, 60)
         lab.verify()
-        waited(lambda: metric("garner_feed_log_bytes") < 1_050_000)
+        waited(lambda: metric(port, "garner_feed_log_bytes") < 1_050_000)
         assert seqs(lab)[0] > first
         assert size(lab) < early * 1.5, f"{early} bytes became {size(lab)}"
         assert len(lab.receipts()) < 25, "16 of the last harvests, and those of which deletes are still in the log"

@@ -17,7 +17,7 @@
 #include "worker/feed/retention.h"
 #include "worker/run/internal.h"
 
-enum { PIECE = 500 /* changes between two looks at the clock */ };
+enum { PIECE = 100 /* changes between two looks at the clock */ };
 
 static uint64_t held_seq(const struct shard *shard)
 {
@@ -203,7 +203,7 @@ void compact_all(struct run *run)
                 fail(shard, &e);
                 break;
             }
-            any = retention_decide(&run->retention, &log, RETENTION_HELD_NONE, run->wall_ms, &step);
+            any = retention_decide(&run->retention, &log, held_seq(shard), run->wall_ms, &step);
             if (compact_batch(shard, any ? &step : NULL, &end))
                 break;
             fetch_step(run->fetch, 0);
