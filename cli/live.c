@@ -182,6 +182,7 @@ int live_open(const struct live_setting *setting, struct crew *crew, struct live
     live->status = run_status_open(crew);
     struct serve_setting serving = {.address = setting->config->listen,
                                     .folder = setting->folder,
+                                    .holds = setting->holds,
                                     .context = live,
                                     .status = tell_status};
     int code = serve_open(&serving, &live->serve, e);

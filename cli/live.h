@@ -8,11 +8,13 @@
 #include "worker/store/folder.h"
 
 struct live;
+struct feed_holds;
 
 struct live_setting {
     const char *path; /* of the configuration's file */
     const struct config *config;
-    struct folder *folder; /* both must outlive it */
+    struct folder *folder;
+    struct feed_holds *holds; /* these must outlive it */
 };
 
 /* To be called as the `started` of a run (worker/run/run.h). ERR_CONFIG: `listen` is no address to listen at.

@@ -21,6 +21,7 @@ struct history {
     struct bytes id;
     uint64_t next, end; /* of the log: end is not read any more */
     uint64_t printed;
+    bool cut; /* what came before isn't kept any more */
     struct arena arena;
     struct error *e;
 };
@@ -50,6 +51,7 @@ static int take(void *context, uint64_t seq, struct bytes packed)
     h->next = seq + 1;
     if (r || !change.id.data || !bytes_equal(change.id, h->id) || !key_equal(&change.key, h->key))
         return r;
+    h->cut |= !h->printed && change.previous; /* else that one would have come first */
     h->printed++;
     return feed_printer_add(&h->out, &change, h->e);
 }
@@ -78,7 +80,6 @@ static int print_log(struct history *h, struct store *store, uint64_t from, uint
 struct chain {
     uint64_t *seqs; /* the latest first */
     size_t count, cap;
-    bool cut; /* its beginning isn't kept any more */
 };
 
 static int follow(struct history *h, struct store *store, uint64_t seq, struct chain *chain)
@@ -88,7 +89,7 @@ static int follow(struct history *h, struct store *store, uint64_t seq, struct c
         struct bytes packed;
         struct change change;
         if (seq < store_oldest(store)) {
-            chain->cut = true;
+            h->cut = true;
             break;
         }
         if (chain->count == chain->cap) {
@@ -118,6 +119,11 @@ static int print_chain(struct history *h, struct store *store, const struct chai
         struct change change;
         arena_reset(&h->arena);
         r = store_read(store, h->e);
+        if (!r && chain->seqs[i] < store_oldest(store)) { /* gone since it was followed */
+            store_done(store);
+            h->cut = true;
+            continue;
+        }
         if (!r)
             r = store_change(store, chain->seqs[i], &packed, h->e);
         if (!r)
@@ -144,12 +150,10 @@ static int print_live(struct history *h, struct store *store, const struct found
     store_done(store);
     if (r == ERR_NOT_FOUND) /* deleted a moment ago: its last change is in the log */
         r = print_log(h, store, store_oldest(store), store_head(store) + 1);
-    else if (!r && !chain.cut && chain.count)
+    else if (!r && !h->cut && chain.count)
         r = print_log(h, store, store_oldest(store), chain.seqs[chain.count - 1]);
     if (!r)
         r = print_chain(h, store, &chain);
-    if (!r && chain.cut)
-        say("its earlier changes are not kept any more (`retention`)");
     free(chain.seqs);
     return r;
 }
@@ -218,6 +222,8 @@ static int print_history(struct folder *folder, const struct found *found, bool 
         r = print_live(&h, store, found);
     if (r && r != READER_GONE)
         exit_code = say_error(&e);
+    else if (!r && h.cut)
+        say("its earlier changes are not kept any more (`retention`)");
     arena_close(&h.arena);
     int printed = feed_printer_close(&h.out);
     return exit_code ? exit_code : printed;

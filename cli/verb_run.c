@@ -14,6 +14,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/units.h"
+#include "worker/feed/holds.h"
 #include "worker/run/run.h"
 
 enum { LOG_EVERY_MS = 10000 };
@@ -21,6 +22,7 @@ enum { LOG_EVERY_MS = 10000 };
 struct running {
     const struct options *options;
     struct folder folder;
+    struct feed_holds *holds;
     const struct setup *setup;
     struct live *live;    /* null: once */
     struct pages *pages;  /* null: no `http` */
@@ -128,8 +130,10 @@ static int exit_code_of(const struct running *run, const struct run_totals *t)
 static int started(void *context, struct crew *crew, struct error *e)
 {
     struct running *run = context;
-    struct live_setting setting = {
-        .path = run->options->config, .config = run->setup->config, .folder = &run->folder};
+    struct live_setting setting = {.path = run->options->config,
+                                   .config = run->setup->config,
+                                   .folder = &run->folder,
+                                   .holds = run->holds};
     char accounts[16];
     int r = live_open(&setting, crew, &run->live, e);
     if (!r && run->setup->config->http && (r = pages_open(run->setup->config->http, crew, &run->pages, e)))
@@ -160,6 +164,7 @@ static int harvest(struct running *run)
         .provider_count = setup->config->provider_count,
         .once = once,
         .folder = &run->folder,
+        .holds = run->holds,
         .threads = run->threads,
         .context = run,
         .committed = committed,
@@ -208,7 +213,9 @@ static int run_with(const struct options *options, const struct setup *setup)
     if (folder_open(&run.folder, options->data ? options->data : config->data, config->shards,
                     config->map_size, &e))
         return say_error(&e);
+    run.holds = feed_holds_open();
     int exit_code = harvest(&run);
+    feed_holds_close(run.holds);
     run_feed_close(&run.feed);
     folder_close(&run.folder);
     return exit_code;

@@ -100,13 +100,21 @@ enum {
     /* The store. */
     LIMIT_SHARDS = 16384,
     LIMIT_SHARDS_DEFAULT = 256,
-    LIMIT_COMMIT_ITEMS = 10000,       /* a commit gathers up to so many items … */
-    LIMIT_COMMIT_BYTES = 16 << 20,    /* … or about so much memory … */
-    LIMIT_COMMIT_MS = 500,            /* … or for so long … */
-    LIMIT_RECEIPTS_MS = 2000,         /* … or, with nothing in it but receipts, so long */
-    LIMIT_RECEIPTS = 16,              /* kept of a collection, beside those that deletes rest on */
-    LIMIT_KEY_BYTES = 511,            /* LMDB's own */
-    LIMIT_COLLECTION_BYTES = 8 << 20, /* a collection's record, with its rules, and older ones */
+    LIMIT_COMMIT_ITEMS = 10000,        /* a commit gathers up to so many items … */
+    LIMIT_COMMIT_BYTES = 16 << 20,     /* … or about so much memory … */
+    LIMIT_COMMIT_MS = 500,             /* … or for so long … */
+    LIMIT_RECEIPTS_MS = 2000,          /* … or, with nothing in it but receipts, so long */
+    LIMIT_RECEIPTS = 16,               /* kept of a collection, beside those that deletes rest on */
+    LIMIT_COMPACT_ITEMS = 10000,       /* changes that are compacted at a time … */
+    LIMIT_COMPACT_MS = 50,             /* … or for so long … */
+    LIMIT_COMPACT_RECEIPTS = 1000,     /* … and receipts looked at, whether they are still to be kept */
+    LIMIT_RETENTION_MS = 10000,        /* a change log isn't looked at more often, unless it is urgent … */
+    LIMIT_RETENTION_LOOK_MS = 600000,  /* … nor less often */
+    LIMIT_RETENTION_SLACK_PERCENT = 5, /* beyond its bytes: then it is urgent */
+    LIMIT_RETENTION_CAP_TIMES = 2,     /* its bytes: so much is kept for those who hold it … */
+    LIMIT_RETENTION_HELD_MS = 3600000, /* … and for so long beyond its age */
+    LIMIT_KEY_BYTES = 511,             /* LMDB's own */
+    LIMIT_COLLECTION_BYTES = 8 << 20,  /* a collection's record, with its rules, and older ones */
     LIMIT_RECEIPT_BYTES = 1 << 20,
     LIMIT_CHECKPOINT_SEEN_BYTES = 4 << 20, /* the set of rows that a listing saw so far */
     LIMIT_CHECKPOINT_BYTES = 8 << 20,
@@ -134,6 +142,10 @@ enum {
     LIMIT_FILTER_VALUES = 1024,    /* in each list of a filter */
     LIMIT_FILTER_MEMBERS = 65536,  /* that a partition has */
 
+    /* The feed. */
+    LIMIT_FEED_HOLDS = 64,      /* snapshots under way for which changes are held */
+    LIMIT_FEED_HOLD_MS = 60000, /* a hold ends when it isn't asked for again */
+
     /* The HTTP server. */
     LIMIT_HTTP_CONNECTIONS = 64,             /* at once */
     LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 16, /* of these, from one address */
@@ -160,6 +172,8 @@ _Static_assert(LIMIT_RETRY_MAX_MS <= LIMIT_RETRY_AFTER_MS, "our own patience is 
 _Static_assert(LIMIT_RETRY_AFTER_MS <= LIMIT_PAUSE_MS, "a request waits no longer than its bucket");
 _Static_assert(LIMIT_BREAKER_FIRST_MS <= LIMIT_BREAKER_MAX_MS, "it doubles up to the latter");
 _Static_assert(LIMIT_RPC_KEPT < LIMIT_RPC_REQUESTS, "others are served while these wait");
+_Static_assert(LIMIT_RETENTION_MS <= LIMIT_RETENTION_LOOK_MS, "the one isn't less than the other");
+_Static_assert(LIMIT_RETENTION_CAP_TIMES >= 2, "a hold may keep more than there is room for without");
 _Static_assert(LIMIT_HTTP_WAITING < LIMIT_HTTP_CONNECTIONS_PER_ADDRESS, "health is answered all the same");
 _Static_assert(LIMIT_SILENCE_MS < LIMIT_TRANSFER_MS, "silence is noticed first");
 

@@ -15,9 +15,16 @@ bool check_reopened(struct world *w);
 /* After quiet listings: the store has what the provider has. */
 bool check_quiet(struct world *w);
 
-/* At the end: the feed from its beginning gives the store. */
+/* The feed from its beginning: replayed so far, before some of it is compacted. */
+bool check_feed(struct world *w);
+
+/* At the end: that gives the store. */
 bool check_replay(struct world *w);
 bool check_verify(struct world *w);
+
+/* compact.c: between rounds, in every other world. The log loses its beginning, and what nothing rests on any
+ * more goes with it. */
+bool compact_between(struct world *w);
 
 /* --- parts of check_commit --- */
 

@@ -107,31 +107,45 @@ static int compare_collection(void *context, const struct collection_record *rec
     return store_documents_each(replay->w->store, record->id, 0, count_document, &c, &e);
 }
 
-bool check_replay(struct world *w)
+/* Goes on where the last one ended: what was compacted since is known from then. */
+bool check_feed(struct world *w)
 {
-    static struct replay replay;
     struct error e;
-    memset(&replay, 0, sizeof replay);
-    replay.w = w;
-    replay.next = 1;
     error_none(&e);
+    if (!w->replay) {
+        w->replay = mem_zalloc(sizeof *w->replay);
+        *w->replay = (struct replay){.w = w, .next = 1};
+    }
     if (store_read(w->store, &e))
         return world_fault(w, "%s", e.text);
-    int code = store_changes_each(w->store, 1, replay_change, &replay, &e);
-    bool whole = code || replay.next == store_head(w->store) + 1;
-    if (!code && whole)
-        code = store_collections_each(w->store, compare_collection, &replay, &e);
+    int code = store_changes_each(w->store, w->replay->next, replay_change, w->replay, &e);
+    bool whole = code || w->replay->next == store_head(w->store) + 1;
     store_done(w->store);
     if (code)
         return world_fault(w, "the feed from its beginning can't be read: %s", e.text);
-    if (!whole)
-        return world_fault(w, "the feed ends before the store's head");
-    const uint64_t *all = &replay.digests[0][0][0];
-    for (size_t i = 0; i < sizeof replay.digests / sizeof *all; i++)
-        replay.there += all[i] != 0;
-    return replay.there == replay.documents ||
-           world_fault(w, "the feed from its beginning gives %u documents, the store has %u", replay.there,
-                       replay.documents);
+    return whole || world_fault(w, "the feed ends before the store's head");
+}
+
+bool check_replay(struct world *w)
+{
+    struct error e;
+    error_none(&e);
+    if (!check_feed(w))
+        return false;
+    struct replay *replay = w->replay;
+    if (store_read(w->store, &e))
+        return world_fault(w, "%s", e.text);
+    replay->documents = replay->there = 0;
+    int code = store_collections_each(w->store, compare_collection, replay, &e);
+    store_done(w->store);
+    if (code)
+        return world_fault(w, "the store can't be read: %s", e.text);
+    const uint64_t *all = &replay->digests[0][0][0];
+    for (size_t i = 0; i < sizeof replay->digests / sizeof *all; i++)
+        replay->there += all[i] != 0;
+    return replay->there == replay->documents ||
+           world_fault(w, "the feed from its beginning gives %u documents, the store has %u", replay->there,
+                       replay->documents);
 }
 
 /* --- verify --- */

@@ -137,7 +137,7 @@ static bool be_quiet(struct world *w)
 bool rounds_run(struct world *w, uint64_t harvests)
 {
     while (w->harvests < harvests) {
-        if (!pause_between(w))
+        if (!pause_between(w) || !compact_between(w))
             return false;
         bool goes_on = one_in(&w->random, CONTINUAL_ONE_IN);
         if (!(goes_on ? continual_run(w) : round_once(w)))

@@ -24,9 +24,9 @@ void tally_print(const struct tally *t, double seconds, FILE *out)
     fprintf(out,
             "changes: %" PRIu64 " looked at, %" PRIu64 " creations, %" PRIu64 " updates; %" PRIu64
             " unreachable, %" PRIu64 " recovered, %" PRIu64 " held back, %" PRIu64 " confirmed, %" PRIu64
-            " times in quarantine\n",
+            " times in quarantine; %" PRIu64 " compacted, and %" PRIu64 " receipts let go\n",
             t->checked, t->created, t->updated, t->unreachable, t->recovered, t->held, t->confirmed,
-            t->quarantined);
+            t->quarantined, t->compacted, t->let_go);
     fprintf(out,
             "by schedules: %" PRIu64 " harvests; breakers opened %" PRIu64 " times, refused %" PRIu64
             " harvests, let %" PRIu64 " probe; %" PRIu64
@@ -51,5 +51,7 @@ const char *tally_lacks(const struct tally *t)
            : !t->unmodified  ? "a listing that hasn't changed"
            : !t->resumed     ? "a listing that goes on from a checkpoint"
            : !t->quarantined ? "an item in quarantine"
+           : !t->compacted   ? "a change that leaves the log"
+           : !t->let_go      ? "a receipt that nothing rests on any more"
                              : NULL;
 }

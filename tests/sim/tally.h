@@ -17,6 +17,7 @@ struct tally {
     uint64_t orphans; /* harvests whose collection went with its parent meanwhile */
     uint64_t resumed, unmodified, quarantined, held, confirmed;
     uint64_t unreachable, recovered, verified, quiets, checked;
+    uint64_t compacted, let_go; /* changes; receipts */
 };
 
 void tally_print(const struct tally *t, double seconds, FILE *out);

@@ -216,6 +216,7 @@ bool world_open(struct world *w, uint64_t seed, uint64_t number, unsigned style,
     *w = (struct world){.seed = seed, .number = number, .tally = tally};
     random_seed(&w->random, seed * UINT64_C(0x9e3779b97f4a7c15) + number * UINT64_C(0xd1b54a32d192ed03) + 1);
     plan_make(&w->plan, &w->random, style, level, number);
+    random_seed(&w->compacting, seed + number);
     random_seed(&w->retry.random, random_u64(&w->random));
     for (unsigned i = 0; i < w->plan.accounts; i++)
         w->roots[i] = place_open(w, NULL, i);
@@ -230,6 +231,7 @@ void world_close(struct world *w)
         if (w->visits[i].open)
             visit_close(&w->visits[i]);
     store_close(w->store);
+    free(w->replay);
     if (w->folder[0])
         drop_folder(w);
     limiter_close(w->limiter);

@@ -133,7 +133,8 @@ struct visit {
 
 struct world {
     uint64_t seed, number;
-    struct random random;
+    struct random random, compacting; /* the latter for itself, so that it changes nothing else */
+    struct replay *replay;            /* of the feed so far (check_end.c); null: none yet */
     struct plan plan;
     struct provider *provider;
     struct limiter *limiter;

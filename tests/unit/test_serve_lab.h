@@ -15,6 +15,7 @@
 #include "client/client.h"
 #include "common/clock.h"
 #include "tests/unit/test_store_lab.h"
+#include "worker/feed/holds.h"
 #include "worker/harvest/confirm.h"
 #include "worker/run/control.h"
 #include "worker/serve/serve.h"
@@ -24,6 +25,7 @@ enum { SHARDS = 4, MAP = 16 << 20 };
 struct serve_lab {
     char root[256], data[300];
     struct folder folder;
+    struct feed_holds *holds;
     struct serve *serve;
     struct client *client;
     struct arena arena;
@@ -117,7 +119,7 @@ static inline void write_changes(struct serve_lab *lab, const char *account, con
 
 static inline int open_serve(struct serve_lab *lab, const char *address)
 {
-    struct serve_setting setting = {.address = address, .folder = &lab->folder};
+    struct serve_setting setting = {.address = address, .folder = &lab->folder, .holds = lab->holds};
     return serve_open(&setting, &lab->serve, &lab->e);
 }
 
@@ -128,6 +130,7 @@ static inline int setup(void **state)
     snprintf(lab->data, sizeof lab->data, "%s/data", lab->root);
     *state = lab;
     LAB_OK(lab, folder_open(&lab->folder, lab->data, SHARDS, MAP, &lab->e));
+    lab->holds = feed_holds_open();
     LAB_OK(lab, open_serve(lab, "tcp://127.0.0.1:0"));
     serve_crew(lab->serve, (struct crew *)lab);
     LAB_OK(lab, client_open(serve_address(lab->serve), NULL, &lab->client, &lab->e));
@@ -139,6 +142,7 @@ static inline int teardown(void **state)
     struct serve_lab *lab = *state;
     client_close(lab->client);
     serve_close(lab->serve);
+    feed_holds_close(lab->holds);
     folder_close(&lab->folder);
     lab_remove_folder(lab->root);
     arena_close(&lab->arena);

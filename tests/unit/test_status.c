@@ -162,7 +162,8 @@ static void metrics_are_what_a_strict_reader_takes(void **state)
 {
     (void)state;
     struct status s = make();
-    const struct status_process process = {.threads = 2, .resident_bytes = 1 << 24, .version = "1.2"};
+    const struct status_process process = {
+        .threads = 2, .compacted = 7, .log_bytes = 8192, .resident_bytes = 1 << 24, .version = "1.2"};
     struct buffer text = {0};
     static struct reader reader;
     status_to_metrics(&s, &process, &text);
@@ -176,6 +177,8 @@ static void metrics_are_what_a_strict_reader_takes(void **state)
     assert_true(reader_find(&reader, "garner_requests_total", NULL) == 99);
     assert_true(reader_find(&reader, "garner_staleness_seconds_count", "high") == 11);
     assert_true(reader_find(&reader, "garner_oldest_seconds", "high") == 90.5);
+    assert_true(reader_find(&reader, "garner_feed_changes_compacted_total", NULL) == 7);
+    assert_true(reader_find(&reader, "garner_feed_log_bytes", NULL) == 8192);
     assert_true(reader_find(&reader, "garner_build_info", "1.2") == 1);
     buffer_close(&text);
 }

@@ -1,5 +1,5 @@
-/* The store against a model that is too simple to be wrong: seeded random operations, commits, aborts and
- * reopenings; after each commit the store verifies, and holds what the model holds. */
+/* The store against a model that is too simple to be wrong: seeded random operations, commits, aborts,
+ * reopenings and compactions; after each commit the store verifies, and holds what the model holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,9 +80,18 @@ static struct model_row *random_live(struct world *w, struct model_collection *c
     return NULL;
 }
 
+/* What a delete rests on, or may come to rest on. */
+static void pin(struct world *w, const struct model_collection *c)
+{
+    struct receipt_id id = {12, c->record.id, c->record.next_harvest - 1};
+    LAB_OK(w->lab, store_receipt_pin(w->lab->store, id, &w->lab->e));
+}
+
 static void apply(struct world *w, struct model_collection *c, enum change_op op, struct model_row *row)
 {
     uint32_t number = (uint32_t)(row - c->rows);
+    if (op == CHANGE_DELETED)
+        pin(w, c);
     w->lab->record = c->record;
     LAB_OK(w->lab, lab_try(w->lab, op, op == CHANGE_CREATED ? id_text(w, row->id) : (struct bytes){0},
                            op == CHANGE_DELETED ? NULL : json_of(w, row), &number));
@@ -133,6 +142,7 @@ static void miss(struct world *w, struct model_collection *c, struct model_row *
 {
     struct missing missing = {.since_ms = 9, .harvests = {1}, .count = 1};
     row->missing = true;
+    pin(w, c);
     LAB_OK(w->lab,
            store_missing_put(w->lab->store, c->record.id, (uint32_t)(row - c->rows), &missing, &w->lab->e));
 }
@@ -279,6 +289,39 @@ static void put_records(struct world *w)
             LAB_OK(w->lab, store_collection_put(w->lab->store, &w->now.collections[i].record, &w->lab->e));
 }
 
+static void let_receipts_go(struct world *w)
+{
+    struct lab *lab = w->lab;
+    struct receipt_id last = {0}, found[2];
+    bool end = false;
+    while (!end) {
+        uint32_t count;
+        LAB_OK(lab, store_receipts_unneeded(lab->store, &last, 2, found, &count, &end, &lab->e));
+        for (uint32_t i = 0; i < count; i++)
+            LAB_OK(lab, store_receipt_unpin(lab->store, found[i], &lab->e));
+    }
+}
+
+/* The log's beginning goes, in a transaction of its own. What is there doesn't change. */
+static void compact(struct world *w)
+{
+    struct lab *lab = w->lab;
+    uint64_t oldest = store_oldest(lab->store), count = store_head(lab->store) + 1 - oldest;
+    struct store_compaction what = {.up_to = oldest + random_below(&w->random, count + 1),
+                                    .before_ms = lab->now_ms,
+                                    .most = (uint32_t)random_below(&w->random, 40)};
+    uint32_t gone;
+    uint64_t expected = what.up_to - oldest + 1 < count ? what.up_to - oldest + 1 : count;
+    LAB_OK(lab, store_write(lab->store, &lab->e));
+    LAB_OK(lab, store_compact(lab->store, &what, &gone, &lab->e));
+    assert_int_equal(gone, expected < what.most ? expected : what.most);
+    if (random_below(&w->random, 2))
+        let_receipts_go(w);
+    lab_commit(lab);
+    assert_int_equal(store_oldest(lab->store), oldest + gone);
+    compare(w);
+}
+
 static void end_transaction(struct world *w)
 {
     struct lab *lab = w->lab;
@@ -302,6 +345,8 @@ static void end_transaction(struct world *w)
     if (w->collide)
         lab->store->hash = few_digests;
     compare(w);
+    if (random_below(&w->random, 3) == 0)
+        compact(w);
 }
 
 static void the_store_holds_what_the_model_holds(void **state)

@@ -160,10 +160,18 @@ static void write_until_killed(struct lab *lab, int in, int out)
         uint64_t head = store_head(lab->store);
         EXPECT(write(out, &head, sizeof head) == sizeof head);
         EXPECT(store_write(lab->store, &lab->e) == 0);
+        if (i % 2)
+            continue;
+        struct store_compaction all_but_a_few = {head - i % 20, INT64_MAX, 0, UINT32_MAX};
+        uint32_t count;
+        EXPECT(store_compact(lab->store, &all_but_a_few, &count, &lab->e) == 0);
+        EXPECT(store_commit(lab->store, &lab->e) == 0);
+        EXPECT(store_write(lab->store, &lab->e) == 0);
     }
 }
 
-/* A writer killed at any moment leaves a store that verifies, with all that it had committed. */
+/* A writer, which also compacts, killed at any moment leaves a store that verifies, with all that it had
+ * committed. */
 static void a_killed_writer_leaves_a_sound_store(void **state)
 {
     struct lab *lab = *state;

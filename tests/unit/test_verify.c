@@ -375,6 +375,7 @@ static const struct {
     {strange_tables, "a stretch's key has 1 bytes"},
     {missing_none, "a missing entry names row 1, which is not there"},
     {missing_future, "row 0 is missed by a harvest that was not begun yet"},
+    {lose_receipt, "aws.ec2.snapshot, row 2 is missed by receipt 12-1-2, which is not there"},
     {rows_wrong, "its record counts 3 resources, there are 4"},
     {row_of_future, "row 4 was not given out yet"},
     {hole, "change 4 comes where 3 should"},

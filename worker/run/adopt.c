@@ -251,6 +251,8 @@ static int adopt(struct run *run, void *context, struct error *e)
             open_adopted(run, account, adoption->counts);
     }
     run_begin_accounts(run);
+    run->retention = (struct retention){config->retention_age_ms, config->retention_bytes};
+    compact_soon(run);
     return 0;
 }
 

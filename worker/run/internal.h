@@ -10,9 +10,11 @@
 
 #include <pthread.h>
 
+#include "worker/feed/retention.h"
 #include "worker/fetch/fetch.h"
 #include "worker/run/account.h"
 #include "worker/run/brood.h"
+#include "worker/run/compact.h"
 #include "worker/run/control.h"
 #include "worker/run/crew.h"
 #include "worker/run/health.h"
@@ -59,8 +61,10 @@ struct run {
     struct fetch_timer *due_timer;      /* for the first of them */
     int64_t due_at_ms;
     struct shard *shards; /* those that it has open */
-    uint64_t active;      /* tasks not dead */
-    uint64_t resolving;   /* commands that give credentials */
+    struct retention retention;
+    int64_t compact_from_ms; /* no change leaves a log before: steady time */
+    uint64_t active;         /* tasks not dead */
+    uint64_t resolving;      /* commands that give credentials */
     struct {
         unsigned under_way;
         struct session *first, *last; /* that wait for their turn */

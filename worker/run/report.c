@@ -125,6 +125,7 @@ void report_add(struct run_totals *totals, const struct run_totals *more)
     totals->sound += more->sound;
     totals->unsound += more->unsound;
     totals->commits += more->commits;
+    totals->compacted += more->compacted;
     for (size_t i = 0; i < sizeof totals->tiers / sizeof *totals->tiers; i++)
         totals->tiers[i] += more->tiers[i];
     for (int code = 0; code < ERR_COUNT; code++)

@@ -213,6 +213,8 @@ static void loop(struct run *run)
         start_more(run);
     }
     run_commit_all(run);
+    if (run_is_once(run))
+        compact_all(run);
     bury(run);
 }
 
@@ -225,6 +227,7 @@ int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error 
     *run = (struct run){.crew = crew, .set = set, .thread = thread};
     random_seed(&run->retry.random, seed);
     run->retry.first_ms = set->config->retry_first_ms;
+    run->retention = (struct retention){set->config->retention_age_ms, set->config->retention_bytes};
     int code = fetch_open(&(struct fetch_options){0}, &run->fetch, e);
     if (!code && set->stop_fd >= 0)
         code = fetch_watch(run->fetch, set->stop_fd, run, stop, e);

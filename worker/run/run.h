@@ -21,18 +21,21 @@ struct run_totals {
         failed[ERR_COUNT]; /* of the collections, by how it ended; unmodified are none of these */
     uint64_t tiers[5];     /* of the items, by what recognised them */
     uint64_t commits;
+    uint64_t compacted; /* changes that left the log */
     bool stopped;
 };
 
 struct crew;
+struct feed_holds;
 
 struct run_setting {
     const struct config *config;
     struct provider *const *providers;
     uint32_t provider_count;
-    bool once;             /* else it goes on until it is told to stop */
-    struct folder *folder; /* open for writing */
-    uint32_t threads;      /* at most so many, the caller's among them, up to LIMIT_THREADS; 0: one a core */
+    bool once;                /* else it goes on until it is told to stop */
+    struct folder *folder;    /* open for writing */
+    struct feed_holds *holds; /* what the retention waits for (worker/feed/holds.h); may be null */
+    uint32_t threads; /* at most so many, the caller's among them, up to LIMIT_THREADS; 0: one a core */
     void *context;
     /* These three are called on any of the threads, never on two at once, and must not call run_all.
      * Changes `first` to `last` of a store are committed; called in their order. May be null. */

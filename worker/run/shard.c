@@ -26,6 +26,7 @@ int shard_open(struct run *run, uint32_t number, struct shard **out, struct erro
     *shard = (struct shard){
         .next = run->shards, .run = run, .number = number, .store = store, .told = store_head(store)};
     *out = *place = run->shards = shard;
+    compact_begin(shard);
     return 0;
 }
 
@@ -185,6 +186,7 @@ int shard_commit(struct shard *shard)
     report_shard_well(shard);
     tell(shard);
     close_ended(shard, NULL);
+    compact_committed(shard);
     for (struct task *task = shard->tasks.first, *next; task; task = next) {
         next = task->next;
         if (task->state != TASK_DONE)

@@ -2,6 +2,7 @@
 #ifndef GARNER_RUN_SHARD_H
 #define GARNER_RUN_SHARD_H
 
+#include "worker/run/compact.h"
 #include "worker/run/run.h"
 #include "worker/run/task.h"
 #include "worker/store/store.h"
@@ -33,6 +34,7 @@ struct shard {
     uint64_t told;             /* the last seq that was given to `committed` */
     struct fetch_timer *timer; /* of the next commit */
     int64_t timer_at_ms;
+    struct compacting compacting;
     bool has_changes;        /* gathered, not receipts only */
     bool failing;            /* inside shard_fail */
     bool commit_failed;      /* the last one did */

@@ -177,6 +177,9 @@ static int add_thread(struct run *run, void *context, struct error *e)
     asking->process->threads++;
     asking->process->tasks += run->active;
     add_work(&asking->tally->status.work, &run->totals);
+    asking->process->compacted += run->totals.compacted;
+    for (const struct shard *shard = run->shards; shard; shard = shard->next)
+        asking->process->log_bytes += store_log_bytes(shard->store);
     for (const struct account *a = run->accounts; a && !code; a = a->next)
         if (is_meant(asking->setting, a))
             code = add_account(asking, run, a, e);

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/clock.h"
+#include "worker/feed/holds.h"
 #include "worker/serve/internal.h"
 
 static const char program[] = "garner " GARNER_VERSION;
@@ -94,6 +96,8 @@ static int snapshot(struct serve *serve, struct operator_request *request, struc
     size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
     r = snapshot_answer(store, demand, &turn->answer, &position, e);
     operator_reply_end(&turn->answer, begun);
+    if (!r && serve->set.holds)
+        feed_hold(serve->set.holds, demand->shard, position.seq, clock_steady_ms());
     return r;
 }
 

@@ -109,6 +109,10 @@ static void add_process(struct metrics *m, const struct status *s, const struct 
     add_gauge(m, "garner_tasks", "Harvests under way, and what else is asked of providers.",
               (double)process->tasks);
     add_gauge(m, "garner_threads", "Threads that harvest.", process->threads);
+    add_counter(m, "garner_feed_changes_compacted_total", "Changes that left the change logs by `retention`.",
+                process->compacted);
+    add_gauge(m, "garner_feed_log_bytes", "What all shards' change logs take in their files.",
+              (double)process->log_bytes);
     if (process->resident_bytes)
         add_gauge(m, "garner_resident_bytes",
                   "Memory of the process's own (RssAnon): without the stores' files.",

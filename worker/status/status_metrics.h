@@ -7,8 +7,9 @@
 /* What the process has. */
 struct status_process {
     uint32_t threads;
-    uint64_t tasks, queued;  /* harvests under way; accounts that wait for their turn */
-    uint64_t resident_bytes; /* RssAnon; 0: not known */
+    uint64_t tasks, queued;        /* harvests under way; accounts that wait for their turn */
+    uint64_t compacted, log_bytes; /* changes that left the logs; what these take in the files */
+    uint64_t resident_bytes;       /* RssAnon; 0: not known */
     const char *version;
 };
 

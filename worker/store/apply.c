@@ -139,6 +139,9 @@ int store_apply(struct store *store, struct collection_record *record, struct ch
         r = change_append(store, e);
     if (r)
         return r;
+    r = receipts_cite(store, change, e);
+    if (r)
+        return r;
     r = change->op == CHANGE_DELETED ? delete_row(store, record, &document, e)
                                      : write_document(store, record, change, digest, &document, e);
     if (r)

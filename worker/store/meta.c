@@ -13,6 +13,7 @@
 #define META_HEAD            BYTES("head")
 #define META_OLDEST          BYTES("oldest")
 #define META_NEXT_COLLECTION BYTES("next_collection")
+#define META_CITED_FROM      BYTES("cited_from")
 
 static int corrupt(const struct store *store, const char *what, struct error *e)
 {
@@ -80,6 +81,12 @@ int meta_create(struct store *store, struct error *e)
     return r ? r : meta_save_state(store, e);
 }
 
+int meta_begin_citing(struct store *store, struct error *e)
+{
+    store->cited_from = store->state.head + 1;
+    return put_u64(store, META_CITED_FROM, store->cited_from, e);
+}
+
 int meta_save_state(struct store *store, struct error *e)
 {
     int r = put_u64(store, META_HEAD, store->state.head, e);
@@ -99,8 +106,10 @@ int meta_load_state(struct store *store, struct error *e)
     if (!r && (state.oldest == 0 || state.oldest - 1 > state.head || state.head == UINT64_MAX ||
                state.next_collection == 0))
         return corrupt(store, "head or oldest seq", e);
-    if (!r)
-        store->state = store->committed = state;
+    if (r)
+        return r;
+    state.log_bytes = table_bytes(store, TABLE_CHANGES);
+    store->state = store->committed = state;
     return r;
 }
 
@@ -145,6 +154,19 @@ static int load_epoch(struct store *store, struct error *e)
     return r;
 }
 
+/* Versions before had none. */
+static int load_cited_from(struct store *store, struct error *e)
+{
+    struct bytes value;
+    int r = table_get(store, TABLE_META, META_CITED_FROM, &value, e);
+    if (r)
+        return r == ERR_NOT_FOUND ? 0 : r;
+    if (value.len != 8 || be64_get(value.data) == 0)
+        return corrupt(store, "cited_from", e);
+    store->cited_from = be64_get(value.data);
+    return 0;
+}
+
 int meta_load(struct store *store, struct error *e)
 {
     uint32_t format, shard;
@@ -168,5 +190,7 @@ int meta_load(struct store *store, struct error *e)
         return r;
     memcpy(store->secret.bytes, secret.data, sizeof store->secret.bytes);
     r = load_epoch(store, e);
-    return r ? r : meta_load_state(store, e);
+    if (!r)
+        r = meta_load_state(store, e);
+    return r ? r : load_cited_from(store, e);
 }

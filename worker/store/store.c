@@ -31,6 +31,7 @@ static const char *const table_names[TABLE_COUNT] = {
     [TABLE_MISSING] = "missing",
     [TABLE_QUARANTINE] = "quarantine",
     [TABLE_CHECKPOINTS] = "checkpoints",
+    [TABLE_CITED] = "cited",
 };
 
 /* --- transactions --- */
@@ -141,8 +142,10 @@ static bool has_moved(const struct store *store)
 static int finish_writes(struct store *store, struct error *e)
 {
     int r = store_gathering(store, e);
-    if (!r && has_moved(store))
+    if (!r && has_moved(store)) {
+        store->state.log_bytes = table_bytes(store, TABLE_CHANGES);
         r = meta_save_state(store, e);
+    }
     return r;
 }
 
@@ -195,7 +198,7 @@ static int not_made_yet(const struct store *store, struct error *e)
 /* Versions before had none of these: a reader does without until a writer has come. */
 static bool may_lack(int table)
 {
-    return table == TABLE_HEADS || table == TABLE_CHECKPOINTS;
+    return table == TABLE_HEADS || table == TABLE_CHECKPOINTS || table == TABLE_CITED;
 }
 
 static int open_tables(struct store *store, struct error *e)
@@ -223,6 +226,8 @@ static int open_tables(struct store *store, struct error *e)
         r = store->read_only ? not_made_yet(store, e) : meta_create(store, e);
     if (!r)
         r = meta_load(store, e);
+    if (!r && !store->read_only && !store->cited_from)
+        r = meta_begin_citing(store, e);
     if (r)
         return r;
     lmdb = mdb_txn_commit(store->txn); /* a reader's too: it keeps the tables open */
@@ -277,6 +282,7 @@ void store_reader_open(const struct store *of, struct store **out)
         .env = of->env,
         .secret = of->secret,
         .epoch = of->epoch,
+        .cited_from = of->cited_from,
         .hash = of->hash,
     };
     memcpy(store->tables, of->tables, sizeof store->tables);

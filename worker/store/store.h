@@ -214,6 +214,16 @@ int store_receipts_each(struct store *store, uint32_t collection, uint64_t next_
                         int (*visit)(void *context, const struct receipt *receipt), void *context,
                         struct error *e);
 
+/* Of those that are kept for deletes, the ones behind `*last` that are kept for nothing any more: no change
+ * that is still in the log rests on them, and no missing entry names them. Looks at up to `most`, puts those
+ * that it finds into `found` (room for `most`), and moves `*last` on; `*end`: it came to their end, and
+ * `*last` is where it began. Starts with `*last` all zero. */
+int store_receipts_unneeded(struct store *store, struct receipt_id *last, uint32_t most,
+                            struct receipt_id *found, uint32_t *count, bool *end, struct error *e);
+/* Keep it for nothing any more: it goes back among those of the last harvests, unless a later one has its
+ * place there, or its collection is gone. */
+int store_receipt_unpin(struct store *store, struct receipt_id id, struct error *e);
+
 /* --- changes --- */
 
 uint64_t store_head(struct store *store);   /* the last seq; 0: none */
@@ -224,6 +234,26 @@ int store_change(struct store *store, uint64_t seq, struct bytes *packed, struct
 int store_changes_each(struct store *store, uint64_t seq,
                        int (*visit)(void *context, uint64_t seq, struct bytes packed), void *context,
                        struct error *e);
+
+/* --- compacting the changes (compact.c) --- */
+
+/* Bytes that the changes take in the file: whole pages. As of the last commit, or of a reader's last look. */
+uint64_t store_log_bytes(struct store *store);
+
+/* When the oldest change came; ERR_NOT_FOUND: there is none, ERR_CORRUPT: it can't be read. */
+int store_oldest_ms(struct store *store, int64_t *time_ms, struct error *e);
+
+struct store_compaction {
+    uint64_t up_to;
+    int64_t before_ms;
+    uint64_t bytes;
+    uint32_t most;
+};
+
+/* Delete the oldest changes, up to and with `up_to` and no more than `most`: each that came before
+ * `before_ms`, or while the changes take more than `bytes`; the first one that stays ends it. `*count`: so
+ * many. ERR_CORRUPT: a change can't be read; those before it are deleted. */
+int store_compact(struct store *store, const struct store_compaction *what, uint32_t *count, struct error *e);
 
 /* --- verify (verify.c) --- */
 

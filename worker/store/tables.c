@@ -245,6 +245,39 @@ int table_drop_range(struct store *store, enum table table, struct bytes first, 
     return 0;
 }
 
+int table_drop_first(struct store *store, enum table table, table_goes *goes, void *context, struct error *e)
+{
+    struct error local;
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    int r = store_gathering(store, e = e ? e : &local);
+    if (r)
+        return r;
+    close_cursors(store, table);
+    int lmdb = mdb_cursor_open(store->txn, store->tables[table], &cursor);
+    if (lmdb)
+        return store_poison(store, store_fault(store, lmdb, "deleting", e), e);
+    while (!lmdb && !(lmdb = mdb_cursor_get(cursor, &k, &v, MDB_FIRST))) {
+        int is = goes(context, span_of(k), span_of(v));
+        if (is <= 0) {
+            r = -is;
+            break;
+        }
+        lmdb = mdb_cursor_del(cursor, 0);
+    }
+    mdb_cursor_close(cursor);
+    if (lmdb && lmdb != MDB_NOTFOUND)
+        return store_poison(store, store_fault(store, lmdb, "deleting", e), e);
+    return r;
+}
+
+uint64_t table_bytes(struct store *store, enum table table)
+{
+    MDB_stat stat = {0};
+    mdb_stat(store->txn, store->tables[table], &stat); /* fails only without a transaction */
+    return (uint64_t)stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
+}
+
 int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e)
 {
     return table_drop_range(store, table, prefix, prefix, e);

@@ -25,6 +25,7 @@ enum table {
     TABLE_MISSING,
     TABLE_QUARANTINE,
     TABLE_CHECKPOINTS,
+    TABLE_CITED,
     TABLE_COUNT
 };
 
@@ -55,6 +56,7 @@ enum {
 struct store_state {
     uint64_t head, oldest;
     uint32_t next_collection;
+    uint64_t log_bytes; /* of the changes' table: isn't written, since LMDB knows it */
 };
 
 struct store {
@@ -76,6 +78,7 @@ struct store {
     uint32_t inner[TABLE_COUNT];       /* of it: a collection that isn't the table's last; 0: none is known */
     struct hash_secret secret;
     uint64_t epoch;
+    uint64_t cited_from; /* the first seq from which on `cited` tells all; 0: it isn't known */
     struct store_state state, committed;
     uint32_t gathered;
     size_t gathered_bytes; /* of keys and values */
@@ -125,6 +128,12 @@ int table_drop_prefix(struct store *store, enum table table, struct bytes prefix
 int table_drop_range(struct store *store, enum table table, struct bytes first, struct bytes last,
                      struct error *e);
 
+/* Delete from the first key on, as long as `goes` says so: 0 (it doesn't), 1, or minus an error. */
+typedef int table_goes(void *context, struct bytes key, struct bytes value);
+int table_drop_first(struct store *store, enum table table, table_goes *goes, void *context, struct error *e);
+
+uint64_t table_bytes(struct store *store, enum table table); /* of its pages; in any transaction */
+
 typedef int table_visit(void *context, struct bytes key, struct bytes value);
 
 /* Visit what begins with `prefix`, from key `from` on (empty: from the first). Stops at a non-zero return
@@ -156,6 +165,8 @@ int store_fault(const struct store *store, int lmdb, const char *doing, struct e
 int meta_create(struct store *store, struct error *e);
 int meta_load(struct store *store, struct error *e);
 int meta_load_state(struct store *store, struct error *e);
+/* From now on `cited` tells of all that changes rest on. */
+int meta_begin_citing(struct store *store, struct error *e);
 int meta_save_state(struct store *store, struct error *e);
 
 /* ids.c: resources' ids -> rows. */
@@ -188,6 +199,12 @@ struct key key_kept(uint32_t collection, uint64_t harvest);
 enum receipt_place { RECEIPT_NOWHERE, RECEIPT_RECENT, RECEIPT_OLD_RECENT, RECEIPT_KEPT };
 enum receipt_place receipt_place(const struct store *store, struct bytes key, struct bytes value,
                                  struct receipt_id *out);
+
+/* cited.c: a change of that seq rests on receipts of this shard: note it. */
+int receipts_cite(struct store *store, const struct change *change, struct error *e);
+
+/* The last change that is known to rest on a receipt; 0: none does. */
+int receipt_last_cited(struct store *store, struct receipt_id id, uint64_t *seq, struct error *e);
 
 /* Move the receipts of an older version to where they stand now, in transactions of its own. Where there are
  * none it costs a look at one key. */

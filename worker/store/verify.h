@@ -78,6 +78,7 @@ void replay_close(struct replay *replay);
 struct replayed *replay_entry(struct replay *replay, uint32_t collection, struct bytes id, bool make);
 /* A `void` status: everything of the collection up to `seq` is forgotten. */
 void replay_void(struct replay *replay, uint32_t collection, uint64_t seq);
+uint64_t replay_voided(struct replay *replay, uint32_t collection); /* up to which seq; 0: none is told */
 bool replay_is_live(struct replay *replay, const struct replayed *entry);
 /* Visit all that are live and not matched. */
 int replay_each_unmatched(struct replay *replay, int (*visit)(void *context, const struct replayed *entry),

@@ -40,6 +40,20 @@ static void check_packed(struct verify *v, uint64_t seq, const char *what, struc
         verify_fault(v, "change %" PRIu64 ": its %s: %s", seq, what, why.text);
 }
 
+/* Else the receipt could go before the change does. */
+static int check_cited(struct verify *v, const struct change *change, struct receipt_id id)
+{
+    char text[RECEIPT_ID_TEXT_BYTES];
+    uint64_t last;
+    if (change->seq < v->store->cited_from || !v->store->cited_from)
+        return 0;
+    int r = receipt_last_cited(v->store, id, &last, v->e);
+    if (!r && last < change->seq)
+        verify_fault(v, "change %" PRIu64 " rests on receipt %s, which isn't kept beyond change %" PRIu64,
+                     change->seq, receipt_id_text(id, text), last);
+    return r == ERR_CORRUPT ? 0 : r; /* that was told already */
+}
+
 /* A delete names its receipts; one of another shard can't be looked up here. */
 static int check_receipts(struct verify *v, const struct change *change)
 {
@@ -59,18 +73,22 @@ static int check_receipts(struct verify *v, const struct change *change)
             verify_fault(v, "change %" PRIu64 " rests on receipt %s, which is not there", change->seq,
                          receipt_id_text(change->receipts[i], text));
         sound = sound || r || receipt.sound; /* one that can't be read was told already */
+        if ((r = check_cited(v, change, change->receipts[i])))
+            return r;
     }
     if (change->op == CHANGE_DELETED && !sound && !elsewhere)
         verify_fault(v, "change %" PRIu64 " deletes, and rests on no sound listing", change->seq);
     return 0;
 }
 
-/* What is known of a resource from before the retained changes, is not known here. */
+/* What is known of a resource from before the retained changes, is not known here: what the first of them
+ * says of it before is taken on trust, unless one of them has told to forget all that came before. */
 static void replay_change(struct verify *v, const struct change *change)
 {
     struct replayed *entry = replay_entry(v->replay, change->collection, change->id, true);
     bool live = replay_is_live(v->replay, entry);
-    bool untold = entry->seq == 0 && v->store->state.oldest > 1;
+    bool untold = entry->seq == 0 && v->store->state.oldest > 1 &&
+                  !replay_voided(v->replay, change->collection);
     const char *name = verify_name(v, change->collection);
     if (change->op == CHANGE_CREATED) {
         if (live)

@@ -156,11 +156,31 @@ static int visit_stretch(void *context, struct bytes key, struct bytes value)
     return r ? r : check_head(v, known, key, &stretch);
 }
 
+/* A delete may come to rest on them. */
+static int check_missed_by(struct verify *v, struct bytes key, const struct missing *missing)
+{
+    uint32_t collection = be32_get(key.data);
+    char text[RECEIPT_ID_TEXT_BYTES];
+    struct receipt receipt;
+    struct error why;
+    for (uint32_t i = 0; i < missing->count; i++) {
+        struct receipt_id id = {v->store->shard, collection, missing->harvests[i]};
+        int r = store_receipt_get(v->store, id, &v->brief, &receipt, &why);
+        if (r == ERR_STORE)
+            return error_set(v->e, r, "%s", why.text);
+        if (r == ERR_NOT_FOUND)
+            verify_fault(v, "%s, row %" PRIu32 " is missed by receipt %s, which is not there",
+                         verify_name(v, collection), be32_get(key.data + 4), receipt_id_text(id, text));
+    }
+    return 0;
+}
+
 static int visit_missing(void *context, struct bytes key, struct bytes value)
 {
     struct verify *v = context;
     struct missing missing;
     struct error why;
+    int r = 0;
     arena_reset(&v->brief);
     if (key.len != 8) {
         verify_fault(v, "a missing entry has a key of %zu bytes", key.len);
@@ -173,7 +193,9 @@ static int visit_missing(void *context, struct bytes key, struct bytes value)
     else if (known && missing.harvests[missing.count - 1] >= known->next_harvest)
         verify_fault(v, "%s, row %" PRIu32 " is missed by a harvest that was not begun yet", name,
                      be32_get(key.data + 4));
-    return check_row(v, "a missing entry", key, be32_get(key.data + 4));
+    else
+        r = check_missed_by(v, key, &missing);
+    return r ? r : check_row(v, "a missing entry", key, be32_get(key.data + 4));
 }
 
 /* --- quarantine --- */
@@ -268,6 +290,28 @@ static void check_checkpoints(struct verify *v)
             said, v->checkpoints);
 }
 
+/* What changes rest on: whatever is cited is there. */
+static int visit_cited(void *context, struct bytes key, struct bytes value)
+{
+    struct verify *v = context;
+    char text[RECEIPT_ID_TEXT_BYTES];
+    struct receipt receipt;
+    arena_reset(&v->brief);
+    if (key.len != 12 || value.len != 8) {
+        verify_fault(v, "what changes rest on has a key of %zu and a value of %zu bytes", key.len, value.len);
+        return 0;
+    }
+    struct receipt_id id = {v->store->shard, be32_get(key.data), be64_get(key.data + 4)};
+    receipt_id_text(id, text);
+    if (be64_get(value.data) > v->store->state.head)
+        verify_fault(v, "change %" PRIu64 " is said to rest on receipt %s, and is not there yet",
+                     be64_get(value.data), text);
+    int r = store_receipt_get(v->store, id, &v->brief, &receipt, v->e);
+    if (r == ERR_NOT_FOUND)
+        verify_fault(v, "receipt %s is said to be rested on, and is not there", text);
+    return r == ERR_STORE ? r : 0; /* one that can't be read was told already */
+}
+
 int verify_local(struct verify *v)
 {
     static const struct {
@@ -276,7 +320,7 @@ int verify_local(struct verify *v)
     } parts[] = {
         {TABLE_SPANS, visit_stretch},          {TABLE_HEADS, visit_head},
         {TABLE_MISSING, visit_missing},        {TABLE_QUARANTINE, visit_quarantined},
-        {TABLE_CHECKPOINTS, visit_checkpoint},
+        {TABLE_CHECKPOINTS, visit_checkpoint}, {TABLE_CITED, visit_cited},
     };
     int r = 0;
     v->stretched = roaring_bitmap_create();

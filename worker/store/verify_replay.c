@@ -88,13 +88,16 @@ void replay_void(struct replay *replay, uint32_t collection, uint64_t seq)
     entry_of(replay, name_of(replay, 'v', collection, (struct bytes){"", 0}), collection, true)->seq = seq;
 }
 
+uint64_t replay_voided(struct replay *replay, uint32_t collection)
+{
+    const struct replayed *cleared = entry_of(replay, name_of(replay, 'v', collection, (struct bytes){"", 0}),
+                                              0, false);
+    return cleared ? cleared->seq : 0;
+}
+
 bool replay_is_live(struct replay *replay, const struct replayed *entry)
 {
-    if (!entry->live)
-        return false;
-    const struct replayed *cleared =
-        entry_of(replay, name_of(replay, 'v', entry->collection, (struct bytes){"", 0}), 0, false);
-    return !cleared || cleared->seq < entry->seq;
+    return entry->live && replay_voided(replay, entry->collection) < entry->seq;
 }
 
 int replay_each_unmatched(struct replay *replay, int (*visit)(void *context, const struct replayed *entry),

@@ -193,7 +193,7 @@ static int check_replay(struct verify *v, const struct known *known, const struc
                      BYTES_ARG(document->id), document->last_seq, state->head);
         return 0;
     }
-    if (document->last_seq < state->oldest && !entry)
+    if (document->last_seq < state->oldest && !entry && !replay_voided(v->replay, known->id))
         return 0; /* nothing of it is retained */
     if (!entry || !replay_is_live(v->replay, entry)) {
         verify_fault(v, "%s \"%.*s\" is stored, and the changes don't leave it", known->name,

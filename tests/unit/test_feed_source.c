@@ -1,0 +1,167 @@
+/* The change stream of a data folder whose logs were compacted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/test_store_lab.h"
+#include "worker/feed/source.h"
+
+struct place {
+    char path[256];
+    struct folder folder;
+    struct feed_source source;
+    struct error e;
+};
+
+#define OK(place, call)                                                                                      \
+    do {                                                                                                     \
+        int ok_r = (call);                                                                                   \
+        if (ok_r)                                                                                            \
+            fail_msg("%s: %s (%s)", #call, error_name(ok_r), (place)->e.text);                               \
+    } while (0)
+
+static void add_changes(struct place *place, uint32_t shard, int count)
+{
+    struct store *store;
+    struct collection_record record = lab_record("a");
+    OK(place, folder_store(&place->folder, shard, &store, &place->e));
+    OK(place, store_write(store, &place->e));
+    struct arena arena = {0};
+    if (store_collection_find(store, &record.key, &arena, &record, &place->e))
+        OK(place, store_collection_put(store, &record, &place->e));
+    for (int i = 0; i < count; i++) {
+        struct change change = {.time_ms = 1000 + i, .status = {.kind = STATUS_LISTED}};
+        OK(place, store_status(store, &record, &change, &place->e));
+    }
+    OK(place, store_commit(store, &place->e));
+    arena_close(&arena);
+}
+
+static void compact(struct place *place, uint32_t shard, uint64_t up_to)
+{
+    struct store *store;
+    uint32_t count;
+    OK(place, folder_store(&place->folder, shard, &store, &place->e));
+    OK(place, store_write(store, &place->e));
+    OK(place,
+       store_compact(store, &(struct store_compaction){up_to, INT64_MAX, 0, UINT32_MAX}, &count, &place->e));
+    OK(place, store_commit(store, &place->e));
+}
+
+static int setup(void **state)
+{
+    struct place *place = mem_zalloc(sizeof *place);
+    lab_make_folder(place->path);
+    OK(place, folder_open(&place->folder, place->path, 3, (uint64_t)64 << 20, &place->e));
+    feed_source_open(&place->source, &place->folder);
+    *state = place;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct place *place = *state;
+    feed_source_close(&place->source);
+    folder_close(&place->folder);
+    lab_remove_folder(place->path);
+    free(place);
+    return 0;
+}
+
+/* Reads all that there is, and gives the number of changes. */
+static int read_all(struct place *place)
+{
+    const struct change *change;
+    int count = 0;
+    OK(place, feed_source_begin(&place->source, &place->e));
+    while (feed_source_next(&place->source, &change, NULL, &place->e) == 0 && change)
+        count++;
+    feed_source_end(&place->source);
+    return count;
+}
+
+static int seek(struct place *place, struct position *positions, uint32_t count)
+{
+    struct cursor cursor = {.positions = positions, .count = count};
+    memcpy(cursor.feed, place->folder.feed, sizeof cursor.feed);
+    feed_source_rewind(&place->source);
+    place->e.text[0] = 0;
+    int r = feed_source_seek_cursor(&place->source, &cursor, &place->e);
+    if (!r)
+        r = feed_source_begin(&place->source, &place->e);
+    feed_source_end(&place->source);
+    return r ? r : feed_source_refused(&place->source, &place->e);
+}
+
+static void it_begins_with_the_oldest_change_that_is_kept(void **state)
+{
+    struct place *place = *state;
+    add_changes(place, 0, 10);
+    add_changes(place, 1, 5);
+    compact(place, 0, 7);
+    compact(place, 1, 5);
+    OK(place, feed_source_seek_oldest(&place->source, &place->e));
+    assert_int_equal(read_all(place), 3);
+    assert_int_equal(read_all(place), 0);
+    add_changes(place, 1, 2);
+    assert_int_equal(read_all(place), 2);
+}
+
+/* The position just before the oldest change is the last one from which nothing is missed. */
+static void a_cursor_before_the_oldest_change_is_refused(void **state)
+{
+    struct place *place = *state;
+    add_changes(place, 0, 10);
+    compact(place, 0, 7);
+    OK(place, seek(place, (struct position[]){{0, 0, 1, 7}}, 1));
+    assert_int_equal(read_all(place), 3);
+    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 6}}, 1), ERR_USAGE);
+    assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 6 of shard 0, which keeps 8"));
+    compact(place, 0, 10);
+    OK(place, seek(place, (struct position[]){{0, 0, 1, 10}}, 1));
+    assert_int_equal(read_all(place), 0);
+    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 9}}, 1), ERR_USAGE);
+}
+
+/* It was taken when there was nothing of that shard yet, which would be skipped in silence. */
+static void a_cursor_from_before_a_shards_lost_changes_is_refused(void **state)
+{
+    struct place *place = *state;
+    add_changes(place, 0, 10);
+    add_changes(place, 2, 4);
+    OK(place, seek(place, (struct position[]){{0, 0, 1, 8}}, 1));
+    assert_int_equal(read_all(place), 6);
+    compact(place, 2, 1);
+    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 8}}, 1), ERR_USAGE);
+    assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 0 of shard 2, which keeps 2"));
+    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 8}, {2, 0, 1, 0}}, 2), ERR_USAGE);
+    OK(place, seek(place, (struct position[]){{0, 0, 1, 8}, {2, 0, 1, 1}}, 2));
+    assert_int_equal(read_all(place), 5);
+}
+
+/* What was compacted between two rounds of a reader that is too slow. */
+static void a_reader_that_falls_behind_is_told(void **state)
+{
+    struct place *place = *state;
+    add_changes(place, 0, 10);
+    OK(place, seek(place, (struct position[]){{0, 0, 1, 3}}, 1));
+    compact(place, 0, 4);
+    OK(place, feed_source_begin(&place->source, &place->e));
+    feed_source_end(&place->source);
+    assert_int_equal(feed_source_refused(&place->source, &place->e), ERR_USAGE);
+    assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 3 of shard 0, which keeps 5"));
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(it_begins_with_the_oldest_change_that_is_kept),
+        T(a_cursor_before_the_oldest_change_is_refused),
+        T(a_cursor_from_before_a_shards_lost_changes_is_refused),
+        T(a_reader_that_falls_behind_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
