@@ -124,23 +124,25 @@ enum {
     LIMIT_QUARANTINE_LISTED = 1000,         /* by one answer; and what more the last collection has */
 
     /* The operator's connection. */
-    LIMIT_RPC_REQUESTS = 64,           /* at once; others wait in their sockets */
-    LIMIT_RPC_KEPT = 48,               /* of these, that wait for something to happen */
-    LIMIT_RPC_PEER_REQUESTS = 16,      /* likewise, of one peer, with answers that it hasn't taken */
-    LIMIT_RPC_PEERS = 1024,            /* connected at once */
-    LIMIT_RPC_ANSWER_BYTES = 64 << 20, /* of answers that their peers haven't taken */
-    LIMIT_RPC_SEND_MS = 10000,         /* that a peer may take nothing of an answer */
-    LIMIT_RPC_CLOSE_MS = 2000,         /* that a server which ends gives its last answers to go */
-    LIMIT_RPC_TELL_MS = 1000,          /* that listeners hear everything again after */
-    LIMIT_RPC_CONNECT_MS = 5000,       /* until a connection is there */
-    LIMIT_RPC_ANSWER_MS = 30000,       /* for an answer, beside what the request itself wants to wait */
+    LIMIT_RPC_REQUESTS = 320,           /* at once; others wait in their sockets */
+    LIMIT_RPC_REQUEST_BYTES = 64 << 20, /* likewise, of all together */
+    LIMIT_RPC_KEPT = 256,               /* of these, that wait for something to happen */
+    LIMIT_RPC_PEER_REQUESTS = 16,       /* likewise, of one peer, with answers that it hasn't taken */
+    LIMIT_RPC_PEERS = 1024,             /* connected at once */
+    LIMIT_RPC_ANSWER_BYTES = 64 << 20,  /* of answers that their peers haven't taken */
+    LIMIT_RPC_SEND_MS = 10000,          /* that a peer may take nothing of an answer */
+    LIMIT_RPC_CLOSE_MS = 2000,          /* that a server which ends gives its last answers to go */
+    LIMIT_RPC_TELL_MS = 1000,           /* that listeners hear everything again after */
+    LIMIT_RPC_CONNECT_MS = 5000,        /* until a connection is there */
+    LIMIT_RPC_ANSWER_MS = 30000,        /* for an answer, beside what the request itself wants to wait */
     LIMIT_MESSAGE_BYTES = 1 << 20,
-    LIMIT_WAIT_MS = 30000,       /* a request for what is still to come */
+    LIMIT_WAIT_MS = 30000, /* a request for what is still to come */
 
     /* The feed. */
-    LIMIT_FETCH_CHANGES = 10000, /* that one demand looks at; or rows, for a part of a snapshot */
-    LIMIT_FILTER_VALUES = 1024,    /* in each list of a filter */
-    LIMIT_FILTER_MEMBERS = 65536,  /* that a partition has */
+    LIMIT_FETCH_QUIET_MS = 50,    /* that an answer waits in which there is nothing but how far was looked */
+    LIMIT_FETCH_CHANGES = 10000,  /* that one demand looks at; or rows, for a part of a snapshot */
+    LIMIT_FILTER_VALUES = 1024,   /* in each list of a filter */
+    LIMIT_FILTER_MEMBERS = 65536, /* that a partition has */
 
     /* The feed. */
     LIMIT_FEED_HOLDS = 64,      /* snapshots under way for which changes are held */

@@ -19,6 +19,7 @@ static void drop_at(struct rpc_queue *queue, struct rpc_request **at)
     queue->kept -= request->state == RPC_KEPT;
     queue->held -= request->held;
     queue->count--;
+    queue->bytes -= request->message.len;
     buffer_close(&request->message);
     free(request);
 }
@@ -41,6 +42,7 @@ void rpc_queue_add(struct rpc_queue *queue, void *peer, struct buffer *message, 
     *queue->end = request;
     queue->end = &request->next;
     queue->count++;
+    queue->bytes += request->message.len;
 }
 
 void rpc_queue_hold(struct rpc_queue *queue, const void *peer, bool held)

@@ -30,6 +30,7 @@ struct rpc_request {
 struct rpc_queue {
     struct rpc_request *first, **end; /* in the order in which they came */
     uint32_t count, kept, held, kept_max;
+    size_t bytes;   /* of messages */
     uint64_t wakes; /* how often something has happened, from 1 on */
 };
 

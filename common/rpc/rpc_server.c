@@ -93,7 +93,8 @@ static void free_gone(struct rpc_server *server)
 /* Those that are held don't count: nothing can be done about them. */
 static bool is_full(const struct rpc_server *server)
 {
-    return server->queue.count - server->queue.held >= LIMIT_RPC_REQUESTS;
+    return server->queue.count - server->queue.held >= LIMIT_RPC_REQUESTS ||
+           server->queue.bytes >= LIMIT_RPC_REQUEST_BYTES;
 }
 
 /* A peer that has an answer to take isn't heard. */

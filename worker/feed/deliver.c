@@ -215,12 +215,12 @@ static int seek_end(struct deliver *deliver, const struct feed_demand *demand, s
     return r;
 }
 
-int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct buffer *out, bool *empty,
-                   struct error *e)
+int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct buffer *out,
+                   enum delivered *delivered, struct error *e)
 {
     struct feed_changes changes = {0};
     arena_reset(&deliver->arena);
-    *empty = false;
+    *delivered = DELIVERED_CHANGES;
     int r = check(deliver, demand, &deliver->arena, e);
     if (r)
         return r;
@@ -228,7 +228,8 @@ int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct b
         r = seek_end(deliver, demand, &changes, e);
     } else {
         r = give(deliver, demand, out, &changes, e);
-        *empty = !changes.count && !changes.position_count && !changes.refusal_count;
+        if (!changes.count && !changes.refusal_count && !changes.more)
+            *delivered = changes.position_count ? DELIVERED_POSITIONS : DELIVERED_NOTHING;
     }
     feed_changes_end(out, &changes);
     return r;

@@ -10,6 +10,13 @@
 
 struct deliver;
 
+/* What an answer has. */
+enum delivered {
+    DELIVERED_NOTHING,   /* nothing is behind the demand's positions: it may wait if it likes */
+    DELIVERED_POSITIONS, /* nothing for it, but positions have moved: it may wait for a moment, for more */
+    DELIVERED_CHANGES    /* changes or refusals, or there is more to be looked at already */
+};
+
 /* Of a folder that is open for writing, or for reading. Opens what shards it has. */
 int deliver_open(struct folder *folder, struct deliver **out, struct error *e);
 void deliver_close(struct deliver *deliver); /* before its folder; null is fine */
@@ -17,12 +24,12 @@ void deliver_close(struct deliver *deliver); /* before its folder; null is fine 
 /* Changes up to `last` of a shard are committed. Any thread. */
 void deliver_committed(struct deliver *deliver, uint32_t shard, uint64_t last);
 
-/* Append the answer to a demand (proto/feed.h's feed_changes): changes, or refusals. `*empty`: there is
- * nothing behind its positions, so it may wait if it likes. Looks at no more than LIMIT_FETCH_CHANGES, and
- * gives up to max_bytes of them and one more. Blocks for milliseconds. ERR_USAGE: a demand that can't be
- * meant; ERR_CORRUPT or ERR_STORE: a store can't be read. `out` may then have more in it than before. */
-int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct buffer *out, bool *empty,
-                   struct error *e);
+/* Append the answer to a demand (proto/feed.h's feed_changes): changes, or refusals. Looks at no more than
+ * LIMIT_FETCH_CHANGES, and gives up to max_bytes of them and one more. Blocks for milliseconds. ERR_USAGE: a
+ * demand that can't be meant; ERR_CORRUPT or ERR_STORE: a store can't be read. `out` may then have more in it
+ * than before. */
+int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct buffer *out,
+                   enum delivered *delivered, struct error *e);
 
 /* The heads of all shards, or of those only whose head has moved since this was asked last; in the arena. */
 int deliver_heads(struct deliver *deliver, bool all, struct arena *arena, struct feed_hint *out,

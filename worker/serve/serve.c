@@ -69,15 +69,17 @@ static enum rpc_verdict fetch(struct serve *serve, struct operator_request *requ
                               struct error *e)
 {
     struct feed_demand *demand = &request->fetch;
-    bool empty;
+    uint64_t wait_ms = demand->wait_ms < LIMIT_WAIT_MS ? demand->wait_ms : LIMIT_WAIT_MS;
+    enum delivered delivered;
     size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
-    if (deliver_answer(serve->deliver, demand, &turn->answer, &empty, e))
+    if (deliver_answer(serve->deliver, demand, &turn->answer, &delivered, e))
         return RPC_ANSWER;
     operator_reply_end(&turn->answer, begun);
-    if (!empty || turn->over || !demand->wait_ms)
-        return RPC_ANSWER;
-    turn->wait_ms = (int64_t)(demand->wait_ms < LIMIT_WAIT_MS ? demand->wait_ms : LIMIT_WAIT_MS);
-    return RPC_WAIT;
+    if (delivered == DELIVERED_POSITIONS && wait_ms > LIMIT_FETCH_QUIET_MS)
+        wait_ms = LIMIT_FETCH_QUIET_MS;
+    turn->wait_ms = (int64_t)wait_ms;
+    bool waits = delivered != DELIVERED_CHANGES && !turn->over && turn->waited_ms < turn->wait_ms;
+    return waits ? RPC_WAIT : RPC_ANSWER;
 }
 
 /* Likewise. */
