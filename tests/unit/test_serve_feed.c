@@ -1,6 +1,11 @@
 /* A running Garner's feed, asked over its connection. */
 #include "tests/unit/test_serve_lab.h"
 
+#include <nng/nng.h>
+#include <nng/protocol/pubsub0/sub.h>
+
+#include "tests/unit/test_serve_resources.h"
+
 /* --- changes --- */
 
 static struct feed_changes fetch(struct serve_lab *lab, struct feed_demand demand)
@@ -154,6 +159,85 @@ static void a_demand_that_cannot_be_meant_is_told_why(void **state)
     assert_int_equal(ask_fetch(lab, one), ERR_USAGE);
 }
 
+/* --- snapshots, the map, hints --- */
+
+static struct feed_part ask_part(struct serve_lab *lab, struct feed_snapshot demand)
+{
+    struct operator_request request = {.kind = OPERATOR_SNAPSHOT, .snapshot = demand};
+    struct operator_reply reply;
+    LAB_OK(lab, client_ask(lab->client, &request, &lab->arena, &reply, &lab->e));
+    return reply.snapshot;
+}
+
+static void a_snapshot_holds_the_changes_behind_it_back(void **state)
+{
+    struct serve_lab *lab = *state;
+    uint32_t shard = shard_of("1");
+    set_resource(lab, "1", "t", "a", 1);
+    set_resource(lab, "1", "t", "b", 1);
+    struct feed_part part = ask_part(lab, (struct feed_snapshot){.shard = shard, .max_bytes = 1});
+    assert_true(!part.last && part.collection_count == 1 && part.collections[0].row_count == 1);
+    assert_true(part.begin.seq == 2 && part.begin.check != 0 && part.collections[0].complete);
+    assert_int_equal(feed_holds_seq(lab->holds, shard, clock_steady_ms()), 2);
+    struct feed_snapshot next = {.shard = shard,
+                                 .has_begin = true,
+                                 .begin = part.begin,
+                                 .collection = part.collection,
+                                 .row = part.row,
+                                 .max_bytes = 1000};
+    part = ask_part(lab, next);
+    assert_true(part.last && part.collections[0].row_count == 1);
+    assert_true(bytes_is(part.collections[0].rows[0].id, "b"));
+    set_resource(lab, "1", "t", "a", 2);
+    set_resource(lab, "1", "t", "a", 3);
+    forget_changes(lab, "1", 3);
+    part = ask_part(lab, next);
+    assert_int_equal(part.refusal.kind, REFUSAL_COMPACTED);
+}
+
+static void the_map_says_that_all_is_here(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct operator_request request = {.kind = OPERATOR_MAP};
+    struct operator_reply reply;
+    LAB_OK(lab, client_ask(lab->client, &request, &lab->arena, &reply, &lab->e));
+    assert_true(reply.map.version > 0 && reply.map.worker_count == 1 && reply.map.workers[0].all);
+    assert_int_equal(reply.map.workers[0].address.len, 0);
+}
+
+/* Hear hints until one says that the shard ends there. */
+static void hear(struct serve_lab *lab, nng_socket listener, uint32_t shard, uint64_t seq)
+{
+    for (bool heard = false; !heard;) {
+        struct feed_hint hint;
+        void *data;
+        size_t len;
+        assert_int_equal(nng_recv(listener, &data, &len, NNG_FLAG_ALLOC), 0);
+        assert_true(feed_hint_unpack(&lab->arena, (struct bytes){data, len}, &hint));
+        assert_memory_equal(hint.feed, lab->folder.feed, sizeof hint.feed);
+        for (uint32_t i = 0; i < hint.head_count; i++)
+            heard |= hint.heads[i].shard == shard && hint.heads[i].seq == seq && hint.heads[i].epoch == 1;
+        nng_free(data, len);
+    }
+}
+
+static void who_listens_hears_where_shards_end(void **state)
+{
+    struct serve_lab *lab = *state;
+    nng_socket listener;
+    set_resource(lab, "1", "t", "a", 1);
+    assert_int_equal(nng_sub0_open(&listener), 0);
+    assert_int_equal(nng_socket_set(listener, NNG_OPT_SUB_SUBSCRIBE, "", 0), 0);
+    assert_int_equal(nng_socket_set_ms(listener, NNG_OPT_RECVTIMEO, 20000), 0);
+    assert_int_equal(nng_dial(listener, serve_address(lab->serve), NULL, 0), 0);
+    hear(lab, listener, shard_of("1"), 1); /* what was before it listened, too */
+    set_resource(lab, "1", "t", "a", 2);
+    hear(lab, listener, shard_of("1"), 2);
+    struct feed_changes got = fetch(lab, (struct feed_demand){0}); /* others are served meanwhile */
+    assert_int_equal(got.count, 2);
+    assert_int_equal(nng_close(listener), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +250,9 @@ int main(void)
         SERVE_TEST(a_position_that_is_not_there_yet_is_refused),
         SERVE_TEST(a_position_of_another_change_is_refused),
         SERVE_TEST(a_demand_that_cannot_be_meant_is_told_why),
+        SERVE_TEST(a_snapshot_holds_the_changes_behind_it_back),
+        SERVE_TEST(the_map_says_that_all_is_here),
+        SERVE_TEST(who_listens_hears_where_shards_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,8 @@ struct reading {
     const struct feed_snapshot *demand;
     struct buffer *out;
     size_t bytes_max;      /* of `out` */
-    uint32_t looked;       /* at collections and rows */
+    uint32_t looked;       /* at collections and rows … */
+    uint32_t before;       /* … before the first row: each part gets at least one further */
     struct arena *arena;   /* of a collection's record */
     struct arena *scratch; /* of the filter */
     bool is_full;          /* before the collection's end, which goes on … */
@@ -27,7 +28,7 @@ static int take_row(void *context, const struct document *document)
 {
     struct reading *reading = context;
     bool passes;
-    if (is_full(reading)) {
+    if (reading->looked > reading->before && is_full(reading)) {
         reading->row = document->row;
         reading->is_full = true;
         return FULL;
@@ -47,7 +48,8 @@ static int take_row(void *context, const struct document *document)
 
 static int take_collection(struct reading *reading, const struct collection_record *record, uint32_t from)
 {
-    reading->looked++;
+    if (!reading->looked++)
+        reading->before = reading->looked;
     if (!filter_passes_collection(&reading->demand->filter, &record->key))
         return 0;
     size_t begun = feed_part_begin_collection(reading->out, record, record->listed_since_ms != 0);
@@ -66,7 +68,7 @@ static int take_collections(struct reading *reading, struct feed_part *part)
         arena_reset(reading->arena);
         int r = store_collection_next(reading->store, part->collection, reading->arena, &record, reading->e);
         part->last = r == ERR_NOT_FOUND;
-        if (r || is_full(reading))
+        if (r || (reading->looked && is_full(reading)))
             return part->last ? 0 : r;
         r = take_collection(reading, &record, record.id == part->collection ? part->row : 0);
         part->collection = reading->is_full ? record.id : record.id + 1;
