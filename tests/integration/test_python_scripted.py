@@ -154,6 +154,14 @@ def test_the_example_skips_what_a_row_has_already_and_forgets_what_is_gone(garne
         go_on.release(100)
 
 
+def test_who_is_sent_away_at_once_does_not_ask_all_the_time(garner_feed, scripted):
+    server = scripted(lambda request: {"fetch": {}} if request.HasField("fetch") else None)
+    with garner_feed.Feed(server.address, garner_feed.wire.cursor_to_text(FEED, {}), wait=0.3) as feed:
+        batches = iter(feed)
+        began = time.monotonic()
+        assert [next(batches).changes for _ in range(3)] == [[], [], []] and time.monotonic() - began >= 0.9
+
+
 @pytest.mark.parametrize("to, said, code, sentence", [
     ("hello", {"hello": {"from": 2, "to": 3, "program": b"garner 9", "role": b"run", "pid": 1, "feed": FEED, "shards": 1}}, "CONNECT", "update"),
     ("hello", b"\xff\xff", "PROTOCOL", "none of Garner's"),

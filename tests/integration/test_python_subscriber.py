@@ -371,6 +371,26 @@ def test_what_another_history_has_not_listed_yet_is_kept_until_it_has(lab, serve
             subscriber.has(run, "a", "n0", "n1", "n2", "n3", "n4", "y")
 
 
+def test_one_that_was_away_for_too_long_takes_a_snapshot(lab, things, garner_feed, site, tmp_path, caplog):
+    things.items += [{"id": "a"}, {"id": "b"}]
+    path = tmp_path / "inventory.db"
+    with Continual(lab) as run, Example(site, run, path) as subscriber:
+        subscriber.has(run, "a", "b")
+        cursor = feed_of(run, "--from", "oldest", "--no-follow").cursor
+    things.items[0] = {"id": "c"}
+    lab.has_config(retention={"age": "1s", "bytes": "1MB"})
+    with Continual(lab) as run:
+        things.harvest(run)
+        run.wait(lambda: run.changes(op="deleted"))
+        run.wait(lambda: lab.feed("--from", cursor, expect=None).code == 2)
+        assert "COMPACTED" in refused(garner_feed, "COMPACTED", run.listen, cursor, snapshots=False)
+        with garner_feed.Feed(run.listen, cursor, wait=0) as feed:
+            assert next(iter(feed)).why == "compacted"
+        assert any("COMPACTED" in line and "snapshot" in line for line in caplog.messages)
+        with Example(site, run, path) as subscriber:
+            subscriber.has(run, "b", "c")
+
+
 # --- the command ---
 
 def command(site, *args, expect=0, **more):

@@ -18,7 +18,9 @@ from .wire import FeedError, Lost
 log = logging.getLogger("garner_feed")
 
 EVENTS, BYTES = 10000, 1 << 20  # what one demand asks for; Garner cuts more than its limits to them
+WAIT_MS = 30000                 # the longest that a demand waits
 AGAIN_S = (0.1, 2.0)            # between two tries to connect: at first, and at most
+BUSY_S = 1.0                    # before the next demand, where Garner has too many that wait
 WHY = {wire.Refusal.COMPACTED: "compacted", wire.Refusal.DIVERGED: "diverged"}
 
 
@@ -165,7 +167,8 @@ class Feed:
 
     def _fetch(self):
         # With hints: what came meanwhile first, and only then wait for one.
-        wait_ms = 0 if self._hints else int(self.wait * 1000)
+        wait_ms = 0 if self._hints else min(int(self.wait * 1000), WAIT_MS)
+        began = time.monotonic()
         reply = self._ask(wait_ms, fetch=self._demand(wait_ms)).fetch
         if reply.refusals:
             self.more = True
@@ -175,6 +178,8 @@ class Feed:
         self._before, self._changes = dict(self._positions), [Change(packed) for packed in reply.changes]
         self._positions.update((position.shard, position) for position in reply.positions)
         self.more = reply.more
+        if not reply.positions and (time.monotonic() - began) * 1000 < wait_ms / 2:
+            time.sleep(min(BUSY_S, wait_ms / 1000))
         if self._changes or self.more or not self._hints or not self._hinted():
             yield Changes(self._changes)
 
