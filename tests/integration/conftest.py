@@ -40,7 +40,7 @@ def site(tmp_path_factory):
     """A folder that `pip install ./client/python` installed into, as users do, but for the network."""
     tree, made = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("site")
     for part in ("client/python", "proto"):
-        shutil.copytree(garner.ROOT / part, tree / part)
+        shutil.copytree(garner.ROOT / part, tree / part, ignore=shutil.ignore_patterns("build", "*.egg-info"))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-build-isolation", "--no-deps", "--no-index"]
     done = subprocess.run([*pip, "--target", made, tree / "client/python"], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
