@@ -2,8 +2,8 @@
  *
  *     cc example.c $(pkg-config --cflags --libs garner) && ./a.out cursor.txt
  *
- * The cursor is stored after what was made of the changes, here: printed. A real subscriber stores both in one
- * transaction. */
+ * The cursor is stored after what was made of the changes, here: printed. A real subscriber stores both in
+ * one transaction. */
 #include <garner.h>
 #include <stdio.h>
 

@@ -83,7 +83,8 @@ struct garner_collection {
     struct garner_bytes provider, account, type;
     struct garner_bytes region; /* none: account scope */
     struct garner_bytes parent; /* id of the resource that it belongs to; none: it has no parent */
-    uint32_t shard, number;     /* together they name it for as long as it exists */
+    uint32_t shard, number; /* together they name it in one history of its shard: beyond GARNER_WHY_DIVERGED
+                               only the texts above do */
 };
 
 struct garner_change {

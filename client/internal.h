@@ -24,6 +24,7 @@ struct garner_answer {
 struct garner_link {
     struct client *client; /* null: not connected */
     int64_t again_ms;      /* not before */
+    int64_t until_ms;      /* that what was asked last may wait for changes */
     uint32_t failures;     /* in succession */
     bool lost;             /* it was said … */
     int64_t lost_ms;       /* … then */

@@ -11,7 +11,8 @@
 enum {
     SLICE_MS = 100,       /* a stop is noticed within so long */
     AGAIN_FIRST_MS = 100, /* a broken connection is made again after up to this, then twice as long … */
-    AGAIN_MAX_MS = 5000
+    AGAIN_MAX_MS = 5000,
+    TURNED_AWAY_MS = 250 /* one that has as many who wait as it can have is asked again after so long */
 };
 
 /* --- connections --- */
@@ -112,6 +113,7 @@ static int ask_worker(struct garner *feed, uint32_t worker, int64_t wait_ms, str
     int r = garner_connect(feed, link, *address ? address : feed->address, e);
     if (r || !follow_ask(&feed->follow, worker, (uint64_t)wait_ms, &feed->scratch, &request))
         return r;
+    link->until_ms = clock_steady_ms() + wait_ms;
     r = client_send(link->client, &request, e);
     if (r)
         follow_lost(&feed->follow, worker);
@@ -157,6 +159,18 @@ static void say_snapshot(struct garner *feed, const struct follow_arrival *arriv
                arrival->shard);
 }
 
+/* An answer of nothing, before its time: as many wait there as it lets. So we wait here for a while. */
+static bool is_turned_away(struct garner_link *link, const struct garner_answer *answer)
+{
+    const struct feed_changes *changes = &answer->reply.fetch;
+    int64_t now_ms = clock_steady_ms();
+    if (answer->arrival.kind != FOLLOW_FETCH || changes->count || changes->position_count ||
+        now_ms >= link->until_ms)
+        return false;
+    link->again_ms = now_ms + TURNED_AWAY_MS < link->until_ms ? now_ms + TURNED_AWAY_MS : link->until_ms;
+    return true;
+}
+
 /* What a worker has answered, if it has. */
 static int take_answer(struct garner *feed, uint32_t worker, struct error *e)
 {
@@ -177,7 +191,7 @@ static int take_answer(struct garner *feed, uint32_t worker, struct error *e)
         follow_lost(&feed->follow, worker);
         r = note_lost(feed, link, r, e);
     }
-    if (!r && there && answer->arrival.kind != FOLLOW_IDLE) {
+    if (!r && there && answer->arrival.kind != FOLLOW_IDLE && !is_turned_away(link, answer)) {
         say_snapshot(feed, &answer->arrival);
         garner_add_answer(feed, answer);
     } else {
