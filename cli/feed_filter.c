@@ -50,6 +50,7 @@ int feed_filter_open(struct feed_filter *filter, const struct options *options, 
     *filter = (struct feed_filter){0};
     filter->filter.accounts = list_of(&filter->account, options->account);
     filter->filter.types = list_of(&filter->type, options->type);
+    filter->filter.regions = list_of(&filter->region, options->region);
     filter->filter.no_initial = options->no_initial;
     if (options->touches)
         filter->filter.touches = bytes_of(options->touches);

@@ -8,11 +8,11 @@
 
 struct feed_filter {
     struct arena arena, scratch;
-    struct bytes account, type; /* what the lists below have */
+    struct bytes account, region, type; /* what the lists below have */
     struct filter filter;
 };
 
-/* From --account, --type, --op, --touches and --no-initial. ERR_USAGE. */
+/* From --account, --region, --type, --op, --touches and --no-initial. ERR_USAGE. */
 int feed_filter_open(struct feed_filter *filter, const struct options *options, struct error *e);
 void feed_filter_close(struct feed_filter *filter);
 

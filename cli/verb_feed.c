@@ -201,11 +201,13 @@ static void say_sentence(void *context, const char *sentence)
 
 static int open_remote(struct feed *feed, const char *address, const struct options *options, struct error *e)
 {
-    const char *const accounts[] = {options->account, NULL}, *const types[] = {options->type, NULL};
+    const char *const accounts[] = {options->account, NULL}, *const regions[] = {options->region, NULL},
+                      *const types[] = {options->type, NULL};
     struct garner_options wanted = GARNER_OPTIONS;
     wanted.address = address;
     wanted.from = options->from ? options->from : feed->follow ? "now" : "oldest";
     wanted.accounts = accounts;
+    wanted.regions = regions;
     wanted.types = types;
     wanted.ops = feed->filter.filter.ops;
     wanted.no_initial = options->no_initial;
@@ -243,8 +245,9 @@ static int feed_of(struct folder *folder, const char *address, const struct opti
     if (!r)
         r = open_source(&feed, folder, address, options, &e);
     if (!r && folder)
-        exit_code = select_check_lenient(
-            folder, &(struct selection){.account = options->account, .type = options->type});
+        exit_code = select_check_lenient(folder, &(struct selection){.account = options->account,
+                                                                     .region = options->region,
+                                                                     .type = options->type});
     if (!r && !exit_code) {
         stop_listen();
         feed_printer_open(&feed.out, json, false);
@@ -281,7 +284,8 @@ const struct verb verb_feed = {
     .name = "feed",
     .summary = "print the changes, and follow them",
     .operands = "",
-    .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_ACCOUNT | OPTION_TYPE | OPTION_FEED,
+    .options = OPTION_CONFIG | OPTION_DATA | OPTION_JSON | OPTION_ACCOUNT | OPTION_REGION | OPTION_TYPE |
+               OPTION_FEED,
     .about =
         "Print what changed: resources that were created, updated or deleted, and collections that became "
         "unreachable, recovered and so on. Goes on printing as changes come, until Ctrl-C.",
