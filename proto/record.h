@@ -15,6 +15,11 @@ struct receipt_id {
     uint64_t harvest; /* from 1; 0 is none */
 };
 
+/* An epoch of a shard. */
+struct store_epoch {
+    uint64_t epoch, first; /* the first seq that it wrote, or will write */
+};
+
 enum { RECEIPT_ID_TEXT_BYTES = 48 };
 
 /* "12-5-43": shard, collection, harvest. What users see and search for. Returns `out`. */

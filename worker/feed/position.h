@@ -7,7 +7,6 @@
 #define GARNER_FEED_POSITION_H
 
 #include "proto/feed.h"
-#include "worker/store/store.h"
 
 struct history {
     const struct store_epoch *epochs; /* ascending, at least one */

@@ -49,9 +49,6 @@ const struct hash_secret *store_secret(const struct store *store);
 uint64_t store_epoch(const struct store *store);
 
 /* The shard's epochs, ascending; in the arena. */
-struct store_epoch {
-    uint64_t epoch, first; /* the first seq that it wrote, or will write */
-};
 int store_epochs(struct store *store, struct arena *arena, const struct store_epoch **epochs, uint32_t *count,
                  struct error *e);
 
