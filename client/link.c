@@ -80,7 +80,20 @@ static void lend_home(struct garner *feed)
         }
 }
 
-/* What was asked for, and isn't given yet, is asked for again. */
+/* What was asked for with the old one, and isn't given yet, is asked for again; where it is still the old
+ * one, not at once: a shard is on its way. */
+static void take_map(struct garner *feed, const struct feed_map *map)
+{
+    bool is_old = feed->follow.map_version == map->version;
+    garner_close_links(feed);
+    garner_drop_answers(feed);
+    follow_map(&feed->follow, map);
+    feed->links = mem_zalloc((feed->follow.worker_count + 1) * sizeof *feed->links);
+    lend_home(feed);
+    for (uint32_t i = 0; i < feed->follow.worker_count && is_old; i++)
+        feed->links[i].again_ms = clock_steady_ms() + TURNED_AWAY_MS;
+}
+
 int garner_learn_map(struct garner *feed, struct error *e)
 {
     struct arena arena = {0};
@@ -89,13 +102,8 @@ int garner_learn_map(struct garner *feed, struct error *e)
     int r = garner_connect(feed, &feed->home, feed->address, e);
     if (!r)
         r = client_ask(feed->home.client, &request, &arena, &reply, e);
-    if (!r) {
-        garner_close_links(feed);
-        garner_drop_answers(feed); /* they were asked for with the old one */
-        follow_map(&feed->follow, &reply.map);
-        feed->links = mem_zalloc((feed->follow.worker_count + 1) * sizeof *feed->links);
-        lend_home(feed);
-    }
+    if (!r)
+        take_map(feed, &reply.map);
     arena_close(&arena);
     return r;
 }
