@@ -73,7 +73,7 @@ static void set_resource(struct serve_lab *lab, const char *account, const char 
 }
 
 /* The retention lets go of all changes up to a seq. */
-static void forget_changes(struct serve_lab *lab, const char *account, uint64_t up_to)
+static inline void forget_changes(struct serve_lab *lab, const char *account, uint64_t up_to)
 {
     struct store_compaction cut = {
         .up_to = up_to, .before_ms = INT64_MAX, .bytes = UINT64_MAX, .most = UINT32_MAX};
