@@ -18,8 +18,8 @@
 const char *argp_program_version = "garner " GARNER_VERSION;
 
 static const struct verb *const verbs[] = {
-    &verb_run,      &verb_validate, &verb_feed,    &verb_list,    &verb_get,        &verb_history,
-    &verb_receipts, &verb_status,   &verb_confirm, &verb_harvest, &verb_quarantine, &verb_verify,
+    &verb_run,    &verb_validate, &verb_feed,    &verb_list,       &verb_get,  &verb_history, &verb_receipts,
+    &verb_status, &verb_confirm,  &verb_harvest, &verb_quarantine, &verb_sink, &verb_verify,
 };
 enum {
     /* An arena's block, and a page's values, but not LMDB's list of dirty pages, which is 2 MiB a store and

@@ -33,7 +33,7 @@ static const struct option_def defs[] = {
     {OPTION_DATA | OPTION_RUN, AT(data), "data", 'd', "DIR",
      "The data folder; default: the one that the configuration of -c names"},
     {OPTION_DATA | OPTION_AT, AT(at), "at", 0x100, "URL",
-     "A running Garner's `listen` address, for feed, harvest and confirm; default: GARNER_AT, or "
+     "A running Garner's `listen` address, for feed, sink, harvest and confirm; default: GARNER_AT, or "
      "tcp://127.0.0.1:7801"},
     {OPTION_RUN, AT(once), "once", 0x101, NULL, "Harvest every collection once, then exit"},
     {OPTION_RUN, AT(print_feed), "print-feed", 0x102, NULL,
@@ -55,10 +55,20 @@ static const struct option_def defs[] = {
      "and deleted resources those that have it"},
     {OPTION_FEED, AT(no_initial), "no-initial", 0x104, NULL,
      "Leave out what was there when its collection was listed first"},
-    {OPTION_FEED, AT(no_follow), "no-follow", 0x105, NULL, "End when all is printed, don't wait for more"},
+    {OPTION_FEED | OPTION_SINK, AT(no_follow), "no-follow", 0x105, NULL,
+     "End when all is printed or written, don't wait for more"},
     {OPTION_FEED, AT(limit), "limit", 'n', "N", "End after so many changes"},
     {OPTION_FEED, AT(format), "format", 0x106, "FORMAT",
      "`table` (default on a terminal) or `ndjson`: a JSON object a line (default elsewhere)"},
+    {OPTION_SINK, AT(to), "to", 0x109, "CONNINFO",
+     "The database: \"host=… dbname=… user=…\" or postgresql://USER@HOST/DATABASE; default: PGHOST, "
+     "PGDATABASE "
+     "and so on. Give the password in PGPASSWORD or ~/.pgpass"},
+    {OPTION_SINK, AT(schema), "schema", 0x10a, "NAME", "The schema that the tables are in; default: garner"},
+    {OPTION_SINK, AT(keep), "keep", 0x10b, "TIME", "Keep changes for so long, e.g. 30d; default: for ever"},
+    {OPTION_SINK, AT(no_changes), "no-changes", 0x10c, NULL, "Keep what there is only, not what changed"},
+    {OPTION_SINK, AT(resync), "resync", 0x10d, NULL,
+     "Take the whole state anew, also of another feed; the changes that are there stay"},
     {OPTION_JSON, AT(json), "json", 'j', NULL, "Print JSON, for programs"},
     {OPTION_ALL, AT(log_level), "log-level", 0x107, "LEVEL", "debug, info (default), warn, error or off"},
 };

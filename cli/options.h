@@ -12,10 +12,11 @@ enum {
     OPTION_REGION = 1 << 4,
     OPTION_TYPE = 1 << 5,
     OPTION_PARENT = 1 << 6,
-    OPTION_RUN = 1 << 7,  /* --once, --print-feed, --data, --threads */
-    OPTION_FEED = 1 << 8, /* --from and so on */
-    OPTION_ALL = 1 << 9,  /* every verb's */
-    OPTION_AT = 1 << 10,  /* --at, without --data */
+    OPTION_RUN = 1 << 7,   /* --once, --print-feed, --data, --threads */
+    OPTION_FEED = 1 << 8,  /* --from and so on */
+    OPTION_ALL = 1 << 9,   /* every verb's */
+    OPTION_AT = 1 << 10,   /* --at, without --data */
+    OPTION_SINK = 1 << 11, /* --to and so on */
 };
 
 enum { OPERANDS_MAX = 64 };
@@ -25,7 +26,8 @@ struct options {
     const char *config, *data, *at;
     const char *account, *region, *type, *parent;
     const char *from, *ops, *touches, *limit, *format, *threads;
-    bool json, once, print_feed, no_initial, no_follow;
+    const char *to, *schema, *keep;
+    bool json, once, print_feed, no_initial, no_follow, no_changes, resync;
     const char *log_level;
     const char *operands[OPERANDS_MAX + 1]; /* the leading ones that were given; then null */
 };

@@ -25,6 +25,7 @@ extern const struct verb verb_history;
 extern const struct verb verb_receipts;
 extern const struct verb verb_confirm;
 extern const struct verb verb_quarantine;
+extern const struct verb verb_sink;
 extern const struct verb verb_verify;
 extern const struct verb verb_status;
 

@@ -66,6 +66,14 @@ static int take_changes(struct garner *feed, const struct feed_changes *changes,
     return 0;
 }
 
+static struct garner_state state_of(const struct collection_record *record)
+{
+    return (struct garner_state){.listed_since_ms = record->listed_since_ms,
+                                 .unreachable_since_ms = record->unreachable_since_ms,
+                                 .unwatched_since_ms = record->unwatched_since_ms,
+                                 .held = record->held_rows};
+}
+
 static void take_rows(struct garner *feed, const struct feed_collection *collection, uint32_t shard)
 {
     if (feed->rows_cap < collection->row_count) {
@@ -81,6 +89,7 @@ static void take_rows(struct garner *feed, const struct feed_collection *collect
     feed->batch.kind = GARNER_SNAPSHOT_ROWS;
     feed->batch.collection = &feed->collection;
     feed->batch.complete = collection->complete;
+    feed->batch.state = state_of(&collection->record);
     feed->batch.rows = feed->rows;
     feed->batch.row_count = collection->row_count;
 }

@@ -119,6 +119,13 @@ struct garner_row {
     struct garner_bytes document; /* MessagePack */
 };
 
+/* How well a collection is known when a snapshot is made. Times are ms since 1970; 0: it isn't so. */
+struct garner_state {
+    int64_t listed_since_ms; /* listed completely, for the first time in this history */
+    int64_t unreachable_since_ms, unwatched_since_ms;
+    uint64_t held; /* deletions that the guard holds back */
+};
+
 /* --- what garner_next gives --- */
 
 enum garner_kind {
@@ -149,6 +156,7 @@ struct garner_batch {
     const struct garner_collection *collection; /* of the rows … */
     bool complete; /* … which was listed: a row that isn't there isn't there. An
                       empty collection comes with no rows */
+    struct garner_state state;
     const struct garner_row *rows;
     size_t row_count;
     bool more; /* there is more already: garner_next won't wait */

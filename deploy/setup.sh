@@ -19,6 +19,7 @@ packages=(
     libnng-dev liblmdb-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev
     libxml2-dev libxxhash-dev libroaring-dev libfyaml-dev libarchive-dev libssl-dev
     libmicrohttpd-dev libcmocka-dev libyyjson-dev
+    libpq-dev postgresql
     python3 python3-venv docker-registry nghttp2-server nginx
     redis-server libhiredis-dev nats-server libnats-dev
 )
@@ -107,9 +108,20 @@ disable() {
     fi
 }
 
+# Debian makes a PostgreSQL cluster and starts it when it installs the first one. Tests make their own.
+no_cluster=/etc/postgresql-common/createcluster.d/garner-setup.conf own_no_cluster=''
+forget_no_cluster() { [ -z "$own_no_cluster" ] || "${sudo[@]}" rm -f "$no_cluster"; own_no_cluster=''; }
+if [[ " ${wanted[*]} " == *" postgresql "* ]]; then
+    own_no_cluster=1
+    trap 'forget_policy; forget_no_cluster' EXIT
+    "${sudo[@]}" mkdir -p "$(dirname "$no_cluster")"
+    echo "create_main_cluster = false" | "${sudo[@]}" tee "$no_cluster" >/dev/null
+fi
+
 say "installing ${wanted[*]}"
 apt install --no-install-recommends -y "${wanted[@]}" >/dev/null
 forget_policy
+forget_no_cluster
 for server in "${new_servers[@]}"; do disable "$server"; done
 mapfile -t wanted < <(missing)
 [ ${#wanted[@]} -eq 0 ] || die "apt did not install: ${wanted[*]}"

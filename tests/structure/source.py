@@ -30,6 +30,7 @@ ONLY_IN = {
     "libxml/": "worker/decode",
     "nng/": "common/rpc",
     "microhttpd.h": "common/http",
+    "libpq-fe.h": "cli/sink",
 }
 
 # Deciding code: state + event + now -> actions. Folders end in "/"; the others are stems of a .h and a .c.

@@ -1,0 +1,148 @@
+#include "cli/sink/sink_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hash.h"
+
+enum { NUMBER_BYTES = 24 };
+
+static const char *number(int64_t value, char out[NUMBER_BYTES])
+{
+    snprintf(out, NUMBER_BYTES, "%" PRId64, value);
+    return out;
+}
+
+void sink_state_close(struct sink_state *state)
+{
+    buffer_close(&state->cursor);
+    buffer_close(&state->keeps);
+}
+
+/* --- the lock --- */
+
+/* Advisory locks are numbers, which all programs of a database share. */
+static const char *lock_number(const char *schema, char out[NUMBER_BYTES])
+{
+    struct buffer name = {0};
+    buffer_printf(&name, "garner sink %s", schema);
+    number((int64_t)hash64(buffer_bytes(&name)), out);
+    buffer_close(&name);
+    return out;
+}
+
+static enum sink_fault find_holder(struct sink_db *db, const char *lock, struct buffer *who, struct error *e)
+{
+    static const char sql[] =
+        "SELECT format('process %s of the server (%s, role %s, from %s, since %s)', a.pid,"
+        " coalesce(nullif(a.application_name, ''), 'no name'), a.usename,"
+        " coalesce(a.client_addr::text, 'the same machine'), to_char(a.backend_start, 'YYYY-MM-DD "
+        "HH24:MI:SSOF'))"
+        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND (l.classid::bigint << 32 | l.objid::bigint) = $1::bigint";
+    PGresult *result;
+    enum sink_fault fault = sink_db_ask(db, sql, 1, &lock, &result, e);
+    if (fault)
+        return fault;
+    buffer_reset(who);
+    buffer_add_text(who, PQntuples(result) ? PQgetvalue(result, 0, 0) : "one that ended just now");
+    PQclear(result);
+    return SINK_FINE;
+}
+
+enum sink_fault sink_state_lock(struct sink_db *db, const char *schema, bool *taken, struct buffer *who,
+                                struct error *e)
+{
+    char text[NUMBER_BYTES];
+    const char *lock = lock_number(schema, text);
+    PGresult *result;
+    *taken = false;
+    enum sink_fault fault = sink_db_ask(db, "SELECT pg_try_advisory_lock($1::bigint)", 1, &lock, &result, e);
+    if (fault)
+        return fault;
+    *taken = *PQgetvalue(result, 0, 0) == 't';
+    PQclear(result);
+    return *taken ? SINK_FINE : find_holder(db, lock, who, e);
+}
+
+enum sink_fault sink_state_end_old(struct sink_db *db, const struct sink_db *old, struct error *e)
+{
+    static const char sql[] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                              " WHERE pid = $1::integer AND backend_start::text = $2";
+    char pid[NUMBER_BYTES];
+    const char *values[] = {number(old->pid, pid), old->started};
+    PGresult *result;
+    enum sink_fault fault = sink_db_ask(db, sql, 2, values, &result, e);
+    if (!fault)
+        PQclear(result);
+    return fault;
+}
+
+/* --- the row --- */
+
+enum sink_fault sink_state_load(struct sink_db *db, struct sink_state *state, bool *there, struct error *e)
+{
+    PGresult *result;
+    enum sink_fault fault =
+        sink_db_ask(db, "SELECT writer, step, coalesce(cursor, ''), keeps, sweep_below IS NOT NULL FROM feed",
+                    0, NULL, &result, e);
+    if (fault)
+        return fault;
+    *there = PQntuples(result) > 0;
+    if (*there) {
+        buffer_reset(&state->cursor);
+        buffer_reset(&state->keeps);
+        state->writer = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+        state->step = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
+        buffer_add_text(&state->cursor, PQgetvalue(result, 0, 2));
+        buffer_add_text(&state->keeps, PQgetvalue(result, 0, 3));
+        state->sweeping = *PQgetvalue(result, 0, 4) == 't';
+    }
+    PQclear(result);
+    return SINK_FINE;
+}
+
+static enum sink_fault run_with_keeps(struct sink_db *db, const char *sql, const char *keeps, struct error *e)
+{
+    PGresult *result;
+    enum sink_fault fault = sink_db_ask(db, sql, 1, &keeps, &result, e);
+    if (!fault)
+        PQclear(result);
+    return fault;
+}
+
+enum sink_fault sink_state_make(struct sink_db *db, const char *keeps, struct error *e)
+{
+    return run_with_keeps(db, "INSERT INTO feed (keeps) VALUES ($1) ON CONFLICT DO NOTHING", keeps, e);
+}
+
+enum sink_fault sink_state_resync(struct sink_db *db, const char *keeps, struct error *e)
+{
+    return run_with_keeps(db,
+                          "UPDATE feed SET cursor = NULL, keeps = $1, history = history + 1, step = step + 1,"
+                          " mark = mark + 1, sweep_below = mark + 1, updated_at = now()",
+                          keeps, e);
+}
+
+enum sink_fault sink_state_advance(struct sink_db *db, const struct sink_state *state, int64_t writer,
+                                   const char *cursor, bool caught_up, bool *ours, struct error *e)
+{
+    static const char sql[] = "UPDATE feed SET writer = $1::bigint, step = step + 1, cursor = nullif($2, ''),"
+                              " updated_at = now(),"
+                              " caught_up_at = CASE WHEN $3::boolean THEN now() ELSE caught_up_at END"
+                              " WHERE writer = $4::bigint AND step = $5::bigint";
+    char me[NUMBER_BYTES], last_writer[NUMBER_BYTES], last_step[NUMBER_BYTES];
+    const char *values[] = {number(writer, me), cursor ? cursor : "", caught_up ? "t" : "f",
+                            number(state->writer, last_writer), number(state->step, last_step)};
+    PGresult *result;
+    enum sink_fault fault = sink_db_ask(db, sql, 5, values, &result, e);
+    if (fault)
+        return fault;
+    *ours = strcmp(PQcmdTuples(result), "1") == 0;
+    PQclear(result);
+    return SINK_FINE;
+}
