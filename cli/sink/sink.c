@@ -131,15 +131,13 @@ static enum sink_verdict open_in_time(struct sink *sink, struct error *e)
 {
     int64_t until_ms = clock_steady_ms() + sink->options->lock_ms;
     int wait_ms = WAIT_FIRST_MS;
-    bool connected = false;
     for (;;) {
         enum sink_fault fault = connect_lock(sink, e);
-        connected = connected || !fault || fault == SINK_AGAIN;
         if (!fault)
             fault = begin(sink, e);
         if (!fault)
             return SINK_TAKEN;
-        if (fault == SINK_FATAL || !connected || clock_steady_ms() >= until_ms)
+        if (fault == SINK_FATAL || !sink->db.reached || clock_steady_ms() >= until_ms)
             return SINK_FAILED;
         tell(sink, e->text);
         if (!wait_longer(sink, &wait_ms))

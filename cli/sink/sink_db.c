@@ -211,6 +211,7 @@ enum sink_fault sink_db_open(struct sink_db *db, const char *conninfo, const cha
     if (PQstatus(db->conn) != CONNECTION_OK) {
         fault = say_refusal(db, e);
     } else {
+        db->reached = true;
         PQsetNoticeReceiver(db->conn, drop_notice, NULL);
         fault = set_up(db, schema, e);
     }

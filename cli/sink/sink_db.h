@@ -22,6 +22,7 @@ enum sink_fault {
 /* All zero is a closed one. */
 struct sink_db {
     PGconn *conn;
+    bool reached;     /* a connection was made, once */
     int pid;          /* of the server's process that serves us … */
     char started[40]; /* … and when it was started: the two name it */
 };

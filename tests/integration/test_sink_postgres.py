@@ -129,6 +129,7 @@ def test_postgresql_goes_and_comes_back(lab, db, items):
 def test_a_connection_that_ends_in_any_statement(lab, db, items):
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'garner sink'"
     with run(lab) as worker, Sink(worker, db) as sink:
+        sink.wait(lambda: sink.said("schema 'garner' of database"))  # before that, nobody there is exit code 3
         for n in range(25):
             items[n]["v"] += 1
             time.sleep(0.05 + n % 5 * 0.02)
