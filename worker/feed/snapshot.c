@@ -11,6 +11,7 @@ struct reading {
     uint32_t looked;       /* at collections and rows */
     struct arena *arena;   /* of a collection's record */
     struct arena *scratch; /* of the filter */
+    bool goes_on;          /* a row was looked at: however little fits, each part goes on by one */
     bool is_full;          /* before the collection's end, which goes on … */
     uint32_t row;          /* … there */
     struct error *e;
@@ -27,12 +28,13 @@ static int take_row(void *context, const struct document *document)
 {
     struct reading *reading = context;
     bool passes;
-    if (is_full(reading)) {
+    if (reading->goes_on && is_full(reading)) {
         reading->row = document->row;
         reading->is_full = true;
         return FULL;
     }
     reading->looked++;
+    reading->goes_on = true;
     int r = filter_passes_row(&reading->demand->filter, document->id, document->packed, reading->scratch,
                               &passes, reading->e);
     if (r || !passes)
