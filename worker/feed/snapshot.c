@@ -82,7 +82,9 @@ static int take_collections(struct reading *reading, struct feed_part *part)
 static int find_begin(struct reading *reading, struct feed_part *part, struct arena *arena)
 {
     const struct feed_snapshot *demand = reading->demand;
-    struct history history = {.oldest = store_oldest(reading->store), .head = store_head(reading->store)};
+    struct history history = {.oldest = store_oldest(reading->store),
+                              .head = store_head(reading->store),
+                              .cut_check = store_cut_check(reading->store)};
     struct bytes packed;
     int r = store_epochs(reading->store, arena, &history.epochs, &history.epoch_count, reading->e);
     if (r)
