@@ -35,8 +35,10 @@ static void give_up(struct follow *follow)
 {
     for (uint32_t i = 0; i < follow->worker_count; i++)
         follow->workers[i].asked = FOLLOW_IDLE, follow->workers[i].begun = false;
-    for (uint32_t i = 0; i < follow->set.shards; i++)
+    for (uint32_t i = 0; i < follow->set.shards; i++) {
         follow->all[i].asked = follow->all[i].given;
+        follow->all[i].why = follow->all[i].owed;
+    }
 }
 
 static void assign(struct follow *follow, const struct feed_worker *from, uint32_t worker)
@@ -72,7 +74,7 @@ static void rewind_all(struct follow *follow, enum follow_why why)
 {
     for (uint32_t i = 0; i < follow->set.shards; i++) {
         follow->all[i].given = (struct position){.shard = i};
-        follow->all[i].why = why;
+        follow->all[i].owed = why;
     }
     give_up(follow);
 }
@@ -183,6 +185,19 @@ static int wrong(struct error *e, const char *what)
     return error_set(e, ERR_BODY, "an answer of the feed can't be right: %s", what);
 }
 
+/* What was asked for replaces all that was known; another history leaves less of it than a gap does. */
+static void worsen(enum follow_why *why, enum follow_why with)
+{
+    if (!*why || (*why == FOLLOW_COMPACTED && with == FOLLOW_DIVERGED))
+        *why = with;
+}
+
+static void need_snapshot(struct follow_shard *shard, enum follow_why why)
+{
+    worsen(&shard->why, why);
+    worsen(&shard->owed, why);
+}
+
 /* ERR_USAGE unless it is to be answered by a snapshot, or by a map. */
 static int take_refusal(struct follow *follow, const struct refusal *refusal, struct error *e)
 {
@@ -193,9 +208,9 @@ static int take_refusal(struct follow *follow, const struct refusal *refusal, st
     if (refusal->kind == REFUSAL_MOVED)
         follow->needs_map = true;
     else if (refusal->kind == REFUSAL_COMPACTED && snapshots)
-        shard->why = shard->why ? shard->why : FOLLOW_COMPACTED;
+        need_snapshot(shard, FOLLOW_COMPACTED);
     else if (refusal->kind == REFUSAL_DIVERGED && snapshots)
-        shard->why = FOLLOW_DIVERGED;
+        need_snapshot(shard, FOLLOW_DIVERGED);
     else
         return refusal_explain(refusal, shard->asked.seq, e);
     return 0;
@@ -235,13 +250,18 @@ static int part_arrived(struct follow *follow, struct follow_worker *worker, con
     bool first = !worker->begun;
     if (part->refusal.kind) { /* what was taken is of no use any more */
         worker->begun = false;
-        if (!first && part->refusal.kind != REFUSAL_MOVED)
+        if (!first && part->refusal.kind != REFUSAL_MOVED) {
+            if (part->refusal.kind != REFUSAL_COMPACTED) /* it has gone another way since it began */
+                need_snapshot(shard, FOLLOW_DIVERGED);
             return 0;
+        }
         return take_refusals(follow, &part->refusal, 1, refused, e);
     }
     if (part->begin.shard != worker->shard)
         return wrong(e, "a snapshot is another shard's");
-    if (!part->last && !first && part->collection == worker->collection && part->row <= worker->row)
+    if (!part->last && !first &&
+        (part->collection < worker->collection ||
+         (part->collection == worker->collection && part->row <= worker->row)))
         return wrong(e, "a snapshot doesn't go on");
     *arrival = (struct follow_arrival){
         .kind = FOLLOW_SNAPSHOT, .shard = worker->shard, .why = shard->why, .first = first};
@@ -275,11 +295,13 @@ int follow_arrived(struct follow *follow, uint32_t number, const struct operator
 void follow_given(struct follow *follow, const struct follow_arrival *arrival,
                   const struct operator_reply *reply)
 {
-    if (arrival->kind == FOLLOW_FETCH)
+    if (arrival->kind == FOLLOW_FETCH) {
         for (uint32_t i = 0; i < reply->fetch.position_count; i++)
             follow->all[reply->fetch.positions[i].shard].given = reply->fetch.positions[i];
-    else if (arrival->kind == FOLLOW_SNAPSHOT && reply->snapshot.last)
+    } else if (arrival->kind == FOLLOW_SNAPSHOT && reply->snapshot.last) {
         follow->all[arrival->shard].given = reply->snapshot.begin;
+        follow->all[arrival->shard].owed = follow->all[arrival->shard].why;
+    }
 }
 
 void follow_cursor(const struct follow *follow, struct arena *arena, struct cursor *out)

@@ -22,8 +22,9 @@ enum follow_asked { FOLLOW_IDLE, FOLLOW_FETCH, FOLLOW_SNAPSHOT };
 
 struct follow_shard {
     struct position asked, given;
-    enum follow_why why; /* it needs a snapshot; 0: it doesn't */
-    uint32_t worker;     /* that has it; UINT32_MAX: nobody, as far as we know */
+    enum follow_why why; /* it needs a snapshot; 0: it doesn't … */
+    enum follow_why owed; /* … any more: but until it is given, giving up what is under way needs one again */
+    uint32_t worker;      /* that has it; UINT32_MAX: nobody, as far as we know */
 };
 
 struct follow_worker {

@@ -132,6 +132,23 @@ static void a_position_of_another_change_is_refused(void **state)
     expect_seqs(lab, &got, "t/2 ");
 }
 
+/* … also where there is nothing behind it yet: who stands there would wait for what never fits. */
+static void a_position_of_another_history_is_refused_at_the_head_too(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct position position = {.shard = shard_of("1"), .epoch = 1, .seq = 2, .check = 12345};
+    const struct feed_demand demand = {.positions = &position, .count = 1};
+    write_changes(lab, "1", "t", 2, 0);
+    for (int i = 0; i < 2; i++) {
+        struct feed_changes got = fetch(lab, (struct feed_demand){0});
+        assert_int_equal(fetch(lab, demand).refusals[0].kind, REFUSAL_DIVERGED);
+        assert_int_equal(
+            fetch(lab, (struct feed_demand){.positions = got.positions, .count = 1}).refusal_count, 0);
+    }
+    position = (struct position){.shard = position.shard, .epoch = 2, .seq = 2};
+    assert_int_equal(fetch(lab, demand).refusals[0].kind, REFUSAL_FUTURE);
+}
+
 static int ask_fetch(struct serve_lab *lab, struct feed_demand demand)
 {
     struct operator_request request = {.kind = OPERATOR_FETCH, .fetch = demand};
@@ -249,6 +266,7 @@ int main(void)
         SERVE_TEST(who_waits_in_vain_gets_nothing),
         SERVE_TEST(a_position_that_is_not_there_yet_is_refused),
         SERVE_TEST(a_position_of_another_change_is_refused),
+        SERVE_TEST(a_position_of_another_history_is_refused_at_the_head_too),
         SERVE_TEST(a_demand_that_cannot_be_meant_is_told_why),
         SERVE_TEST(a_snapshot_holds_the_changes_behind_it_back),
         SERVE_TEST(the_map_says_that_all_is_here),

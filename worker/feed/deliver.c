@@ -1,5 +1,6 @@
 /* Whether there is anything behind a position is known without a look at the stores: `heads` are the last
- * committed seqs. So a thousand commits a second cost those who wait for other shards nothing but that look.
+ * committed seqs, and `sound` are positions that were found to be of this history, which only grows while it
+ * is open. So a thousand commits a second cost those who wait for other shards nothing but that look.
  *
  * A change goes from the store into the answer as it is, copied once. */
 #include "worker/feed/deliver.h"
@@ -18,6 +19,7 @@ struct deliver {
     struct arena arena, scratch;
     _Atomic uint64_t *heads; /* by shard */
     uint64_t *said;          /* of these, what deliver_heads gave last */
+    struct position *sound;  /* by shard, the farthest */
 };
 
 int deliver_open(struct folder *folder, struct deliver **out, struct error *e)
@@ -28,6 +30,7 @@ int deliver_open(struct folder *folder, struct deliver **out, struct error *e)
     deliver->folder = folder;
     deliver->heads = mem_zalloc(folder->shards * sizeof *deliver->heads);
     deliver->said = mem_zalloc(folder->shards * sizeof *deliver->said);
+    deliver->sound = mem_zalloc(folder->shards * sizeof *deliver->sound);
     feed_source_open(&deliver->source, folder);
     for (uint32_t i = 0; i < folder->shards && !r; i++) {
         uint64_t head = 0;
@@ -50,6 +53,7 @@ void deliver_close(struct deliver *deliver)
     arena_close(&deliver->scratch);
     free(deliver->heads);
     free(deliver->said);
+    free(deliver->sound);
     free(deliver);
 }
 
@@ -117,6 +121,25 @@ static void seek(struct deliver *deliver, const struct feed_demand *demand, stru
     }
 }
 
+/* There is nothing behind it, and it is no other history's, as far as it says. */
+static bool is_at_head(const struct deliver *deliver, uint32_t shard, const struct position *at)
+{
+    const struct position *sound = &deliver->sound[shard];
+    if (atomic_load(&deliver->heads[shard]) != at->seq)
+        return false;
+    return !at->seq ||
+           (sound->seq == at->seq && sound->epoch == at->epoch && (!at->check || at->check == sound->check));
+}
+
+static void note_sound(struct deliver *deliver)
+{
+    for (uint32_t i = 0; i < deliver->folder->shards; i++) {
+        const struct feed_shard *shard = &deliver->source.shards[i];
+        if (!shard->idle && !shard->refusal.kind && shard->at.seq >= deliver->sound[i].seq)
+            deliver->sound[i] = shard->at;
+    }
+}
+
 /* Leave the shards alone that aren't asked for, or have nothing behind the demand. */
 static void choose_shards(struct deliver *deliver, const struct feed_demand *demand)
 {
@@ -127,7 +150,7 @@ static void choose_shards(struct deliver *deliver, const struct feed_demand *dem
             wanted++;
         bool is_wanted = !demand->shard_count ||
                          (wanted < demand->shard_count && demand->shards[wanted] == i);
-        shard->idle = !is_wanted || atomic_load(&deliver->heads[i]) == shard->at.seq;
+        shard->idle = !is_wanted || is_at_head(deliver, i, &shard->at);
     }
 }
 
@@ -200,6 +223,8 @@ static int give(struct deliver *deliver, const struct feed_demand *demand, struc
     if (!r && !out->refusal_count)
         r = add_changes(deliver, demand, to, out, e);
     feed_source_end(&deliver->source);
+    if (!r)
+        note_sound(deliver);
     if (!r && !out->refusal_count)
         add_positions(deliver, demand, out);
     return r;

@@ -27,6 +27,12 @@ static void diverged(struct refusal *refusal, uint64_t common)
     refusal->common = common;
 }
 
+/* Right before what is kept: the change that stood there is gone, its check sum isn't. */
+static bool is_at_cut(const struct history *history, uint64_t seq)
+{
+    return history->cut_check && seq > 0 && seq + 1 == history->oldest;
+}
+
 void position_judge(const struct history *history, const struct position *position, struct refusal *refusal)
 {
     CHECK(history->epoch_count > 0);
@@ -47,6 +53,9 @@ void position_judge(const struct history *history, const struct position *positi
     }
     if (!refusal->kind && position->seq + 1 < history->oldest)
         refusal->kind = REFUSAL_COMPACTED;
+    else if (!refusal->kind && is_at_cut(history, position->seq) && position->check &&
+             position->check != history->cut_check)
+        diverged(refusal, position->seq - 1);
 }
 
 bool position_differs(const struct position *position, struct bytes packed_change, struct refusal *refusal)
@@ -62,5 +71,8 @@ struct position position_behind(const struct history *history, uint32_t shard, u
     uint32_t at = 0;
     while (at + 1 < history->epoch_count && history->epochs[at + 1].first <= seq)
         at++;
-    return (struct position){.shard = shard, .epoch = history->epochs[at].epoch, .seq = seq};
+    return (struct position){.shard = shard,
+                             .check = is_at_cut(history, seq) ? history->cut_check : 0,
+                             .epoch = history->epochs[at].epoch,
+                             .seq = seq};
 }

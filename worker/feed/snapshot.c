@@ -8,10 +8,10 @@ struct reading {
     const struct feed_snapshot *demand;
     struct buffer *out;
     size_t bytes_max;      /* of `out` */
-    uint32_t looked;       /* at collections and rows … */
-    uint32_t before;       /* … before the first row: each part gets at least one further */
+    uint32_t looked;       /* at collections and rows */
     struct arena *arena;   /* of a collection's record */
     struct arena *scratch; /* of the filter */
+    bool goes_on;          /* a row was looked at: however little fits, each part goes on by one */
     bool is_full;          /* before the collection's end, which goes on … */
     uint32_t row;          /* … there */
     struct error *e;
@@ -28,12 +28,13 @@ static int take_row(void *context, const struct document *document)
 {
     struct reading *reading = context;
     bool passes;
-    if (reading->looked > reading->before && is_full(reading)) {
+    if (reading->goes_on && is_full(reading)) {
         reading->row = document->row;
         reading->is_full = true;
         return FULL;
     }
     reading->looked++;
+    reading->goes_on = true;
     int r = filter_passes_row(&reading->demand->filter, document->id, document->packed, reading->scratch,
                               &passes, reading->e);
     if (r || !passes)
@@ -48,8 +49,7 @@ static int take_row(void *context, const struct document *document)
 
 static int take_collection(struct reading *reading, const struct collection_record *record, uint32_t from)
 {
-    if (!reading->looked++)
-        reading->before = reading->looked;
+    reading->looked++;
     if (!filter_passes_collection(&reading->demand->filter, &record->key))
         return 0;
     size_t begun = feed_part_begin_collection(reading->out, record, record->listed_since_ms != 0);
@@ -68,7 +68,7 @@ static int take_collections(struct reading *reading, struct feed_part *part)
         arena_reset(reading->arena);
         int r = store_collection_next(reading->store, part->collection, reading->arena, &record, reading->e);
         part->last = r == ERR_NOT_FOUND;
-        if (r || (reading->looked && is_full(reading)))
+        if (r || is_full(reading))
             return part->last ? 0 : r;
         r = take_collection(reading, &record, record.id == part->collection ? part->row : 0);
         part->collection = reading->is_full ? record.id : record.id + 1;
@@ -82,7 +82,9 @@ static int take_collections(struct reading *reading, struct feed_part *part)
 static int find_begin(struct reading *reading, struct feed_part *part, struct arena *arena)
 {
     const struct feed_snapshot *demand = reading->demand;
-    struct history history = {.oldest = store_oldest(reading->store), .head = store_head(reading->store)};
+    struct history history = {.oldest = store_oldest(reading->store),
+                              .head = store_head(reading->store),
+                              .cut_check = store_cut_check(reading->store)};
     struct bytes packed;
     int r = store_epochs(reading->store, arena, &history.epochs, &history.epoch_count, reading->e);
     if (r)

@@ -75,7 +75,8 @@ void feed_source_seek(struct feed_source *source, const struct position *positio
 
 static int read_history(struct store *store, struct arena *arena, struct history *out, struct error *e)
 {
-    *out = (struct history){.oldest = store_oldest(store), .head = store_head(store)};
+    *out = (struct history){
+        .oldest = store_oldest(store), .head = store_head(store), .cut_check = store_cut_check(store)};
     return store_epochs(store, arena, &out->epochs, &out->epoch_count, e);
 }
 

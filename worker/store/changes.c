@@ -67,6 +67,12 @@ uint64_t store_oldest(struct store *store)
     return store->state.oldest;
 }
 
+uint32_t store_cut_check(struct store *store)
+{
+    look(store);
+    return store->state.cut_check;
+}
+
 /* Stands on the change that was read last, so that the next one is at hand: for as long as a read lasts. */
 static int walk_to(struct store *store, uint64_t seq, struct bytes *packed)
 {

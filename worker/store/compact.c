@@ -1,9 +1,10 @@
 /* Compacting: the change log loses its oldest changes, one after the other from the front, and `oldest` moves
  * on with them in the same transaction. So a crash leaves the log as it was before, or after.
  *
- * A change is only asked for its time, which stands among its first fields: its documents stay on their pages
- * unread. How large the log is LMDB knows at any moment, so it is cut neither too little nor too much. Pages
- * that get free are used again for what is written next, and the file doesn't shrink. */
+ * A change is asked for its time, which stands among its first fields, and for its check sum: who stands
+ * right before the oldest one that is kept goes on there, if what stood there is what he means. How large the
+ * log is LMDB knows at any moment, so it is cut neither too little nor too much. Pages that get free are used
+ * again for what is written next, and the file doesn't shrink. */
 #include <inttypes.h>
 
 #include "proto/field.h"
@@ -64,6 +65,7 @@ static int goes(void *context, struct bytes key, struct bytes value)
         return -r;
     if (time_ms >= what->before_ms && table_bytes(c->store, TABLE_CHANGES) <= what->bytes)
         return 0;
+    state->cut_check = position_check(value);
     state->oldest++;
     c->count++;
     return 1;

@@ -13,6 +13,7 @@
 #define META_HEAD            BYTES("head")
 #define META_OLDEST          BYTES("oldest")
 #define META_NEXT_COLLECTION BYTES("next_collection")
+#define META_CUT_CHECK       BYTES("cut_check")
 #define META_CITED_FROM      BYTES("cited_from")
 
 static int corrupt(const struct store *store, const char *what, struct error *e)
@@ -92,7 +93,20 @@ int meta_save_state(struct store *store, struct error *e)
     int r = put_u64(store, META_HEAD, store->state.head, e);
     if (!r)
         r = put_u64(store, META_OLDEST, store->state.oldest, e);
+    if (!r && store->state.cut_check)
+        r = put_u32(store, META_CUT_CHECK, store->state.cut_check, e);
     return r ? r : put_u32(store, META_NEXT_COLLECTION, store->state.next_collection, e);
+}
+
+/* Not there before anything was cut, nor where an older version cut it. */
+static int get_cut_check(struct store *store, uint32_t *check, struct error *e)
+{
+    struct bytes value;
+    int r = table_get(store, TABLE_META, META_CUT_CHECK, &value, e);
+    *check = 0;
+    if (r)
+        return r == ERR_NOT_FOUND ? 0 : r;
+    return get_u32(store, META_CUT_CHECK, check, e);
 }
 
 int meta_load_state(struct store *store, struct error *e)
@@ -103,6 +117,8 @@ int meta_load_state(struct store *store, struct error *e)
         r = get_u64(store, META_OLDEST, &state.oldest, e);
     if (!r)
         r = get_u32(store, META_NEXT_COLLECTION, &state.next_collection, e);
+    if (!r)
+        r = get_cut_check(store, &state.cut_check, e);
     if (!r && (state.oldest == 0 || state.oldest - 1 > state.head || state.head == UINT64_MAX ||
                state.next_collection == 0))
         return corrupt(store, "head or oldest seq", e);

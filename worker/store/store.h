@@ -225,6 +225,9 @@ int store_receipt_unpin(struct store *store, struct receipt_id id, struct error 
 
 uint64_t store_head(struct store *store);   /* the last seq; 0: none */
 uint64_t store_oldest(struct store *store); /* the first one kept; head + 1 when none is */
+/* position_check of the change before the oldest one, that was cut off last; 0: nothing was, or it isn't
+ * known. */
+uint32_t store_cut_check(struct store *store);
 /* Fastest in their order, one after the other. */
 int store_change(struct store *store, uint64_t seq, struct bytes *packed, struct error *e);
 /* From `seq` on, in order. */

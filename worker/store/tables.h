@@ -56,6 +56,8 @@ enum {
 struct store_state {
     uint64_t head, oldest;
     uint32_t next_collection;
+    uint32_t
+        cut_check; /* of the change before `oldest`: what tells that a position there is this history's */
     uint64_t log_bytes; /* of the changes' table: isn't written, since LMDB knows it */
 };
 
