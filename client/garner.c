@@ -110,8 +110,10 @@ static int give(struct garner *feed, bool *given, struct error *e)
         if (!r && feed->current && !*given)
             finish_current(feed);
     }
-    if (*given)
+    if (*given) {
         feed->current_is_done = is_end_of_part(feed->current);
+        feed->batch.at_end = feed->current->arrival.kind == FOLLOW_FETCH && garner_is_at_end(feed);
+    }
     return r;
 }
 

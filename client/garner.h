@@ -159,7 +159,8 @@ struct garner_batch {
     struct garner_state state;
     const struct garner_row *rows;
     size_t row_count;
-    bool more; /* there is more already: garner_next won't wait */
+    bool more;   /* there is more already: garner_next won't wait */
+    bool at_end; /* everyone who has shards has said that behind this batch there is nothing now */
 };
 
 /* --- subscribing --- */

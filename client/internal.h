@@ -26,6 +26,7 @@ struct garner_link {
     int64_t again_ms;      /* not before */
     int64_t until_ms;      /* that what was asked last may wait for changes */
     uint32_t failures;     /* in succession */
+    bool at_end;           /* behind its last answer there was nothing */
     bool lost;             /* it was said … */
     int64_t lost_ms;       /* … then */
 };
@@ -84,6 +85,7 @@ int garner_learn_map(struct garner *feed, struct error *e);
  * later. */
 int garner_ask_all(struct garner *feed, int64_t wait_ms, struct error *e);
 bool garner_is_asked(const struct garner *feed); /* somebody is */
+bool garner_is_at_end(const struct garner *feed);
 /* Take what has been answered; waits for a first answer until `end_ms`, or for a moment. */
 int garner_take_answers(struct garner *feed, int64_t end_ms, struct error *e);
 

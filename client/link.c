@@ -27,6 +27,7 @@ static int note_lost(struct garner *feed, struct garner_link *link, int r, const
 {
     int64_t now_ms = clock_steady_ms();
     uint64_t up_to = (uint64_t)AGAIN_FIRST_MS << (link->failures < 6 ? link->failures : 6);
+    link->at_end = false;
     if (!is_worth_another_try(r))
         return r;
     up_to = up_to < AGAIN_MAX_MS ? up_to : AGAIN_MAX_MS;
@@ -193,6 +194,7 @@ static int take_answer(struct garner *feed, uint32_t worker, struct error *e)
     if (!r && there) {
         note_there(feed, link);
         r = follow_arrived(&feed->follow, worker, &answer->reply, &answer->arrival, &refused, e);
+        link->at_end = answer->arrival.kind == FOLLOW_FETCH && !answer->reply.fetch.more;
         if (r == ERR_USAGE)
             garner_fail(&feed->failed, code_of_refusal(refused), e->text);
     } else if (r) {
@@ -221,6 +223,14 @@ bool garner_is_asked(const struct garner *feed)
         if (feed->follow.workers[i].asked)
             return true;
     return false;
+}
+
+bool garner_is_at_end(const struct garner *feed)
+{
+    for (uint32_t i = 0; i < feed->follow.worker_count; i++)
+        if (!feed->links[i].at_end)
+            return false;
+    return !feed->first && !feed->follow.needs_map;
 }
 
 static void wait_for_any(struct garner *feed, int64_t end_ms)

@@ -8,7 +8,7 @@
 #include "cli/stop.h"
 #include "common/units.h"
 
-enum { WAIT_MS = 500, QUIET_BATCHES = 2 };
+enum { WAIT_MS = 500 };
 
 static void say_sentence(void *context, const char *sentence)
 {
@@ -68,34 +68,16 @@ static bool take(struct sink *sink, struct garner *feed, const struct garner_bat
     }
 }
 
-/* Nothing came: because there is nothing, or because nobody is there? */
-static int check_is_there(const struct sink *sink, const struct garner_options *feed_options)
-{
-    struct garner_options options = *feed_options;
-    struct garner_error error;
-    options.from = "now";
-    struct garner *feed = garner_open(&options, &error);
-    int exit_code = feed ? 0 : say_feed_error(sink, &error);
-    garner_close(feed);
-    return exit_code;
-}
-
-static int follow(struct sink *sink, struct garner *feed, const struct garner_options *feed_options,
-                  bool no_follow)
+static int follow(struct sink *sink, struct garner *feed, bool no_follow)
 {
     const struct garner_batch *batch;
     struct garner_error error;
-    int exit_code = 0, quiet = 0;
+    int exit_code = 0;
     bool on = true;
     while (on && !stop_asked()) {
         if (garner_next(feed, WAIT_MS, &batch, &error) != GARNER_OK)
             return say_feed_error(sink, &error);
-        on = take(sink, feed, batch, &exit_code);
-        quiet = batch->kind == GARNER_NOTHING && !batch->more ? quiet + 1 : 0;
-        if (on && no_follow && quiet) {
-            exit_code = check_is_there(sink, feed_options);
-            on = !exit_code && quiet < QUIET_BATCHES;
-        }
+        on = take(sink, feed, batch, &exit_code) && !(no_follow && batch->at_end);
     }
     return exit_code;
 }
@@ -118,6 +100,7 @@ int sink_follow(const struct sink_options *given, struct garner_options *feed_op
     options.say = say_sentence;
     options.wait = wait_for_stop;
     feed_options->say = say_sentence;
+    feed_options->give_up_ms = no_follow;
     enum sink_verdict verdict = sink_open(&sink, &options, &e);
     if (verdict == SINK_FAILED)
         exit_code = say_error(&e);
@@ -126,7 +109,7 @@ int sink_follow(const struct sink_options *given, struct garner_options *feed_op
         struct garner *feed = garner_open(feed_options, &error);
         if (feed) {
             say_begin(&sink);
-            exit_code = follow(&sink, feed, feed_options, no_follow);
+            exit_code = follow(&sink, feed, no_follow);
             say("%s changes taken", units_count(sink.changes, count));
         } else {
             exit_code = say_feed_error(&sink, &error);

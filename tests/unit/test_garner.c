@@ -78,7 +78,7 @@ static void expect(struct subscriber *s, const char *wanted)
             got.len -= 2;
             got.data[got.len] = 0;
         }
-        more = s->batch->kind != GARNER_NOTHING || s->batch->more;
+        more = !s->batch->at_end;
     }
     assert_string_equal(buffer_text(&got), wanted);
     buffer_close(&got);
@@ -308,7 +308,7 @@ static void it_goes_on_with_a_garner_that_came_back(void **state)
     expect(&s, "+a ");
     serve_close(lab->serve);
     assert_int_equal(garner_next(s.feed, 300, &s.batch, &s.error), GARNER_OK);
-    assert_int_equal(s.batch->kind, GARNER_NOTHING);
+    assert_true(s.batch->kind == GARNER_NOTHING && !s.batch->at_end);
     assert_non_null(strstr(buffer_text(&s.said), "waiting for it to come back"));
     LAB_OK(lab, open_serve(lab, address));
     set_resource(lab, "1", "t", "b", 1);
