@@ -140,8 +140,9 @@ enum garner_why {
     GARNER_WHY_ASKED = 1, /* `from` null: the whole state first */
     GARNER_WHY_COMPACTED, /* we fell behind what the feed keeps. The history is the same, so what isn't in the
                              snapshot is gone */
-    GARNER_WHY_DIVERGED /* the history is another one: what isn't in the snapshot is gone only in collections
-                           that are `complete`; others say so by a GARNER_LISTED once they are */
+    GARNER_WHY_DIVERGED   /* the history is another one, and seqs that were known before say nothing about it.
+                             What isn't in the snapshot is gone only in collections that are `complete`; others
+                             say so by a GARNER_LISTED once they are */
 };
 
 /* A shard's snapshot is given whole, from BEGIN to END, but changes of other shards may come in between.

@@ -31,6 +31,7 @@ DOCUMENT_BYTES = 600
 SHARDS = 8              # of the second data folder
 ONE = Live(changes=2_000, rate=400, batch=1, followers=1)
 TEN = Live(changes=110_000, rate=11_000, batch=100, followers=10)   # somewhat faster than is wanted: who keeps up shows
+NINE = Live(changes=110_000, rate=1_000_000, batch=100, followers=9)    # as fast as it goes
 OTHERS_MAX = 0.15       # cores that others may keep busy
 SMALL = 100             # of the changes of these in a small run, one of so many
 
@@ -128,10 +129,13 @@ class Feed:
                 self.figure("catch-up-nats", taken["one"], taken["nats"]), self.figure("catch-up-nats-shards", taken["many"], taken["nats"]),
                 self.figure("catch-up-bare", taken["one"], taken["bare"], cpu=False)]
 
-    def live(self, live):
+    def live_once(self, live):
         if self.count == COUNT_SMALL:
             live = replace(live, changes=live.changes // SMALL)
-        return [measure_live(self.programs, self.folder, live, (self.server_core, self.client_core)) for _ in range(self.runs)]
+        return measure_live(self.programs, self.folder, live, (self.server_core, self.client_core))
+
+    def live(self, live):
+        return [self.live_once(live) for _ in range(self.runs)]
 
     def hint(self):
         runs = self.live(ONE)
@@ -145,7 +149,13 @@ class Feed:
         return [Figure("ten", median(found.rate for found in runs), "changes/s"),
                 Figure("ten-lag", median(found.lags_s[int(0.99 * (len(found.lags_s) - 1))] for found in runs) * 1000, "ms")]
 
-    ALL = {"append": append, "catch-up": catch_up, "hint": hint, "ten": ten}
+    def hung(self):
+        """Nine, and nine beside one that hangs, in turns."""
+        pairs = [(self.live_once(replace(NINE, hung=1)).rate, self.live_once(NINE).rate) for _ in range(self.runs)]
+        return [Figure("hung", median(beside for beside, _ in pairs), "changes/s", median(alone for _, alone in pairs),
+                       median(beside / alone for beside, alone in pairs))]
+
+    ALL = {"append": append, "catch-up": catch_up, "hint": hint, "ten": ten, "hung": hung}
 
 
 def arguments():

@@ -8,6 +8,7 @@ well has missed none.
 """
 
 import bisect
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Live:
     rate: int           # a second
     batch: int          # changes a commit
     followers: int
+    hung: int = 0       # followers more, that hang once they wait; nobody waits for them
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def pairs(text):
 
 def follow(programs, address, live, core, folder):
     return [start([programs / "feed_garner", "--follow", address, live.changes], core, folder, stdin=subprocess.DEVNULL,
-                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(live.followers)]
+                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(live.followers + live.hung)]
 
 
 def answers_of(follower):
@@ -66,9 +68,11 @@ def measure(programs, folder, live, cores):
             raise Trouble("feed_live doesn't listen")
         followers = follow(programs, address, live, cores[1], folder)
         time.sleep(READY_S)
+        for one in followers[live.followers:]:
+            one.send_signal(signal.SIGSTOP)
         grower.stdin.write("go\n")
         grower.stdin.flush()
-        answers = [answers_of(one) for one in followers]
+        answers = [answers_of(one) for one in followers[:live.followers]]
         hints = pairs(grower.communicate(timeout=LATE_S)[0])
     finally:
         for one in (*followers, grower):

@@ -59,6 +59,7 @@ GOALS = {
     "hint-max": Goal("  of it: the longest"),
     "ten": Goal("ten followers, none of them lost a change", "value", 10_000),
     "ten-lag": Goal("  hint to return; p99"),
+    "hung": Goal("nine followers beside one that hangs, against nine alone", "ratio", 0.95),
 }
 
 
