@@ -144,6 +144,8 @@ enum {
     LIMIT_HTTP_STREAMS_PER_TENANT = 64,       /* of these, with one token */
     LIMIT_HTTP_STREAM_BYTES = 256 << 10,      /* of changes that are made ready at once, for one stream */
     LIMIT_HTTP_STREAM_THREADS = 4,            /* that serve all streams */
+    LIMIT_BUS_LISTENERS = 256,                /* connected at once */
+    LIMIT_BUS_BYTES = 4 << 20,                /* that one of them hasn't taken: further ones are dropped */
     LIMIT_TOKENS = 10000,                     /* in a file of them */
     LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
     LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */

@@ -12,6 +12,7 @@
 #include "common/limits.h"
 #include "common/rpc/rpc_lock.h"
 #include "common/rpc/rpc_subscriber.h"
+#include "gateway/bus.h"
 #include "gateway/keys.h"
 #include "gateway/pool.h"
 #include "gateway/query.h"
@@ -23,6 +24,7 @@ struct gateway {
     struct gateway_setting set;
     struct keys keys;
     struct pool *pool;
+    struct bus *bus; /* null: none */
     struct rpc_subscriber *hints;
     struct reach reach; /* of the thread for slow pages */
     struct rpc_lock lock;
@@ -167,6 +169,8 @@ void gateway_to_metrics(struct gateway *gateway, struct buffer *out)
 {
     struct metrics metrics = {.out = out};
     pool_to_metrics(gateway->pool, &metrics);
+    if (gateway->bus)
+        bus_to_metrics(gateway->bus, &metrics);
 }
 
 /* --- its life --- */
@@ -224,6 +228,8 @@ int gateway_open(const struct gateway_setting *setting, struct gateway **out, st
         r = pool_open(gateway->set.at, &gateway->pool, e);
     if (!r)
         r = rpc_subscriber_open(&hints, &gateway->hints, e);
+    if (!r && setting->bus)
+        r = bus_open(setting->bus, setting->at, &gateway->bus, e);
     if (!r && setting->tokens)
         r = start_watch(gateway, e);
     if (r)
@@ -255,6 +261,7 @@ void gateway_close(struct gateway *gateway)
     if (!gateway)
         return;
     gateway_stop(gateway);
+    bus_close(gateway->bus);
     pool_close(gateway->pool);
     reach_close(&gateway->reach);
     keys_close(&gateway->keys);

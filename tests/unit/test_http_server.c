@@ -182,10 +182,10 @@ static void a_connection_serves_several_requests(void **state)
 static void an_unknown_page_is_answered_with_those_that_there_are(void **state)
 {
     struct lab *lab = *state;
-    assert_answered(ask(lab, GET("/../../etc/passwd")), "404", "/slow      a slow page\n");
-    assert_non_null(strstr(lab->answer, "/quick     a quick page\n"));
+    assert_answered(ask(lab, GET("/../../etc/passwd")), "404", "/slow          a slow page\n");
+    assert_non_null(strstr(lab->answer, "/quick         a quick page\n"));
     assert_null(strstr(lab->answer, "passwd"));
-    assert_answered(ask(lab, GET("/")), "200", "/slow      a slow page\n");
+    assert_answered(ask(lab, GET("/")), "200", "/slow          a slow page\n");
 }
 
 static void what_would_change_something_is_refused(void **state)
