@@ -171,7 +171,8 @@ void rpc_conn_send(struct rpc_conn *conn, struct bytes route, struct buffer *bod
     struct rpc_message *message = mem_zalloc(sizeof *message);
     CHECK(route.len <= SP_ROUTE_BYTES_MAX);
     message->head_len = sp_head(conn->reader.ipc, route.len + body->len, message->head);
-    memcpy(message->head + message->head_len, route.data, route.len);
+    if (route.len) /* what is told has none */
+        memcpy(message->head + message->head_len, route.data, route.len);
     message->head_len += route.len;
     message->body = *body;
     *body = (struct buffer){0};
