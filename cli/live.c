@@ -23,7 +23,7 @@
 
 /* What can't change while it goes on. */
 struct fixed {
-    char *data, *http, *listen;
+    char *data, *http, *listen, *tokens, *bus;
     uint32_t shards, threads;
     uint64_t map_size;
 };
@@ -47,8 +47,8 @@ static char *copy(const char *text)
 
 static struct fixed fixed_of(const struct config *config)
 {
-    return (struct fixed){copy(config->data), copy(config->http), copy(config->listen),
-                          config->shards,     config->threads,    config->map_size};
+    return (struct fixed){copy(config->data), copy(config->http), copy(config->listen), copy(config->tokens),
+                          copy(config->bus),  config->shards,     config->threads,      config->map_size};
 }
 
 static void fixed_close(struct fixed *fixed)
@@ -56,6 +56,8 @@ static void fixed_close(struct fixed *fixed)
     free(fixed->data);
     free(fixed->http);
     free(fixed->listen);
+    free(fixed->tokens);
+    free(fixed->bus);
 }
 
 static void tell_fixed(const char *key, bool differs)
@@ -71,6 +73,8 @@ static void compare_fixed(const struct fixed *before, const struct config *confi
     tell_fixed("data", strcmp(before->data, now.data) != 0);
     tell_fixed("http", strcmp(before->http, now.http) != 0);
     tell_fixed("listen", strcmp(before->listen, now.listen) != 0);
+    tell_fixed("tokens", strcmp(before->tokens, now.tokens) != 0);
+    tell_fixed("bus", strcmp(before->bus, now.bus) != 0);
     tell_fixed("shards", before->shards != now.shards);
     tell_fixed("threads", before->threads != now.threads);
     tell_fixed("map_size", before->map_size != now.map_size);
@@ -159,7 +163,7 @@ static int tell_status(void *context, struct bytes asked, struct buffer *answer,
     struct status_request request;
     int code = status_request_unpack(&arena, asked, &request, e);
     if (!code) {
-        const struct run_status_setting setting = {.account = text_of(&arena, request.account),
+        const struct run_status_setting setting = {.accounts = request.accounts,
                                                    .type = text_of(&arena, request.type)};
         pthread_mutex_lock(&live->asking);
         code = ask_status(live, &setting, answer, e);
@@ -190,6 +194,11 @@ int live_open(const struct live_setting *setting, struct crew *crew, struct live
         return code;
     serve_crew(live->serve, crew);
     return start_thread(live, e);
+}
+
+const char *live_address(const struct live *live)
+{
+    return serve_address(live->serve);
 }
 
 void live_committed(struct live *live, uint32_t shard, uint64_t last)

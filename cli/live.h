@@ -21,6 +21,8 @@ struct live_setting {
  */
 int live_open(const struct live_setting *setting, struct crew *crew, struct live **out, struct error *e);
 
+const char *live_address(const struct live *live); /* where it listens */
+
 /* Changes up to `last` are committed. Any thread. */
 void live_committed(struct live *live, uint32_t shard, uint64_t last);
 

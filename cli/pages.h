@@ -1,4 +1,4 @@
-/* Pages: what a run answers over HTTP (docs/metrics.md). */
+/* Pages: what a run answers over HTTP (docs/metrics.md), the gateway's part included (docs/gateway.md). */
 #ifndef GARNER_CLI_PAGES_H
 #define GARNER_CLI_PAGES_H
 
@@ -7,9 +7,16 @@
 struct crew;
 struct pages;
 
-/* Answer on `address` for a run that has been started. ERR_CONFIG, ERR_BUSY, ERR_IO: it can't be listened on.
- */
-int pages_open(const char *address, struct crew *crew, struct pages **out, struct error *e);
+struct pages_setting {
+    const char *http; /* where to answer */
+    struct crew *crew;
+    const char *listen;       /* where the same process serves the feed: the gateway's part asks there */
+    const char *tokens, *bus; /* of the configuration; may be null */
+};
+
+/* Answer for a run that has been started. ERR_CONFIG, ERR_BUSY, ERR_IO: it can't be listened on, or the
+ * tokens can't be read. What the setting points to must outlive it. */
+int pages_open(const struct pages_setting *setting, struct pages **out, struct error *e);
 
 /* Before the run is over; null is fine. */
 void pages_close(struct pages *pages);

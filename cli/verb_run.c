@@ -136,7 +136,12 @@ static int started(void *context, struct crew *crew, struct error *e)
                                    .holds = run->holds};
     char accounts[16];
     int r = live_open(&setting, crew, &run->live, e);
-    if (!r && run->setup->config->http && (r = pages_open(run->setup->config->http, crew, &run->pages, e)))
+    const struct pages_setting pages = {.http = run->setup->config->http,
+                                        .crew = crew,
+                                        .listen = r ? NULL : live_address(run->live),
+                                        .tokens = run->setup->config->tokens,
+                                        .bus = run->setup->config->bus};
+    if (!r && pages.http && (r = pages_open(&pages, &run->pages, e)))
         live_ending(run->live);
     snprintf(accounts, sizeof accounts, "%u", run->setup->config->account_count);
     if (!r)

@@ -92,7 +92,9 @@ static int ask(const struct options *options, const char *address)
     struct operator_reply reply;
     struct status status;
     struct error e;
-    const struct status_request asked = {remote_text(options->account), remote_text(options->type)};
+    const struct bytes account = remote_text(options->account);
+    const struct status_request asked = {.accounts = {&account, account.data != NULL},
+                                         .type = remote_text(options->type)};
     status_request_pack(&asked, &packed);
     struct operator_request request = {.kind = OPERATOR_STATUS, .status = buffer_bytes(&packed)};
     int exit_code = remote_ask(address, &request, &arena, &reply);

@@ -143,20 +143,26 @@ enum {
     LIMIT_FETCH_CHANGES = 10000,  /* that one demand looks at; or rows, for a part of a snapshot */
     LIMIT_FILTER_VALUES = 1024,   /* in each list of a filter */
     LIMIT_FILTER_MEMBERS = 65536, /* that a partition has */
-
-    /* The feed. */
-    LIMIT_FEED_HOLDS = 64,      /* snapshots under way for which changes are held */
-    LIMIT_FEED_HOLD_MS = 60000, /* a hold ends when it isn't asked for again */
+    LIMIT_FEED_HOLDS = 64,        /* snapshots under way for which changes are held */
+    LIMIT_FEED_HOLD_MS = 60000,   /* a hold ends when it isn't asked for again */
 
     /* The HTTP server. */
-    LIMIT_HTTP_CONNECTIONS = 64,             /* at once */
-    LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 16, /* of these, from one address */
-    LIMIT_HTTP_REQUEST_BYTES = 16 << 10,     /* of a request's head, and of its connection's buffers */
-    LIMIT_HTTP_SILENCE_MS = 10000,           /* of a client, ends its connection */
-    LIMIT_HTTP_WAITING = 4,                  /* requests for pages that take long to make */
-    LIMIT_FAILURE_TOLD_MS = 600000,          /* a shard whose commits fail is told of so often at most */
-    LIMIT_HEALTH_MS = 30000,                 /* a thread that is busy with one thing for longer isn't well */
-    LIMIT_STATUS_TROUBLES = 500,             /* that a status names */
+    LIMIT_HTTP_CONNECTIONS = 512,             /* at once */
+    LIMIT_HTTP_CONNECTIONS_PER_ADDRESS = 448, /* of these, from one address: others find room */
+    LIMIT_HTTP_REQUEST_BYTES = 64 << 10,      /* of a request's head, and of its connection's buffers */
+    LIMIT_HTTP_SILENCE_MS = 10000,            /* of a client, ends its connection */
+    LIMIT_HTTP_STREAM_SILENCE_MS = 60000,     /* of one that takes nothing of its stream */
+    LIMIT_HTTP_STREAMS = 256,                 /* at once; the connections beyond them are for pages */
+    LIMIT_HTTP_STREAMS_PER_TENANT = 64,       /* of these, with one token */
+    LIMIT_HTTP_STREAM_BYTES = 256 << 10,      /* of changes that are made ready at once, for one stream */
+    LIMIT_HTTP_STREAM_THREADS = 4,            /* that serve all streams */
+    LIMIT_BUS_LISTENERS = 256,                /* connected at once */
+    LIMIT_BUS_BYTES = 4 << 20,                /* that one of them hasn't taken: further ones are dropped */
+    LIMIT_TOKENS = 10000,                     /* in a file of them */
+    LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
+    LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */
+    LIMIT_HEALTH_MS = 30000,                  /* a thread that is busy with one thing for longer isn't well */
+    LIMIT_STATUS_TROUBLES = 500,              /* that a status names */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a
@@ -176,7 +182,8 @@ _Static_assert(LIMIT_BREAKER_FIRST_MS <= LIMIT_BREAKER_MAX_MS, "it doubles up to
 _Static_assert(LIMIT_RPC_KEPT < LIMIT_RPC_REQUESTS, "others are served while these wait");
 _Static_assert(LIMIT_RETENTION_MS <= LIMIT_RETENTION_LOOK_MS, "the one isn't less than the other");
 _Static_assert(LIMIT_RETENTION_CAP_TIMES >= 2, "a hold may keep more than there is room for without");
-_Static_assert(LIMIT_HTTP_WAITING < LIMIT_HTTP_CONNECTIONS_PER_ADDRESS, "health is answered all the same");
+_Static_assert(LIMIT_HTTP_WAITING + LIMIT_HTTP_STREAMS < LIMIT_HTTP_CONNECTIONS_PER_ADDRESS,
+               "health is answered all the same");
 _Static_assert(LIMIT_SILENCE_MS < LIMIT_TRANSFER_MS, "silence is noticed first");
 
 #endif

@@ -1,5 +1,7 @@
 #include "proto/status.h"
 
+#include <stdlib.h>
+
 #include "common/check.h"
 #include "proto/status.pb-c.h"
 #include "proto/wire.h"
@@ -42,12 +44,19 @@ bool status_is_well(const struct status *status)
 void status_request_pack(const struct status_request *request, struct buffer *out)
 {
     Garner__StatusRequest message;
+    uint32_t count = request->accounts.count;
+    ProtobufCBinaryData *more = mem_alloc((count + 1) * sizeof *more);
     garner__status_request__init(&message);
-    message.has_account = request->account.data != NULL;
-    message.account = wire_bytes(request->account);
+    message.has_account = count > 0;
+    if (count)
+        message.account = wire_bytes(request->accounts.items[0]);
+    message.more_accounts = more;
+    for (uint32_t i = 1; i < count; i++)
+        more[message.n_more_accounts++] = wire_bytes(request->accounts.items[i]);
     message.has_type = request->type.data != NULL;
     message.type = wire_bytes(request->type);
     wire_pack(&message, out);
+    free(more);
 }
 
 int status_request_unpack(struct arena *arena, struct bytes packed, struct status_request *out,
@@ -59,8 +68,13 @@ int status_request_unpack(struct arena *arena, struct bytes packed, struct statu
         return error_set(e, ERR_BODY,
                          "what is asked of the status isn't readable: is the other side another version of "
                          "garner?");
-    *out = (struct status_request){wire_optional(message->has_account, message->account),
-                                   wire_optional(message->has_type, message->type)};
+    struct bytes *accounts = arena_alloc(arena, (message->n_more_accounts + 1) * sizeof *accounts);
+    *out = (struct status_request){.type = wire_optional(message->has_type, message->type)};
+    if (message->has_account)
+        accounts[out->accounts.count++] = wire_span(message->account);
+    for (size_t i = 0; i < message->n_more_accounts; i++)
+        accounts[out->accounts.count++] = wire_span(message->more_accounts[i]);
+    out->accounts.items = accounts;
     return 0;
 }
 

@@ -2,7 +2,7 @@
 #ifndef GARNER_PROTO_STATUS_H
 #define GARNER_PROTO_STATUS_H
 
-#include "proto/record.h"
+#include "proto/filter.h"
 
 /* When a collection is harvested next. */
 enum status_state { STATE_WAITING, STATE_DUE, STATE_UNDER_WAY, STATE_COUNT };
@@ -85,6 +85,7 @@ struct status {
     uint64_t troubled[TROUBLE_COUNT]; /* a collection may count in several */
     struct status_age ages[STATUS_PRIORITIES];
     struct status_work work;
+    bool is_partial;   /* of some accounts only: `work` and the window, which are of all, aren't told */
     int64_t window_ms; /* of a run: lately; 0: not known */
     uint64_t window_requests, window_throttled;
     uint64_t accounts, accounts_failed, breakers_open; /* accounts 0: not known */
@@ -93,9 +94,10 @@ struct status {
     uint64_t left_out; /* troubles beyond them */
 };
 
-/* For which collections a running Garner is asked; a null `data` stands for any. */
+/* For which collections a running Garner is asked; none, and a null `data`, stand for any. */
 struct status_request {
-    struct bytes account, type; /* an account as "provider/id", or its id alone */
+    struct filter_list accounts; /* as "provider/id", or the id alone */
+    struct bytes type;
 };
 
 void status_request_pack(const struct status_request *request, struct buffer *out);

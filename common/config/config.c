@@ -12,7 +12,7 @@
 
 static const char *const known_keys[] = {"data",        "providers", "accounts",  "http",  "listen",
                                          "retention",   "shards",    "followers", "lease", "map_size",
-                                         "retry_first", "threads",   NULL};
+                                         "retry_first", "threads",   "tokens",    "bus",   NULL};
 
 static const int64_t lease_ms_min = 1000, lease_ms_max = 3600 * 1000;
 
@@ -188,6 +188,16 @@ static void read_root(struct config_reader *c, const yaml_node *root, const char
         read_address(c, n, "", &config->http);
     if ((n = yaml_get(root, "listen")))
         read_address(c, n, "tcp://", &config->listen);
+    if ((n = yaml_get(root, "tokens")))
+        read_path(c, n, folder, &config->tokens);
+    if ((n = yaml_get(root, "bus")) && !yaml_is_null(n))
+        read_address(c, n, "tcp://", &config->bus);
+    if (!config->http && ((n = yaml_get(root, "tokens"))))
+        yaml_error(c->report, config->file, n,
+                   "'tokens' are for 'http', which isn't here: add it, as http: 127.0.0.1:7800");
+    if (!config->http && (n = yaml_get(root, "bus")))
+        yaml_error(c->report, config->file, n,
+                   "'bus' belongs to the gateway, so it needs 'http': add it, as http: 127.0.0.1:7800");
     if ((n = yaml_get(root, "retention")))
         read_retention(c, n);
     read_numbers(c, root);

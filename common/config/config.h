@@ -48,6 +48,8 @@ struct config {
     uint32_t account_count;
     const char *http;   /* null: none */
     const char *listen; /* default tcp://127.0.0.1:7801 */
+    const char *tokens; /* the path of a file; null: none */
+    const char *bus;    /* null: none */
     int64_t retention_age_ms;
     uint64_t retention_bytes;
     uint32_t shards;  /* a shard count of 1 to LIMIT_SHARDS */

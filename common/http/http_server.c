@@ -6,40 +6,20 @@
  * A request's body is never read: there is nothing to be sent here. */
 #include "common/http/http_server.h"
 
-#include <microhttpd.h>
-#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/http/http_internal.h"
 #include "common/http/http_listen.h"
 #include "common/limits.h"
 
-enum { HTTP_MAGIC = 0x48545450, MS_PER_S = 1000 };
-
-/* A request, from its headers until its answer is sent. */
-struct ask {
-    struct ask *next; /* that waits, too */
-    struct MHD_Connection *connection;
-    const struct http_route *route;
-    struct http_reply reply;
-    bool made; /* the reply is */
-};
-
-struct http_server {
-    unsigned magic;
-    struct http_options options;
-    struct MHD_Daemon *daemon;
-    uint16_t port;
-    pthread_t maker;
-    bool has_maker;
-    pthread_mutex_t lock; /* of the rest */
-    pthread_cond_t changed;
-    struct ask *first, *last; /* that wait for the maker */
-    unsigned waiting;         /* these, and the one that is being made */
-    bool closing;
+enum {
+    HTTP_MAGIC = 0x48545450,
+    MS_PER_S = 1000,
+    LEAVING = 32 /* that were sent away, and are still there */
 };
 
 /* --- answers --- */
@@ -55,7 +35,7 @@ static void add_list(const struct http_server *server, struct buffer *out)
 {
     for (size_t i = 0; i < server->options.route_count; i++) {
         const struct http_route *route = &server->options.routes[i];
-        buffer_printf(out, "%-10s %s\n", route->path, route->summary);
+        buffer_printf(out, "%-14s %s\n", route->path, route->summary);
     }
 }
 
@@ -66,14 +46,13 @@ static struct http_reply say_paths(const struct http_server *server, unsigned st
     return reply;
 }
 
-static void make(const struct http_server *server, struct ask *ask)
+static void make(struct http_request *request)
 {
-    ask->reply = (struct http_reply){.status = MHD_HTTP_OK, .content_type = HTTP_TEXT};
-    ask->route->answer(server->options.context, &ask->reply);
+    request->reply = (struct http_reply){.status = MHD_HTTP_OK, .content_type = HTTP_TEXT};
+    request->route->answer(request->route->context, request, &request->reply);
 }
 
-/* Hands the body over. */
-static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http_reply *reply)
+enum MHD_Result http_reply_send(struct MHD_Connection *connection, struct http_reply *reply)
 {
     struct MHD_Response *response = reply->body.data
                                         ? MHD_create_response_from_buffer(reply->body.len, reply->body.data,
@@ -84,6 +63,13 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http
     reply->body = (struct buffer){0};
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (reply->retry_after_s) {
+        char seconds[16];
+        snprintf(seconds, sizeof seconds, "%u", reply->retry_after_s);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
+    if (reply->status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"garner\"");
     if (reply->status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     enum MHD_Result result = MHD_queue_response(connection, reply->status, response);
@@ -93,72 +79,100 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct http
 
 /* --- the maker --- */
 
-static struct ask *take(struct http_server *server)
+static struct http_request *take_next(struct http_server *server)
 {
-    struct ask *ask = server->first;
-    if (ask)
-        server->first = ask->next;
+    struct http_request *request = server->first;
+    if (request)
+        server->first = request->next;
     if (!server->first)
         server->last = NULL;
-    return ask;
+    return request;
 }
 
-/* After this the ask is the other thread's again. */
-static void resume(struct ask *ask)
+/* After this the request is the other thread's again. */
+static void resume(struct http_request *request)
 {
-    ask->made = true;
-    MHD_resume_connection(ask->connection);
+    request->made = true;
+    MHD_resume_connection(request->connection);
 }
 
 static void *make_all(void *context)
 {
     struct http_server *server = context;
-    struct ask *ask;
+    struct http_request *request;
     CHECK_MAGIC(server, HTTP_MAGIC);
     pthread_setname_np(pthread_self(), "http-maker");
     pthread_mutex_lock(&server->lock);
     while (!server->closing) {
-        ask = take(server);
-        if (!ask) {
+        request = take_next(server);
+        if (!request) {
             pthread_cond_wait(&server->changed, &server->lock);
             continue;
         }
         pthread_mutex_unlock(&server->lock);
-        make(server, ask);
-        resume(ask);
+        make(request);
+        resume(request);
         pthread_mutex_lock(&server->lock);
         server->waiting--;
     }
-    while ((ask = take(server))) {
-        ask->reply = say(MHD_HTTP_SERVICE_UNAVAILABLE, "garner is ending\n");
-        resume(ask);
+    while ((request = take_next(server))) {
+        request->reply = say(MHD_HTTP_SERVICE_UNAVAILABLE, "garner is ending\n");
+        resume(request);
     }
     pthread_mutex_unlock(&server->lock);
     return NULL;
 }
 
 /* Leave it to the maker. False: it can't be; the reply says why. */
-static bool hand_over(struct http_server *server, struct ask *ask)
+static bool hand_over(struct http_server *server, struct http_request *request)
 {
     pthread_mutex_lock(&server->lock);
     bool full = server->waiting == LIMIT_HTTP_WAITING, closing = server->closing;
     if (!full && !closing) {
-        MHD_suspend_connection(ask->connection);
+        MHD_suspend_connection(request->connection);
         server->waiting++;
         if (server->last)
-            server->last->next = ask;
+            server->last->next = request;
         else
-            server->first = ask;
-        server->last = ask;
+            server->first = request;
+        server->last = request;
         pthread_cond_signal(&server->changed);
     }
     pthread_mutex_unlock(&server->lock);
     if (full)
-        ask->reply = say(MHD_HTTP_SERVICE_UNAVAILABLE,
-                         "too many wait for this page already: ask again in a few seconds\n");
+        request->reply = say(MHD_HTTP_SERVICE_UNAVAILABLE,
+                             "too many wait for this page already: ask again in a few seconds\n");
     else if (closing)
-        ask->reply = say(MHD_HTTP_SERVICE_UNAVAILABLE, "garner is ending\n");
+        request->reply = say(MHD_HTTP_SERVICE_UNAVAILABLE, "garner is ending\n");
     return !full && !closing;
+}
+
+/* --- what was asked --- */
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct each {
+    bool (*take)(void *context, struct bytes name, struct bytes value);
+    void *context;
+};
+
+static enum MHD_Result take_parameter(void *context, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_len, const char *value, size_t value_len)
+{
+    const struct each *each = context;
+    (void)kind;
+    struct bytes is = {value ? value : "", value ? value_len : 0};
+    return each->take(each->context, (struct bytes){name, name_len}, is) ? MHD_YES : MHD_NO;
+}
+
+void http_request_each(const struct http_request *request,
+                       bool (*take)(void *context, struct bytes name, struct bytes value), void *context)
+{
+    struct each each = {take, context};
+    MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, take_parameter, &each);
 }
 
 /* --- requests --- */
@@ -191,47 +205,108 @@ static bool is_refused(struct MHD_Connection *connection, const char *method, st
     return true;
 }
 
+static struct http_request *begin(struct http_server *server, struct MHD_Connection *connection)
+{
+    struct http_request *request = mem_zalloc(sizeof *request);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection,
+                                                                   MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    request->server = server;
+    request->connection = connection;
+    request->guest = info ? info->socket_context : NULL;
+    if (request->guest)
+        door_set_busy(&server->door, request->guest, true);
+    return request;
+}
+
+/* A stream was begun, or we are ending. */
+static enum MHD_Result go_on(struct http_request *request)
+{
+    pthread_mutex_lock(&request->server->lock);
+    bool made = request->made, closing = request->server->closing;
+    pthread_mutex_unlock(&request->server->lock);
+    if (made)
+        return http_stream_send(request->stream, request->connection);
+    if (!closing)
+        return MHD_YES;
+    struct http_reply reply = say(MHD_HTTP_SERVICE_UNAVAILABLE, "garner is ending\n");
+    return http_reply_send(request->connection, &reply);
+}
+
 /* libmicrohttpd calls this when the headers are there, again for the answer, and again after a suspension. */
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *upload,
-                              size_t *upload_bytes, void **request)
+                              size_t *upload_bytes, void **place)
 {
     struct http_server *server = context;
     struct http_reply reply;
-    struct ask *ask = *request;
+    struct http_request *request = *place;
     (void)version, (void)upload, (void)upload_bytes;
     CHECK_MAGIC(server, HTTP_MAGIC);
-    if (!ask) {
+    if (!request) {
         if (is_refused(connection, method, &reply))
-            return send_reply(connection, &reply);
-        *request = ask = mem_zalloc(sizeof *ask);
-        ask->connection = connection;
+            return http_reply_send(connection, &reply);
+        *place = begin(server, connection);
         return MHD_YES;
     }
-    if (ask->made)
-        return send_reply(connection, &ask->reply);
-    ask->route = find(server, path);
-    if (!ask->route && strcmp(path, "/") == 0)
-        ask->reply = say_paths(server, MHD_HTTP_OK, "garner " GARNER_VERSION "\n\n");
-    else if (!ask->route)
-        ask->reply = say_paths(server, MHD_HTTP_NOT_FOUND, "there is no such page; there are:\n\n");
-    else if (!ask->route->slow)
-        make(server, ask);
-    else if (hand_over(server, ask))
+    if (request->stream)
+        return go_on(request);
+    if (request->made)
+        return http_reply_send(connection, &request->reply);
+    request->route = find(server, path);
+    if (!request->route && strcmp(path, "/") == 0)
+        request->reply = say_paths(server, MHD_HTTP_OK, "garner " GARNER_VERSION "\n\n");
+    else if (!request->route)
+        request->reply = say_paths(server, MHD_HTTP_NOT_FOUND, "there is no such page; there are:\n\n");
+    else if (request->route->kind != HTTP_SLOW)
+        make(request);
+    else if (hand_over(server, request))
         return MHD_YES;
-    return send_reply(connection, &ask->reply);
+    if (request->stream)
+        return MHD_YES;
+    return http_reply_send(connection, &request->reply);
 }
 
-static void forget(void *context, struct MHD_Connection *connection, void **request,
+static void forget(void *context, struct MHD_Connection *connection, void **place,
                    enum MHD_RequestTerminationCode how)
 {
-    struct ask *ask = *request;
-    (void)context, (void)connection, (void)how;
-    if (!ask)
+    struct http_request *request = *place;
+    (void)context, (void)how;
+    if (!request)
         return;
-    buffer_close(&ask->reply.body);
-    free(ask);
-    *request = NULL;
+    if (request->stream)
+        http_stream_end(request->stream);
+    if (request->guest)
+        door_set_busy(&request->server->door, request->guest, false);
+    MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                              (unsigned)(LIMIT_HTTP_SILENCE_MS / MS_PER_S));
+    buffer_close(&request->reply.body);
+    free(request);
+    *place = NULL;
+}
+
+/* --- connections --- */
+
+/* Who is to leave is hung up on: libmicrohttpd sees that, and ends the connection. */
+static void see_guest(void *context, struct MHD_Connection *connection, void **guest_place,
+                      enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *server = context;
+    struct door_guest *guest = *guest_place, *leaver;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED && guest) {
+        door_gone(&server->door, guest);
+        free(guest);
+        *guest_place = NULL;
+    }
+    if (what != MHD_CONNECTION_NOTIFY_STARTED)
+        return;
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection,
+                                                                 MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection,
+                                                                      MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *guest_place = guest = mem_alloc(sizeof *guest);
+    leaver = door_came(&server->door, guest, fd->connect_fd, address ? address->client_addr : NULL);
+    if (leaver)
+        shutdown(leaver->fd, SHUT_RDWR);
 }
 
 /* --- opening and closing --- */
@@ -239,13 +314,14 @@ static void forget(void *context, struct MHD_Connection *connection, void **requ
 /* The socket is the daemon's from now on. */
 static int start(struct http_server *server, int fd, struct error *e)
 {
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, answer, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(LIMIT_HTTP_SILENCE_MS / MS_PER_S),
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIMIT_HTTP_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)LIMIT_HTTP_CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)LIMIT_HTTP_REQUEST_BYTES, MHD_OPTION_END);
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, answer,
+                         server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(LIMIT_HTTP_SILENCE_MS / MS_PER_S),
+                         MHD_OPTION_NOTIFY_CONNECTION, see_guest, server, MHD_OPTION_CONNECTION_LIMIT,
+                         (unsigned)(LIMIT_HTTP_CONNECTIONS + LEAVING), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                         (size_t)LIMIT_HTTP_REQUEST_BYTES, MHD_OPTION_LISTEN_BACKLOG_SIZE,
+                         (unsigned)LIMIT_HTTP_CONNECTIONS, MHD_OPTION_END);
     if (!server->daemon) {
         close(fd);
         return error_set(e, ERR_IO,
@@ -266,7 +342,10 @@ int http_server_open(const struct http_options *options, struct http_server **ou
     int fd;
     struct http_server *server = mem_zalloc(sizeof *server);
     *out = NULL;
-    *server = (struct http_server){.magic = HTTP_MAGIC, .options = *options};
+    *server = (struct http_server){
+        .magic = HTTP_MAGIC,
+        .options = *options,
+        .door = {.room = LIMIT_HTTP_CONNECTIONS, .room_each = LIMIT_HTTP_CONNECTIONS_PER_ADDRESS}};
     CHECK(pthread_mutex_init(&server->lock, NULL) == 0);
     CHECK(pthread_cond_init(&server->changed, NULL) == 0);
     int code = http_listen(options->address, &fd, &server->port, e);
@@ -296,6 +375,7 @@ void http_server_close(struct http_server *server)
     pthread_mutex_lock(&server->lock);
     server->closing = true; /* nothing is suspended any more */
     pthread_cond_signal(&server->changed);
+    http_stream_resume_all(server);
     pthread_mutex_unlock(&server->lock);
     if (server->has_maker)
         CHECK(pthread_join(server->maker, NULL) == 0);

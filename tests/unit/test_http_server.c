@@ -20,12 +20,13 @@
 #include "common/limits.h"
 #include "common/random.h"
 
-enum { ANSWER_BYTES = 1 << 17, LARGE_BYTES = 100000, GARBAGE_BYTES = 4096, GARBAGES = 100 };
+enum { ANSWER_BYTES = 1 << 17, LARGE_BYTES = 100000, GARBAGE_BYTES = 4096, GARBAGES = 100, ROUTES = 4 };
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 struct lab {
     struct http_server *server;
+    struct http_route routes[ROUTES];
     uint16_t port;
     char answer[ANSWER_BYTES]; /* the last one */
     pthread_mutex_t lock;
@@ -35,30 +36,31 @@ struct lab {
 
 /* --- pages --- */
 
-static void answer_quick(void *context, struct http_reply *reply)
+static void answer_quick(void *context, const struct http_request *request, struct http_reply *reply)
 {
-    (void)context;
+    (void)context, (void)request;
     buffer_add_text(&reply->body, "ok\n");
 }
 
-static void answer_large(void *context, struct http_reply *reply)
+static void answer_large(void *context, const struct http_request *request, struct http_reply *reply)
 {
-    (void)context;
+    (void)context, (void)request;
     reply->content_type = HTTP_JSON;
     for (int i = 0; i < LARGE_BYTES; i++)
         buffer_add_char(&reply->body, (char)('a' + i % 26));
 }
 
-static void answer_sick(void *context, struct http_reply *reply)
+static void answer_sick(void *context, const struct http_request *request, struct http_reply *reply)
 {
-    (void)context;
+    (void)context, (void)request;
     reply->status = 503;
     buffer_add_text(&reply->body, "the disk is full\n");
 }
 
-static void answer_slow(void *context, struct http_reply *reply)
+static void answer_slow(void *context, const struct http_request *request, struct http_reply *reply)
 {
     struct lab *lab = context;
+    (void)request;
     pthread_mutex_lock(&lab->lock);
     unsigned number = ++lab->made;
     pthread_cond_broadcast(&lab->changed);
@@ -69,10 +71,10 @@ static void answer_slow(void *context, struct http_reply *reply)
 }
 
 static const struct http_route routes[] = {
-    {"/quick", "a quick page", false, answer_quick},
-    {"/large", "a large page", false, answer_large},
-    {"/sick", "what is wrong", false, answer_sick},
-    {"/slow", "a slow page", true, answer_slow},
+    {"/quick", "a quick page", HTTP_QUICK, answer_quick, NULL},
+    {"/large", "a large page", HTTP_QUICK, answer_large, NULL},
+    {"/sick", "what is wrong", HTTP_QUICK, answer_sick, NULL},
+    {"/slow", "a slow page", HTTP_SLOW, answer_slow, NULL},
 };
 
 static void let(struct lab *lab, unsigned count)
@@ -180,10 +182,10 @@ static void a_connection_serves_several_requests(void **state)
 static void an_unknown_page_is_answered_with_those_that_there_are(void **state)
 {
     struct lab *lab = *state;
-    assert_answered(ask(lab, GET("/../../etc/passwd")), "404", "/slow      a slow page\n");
-    assert_non_null(strstr(lab->answer, "/quick     a quick page\n"));
+    assert_answered(ask(lab, GET("/../../etc/passwd")), "404", "/slow          a slow page\n");
+    assert_non_null(strstr(lab->answer, "/quick         a quick page\n"));
     assert_null(strstr(lab->answer, "passwd"));
-    assert_answered(ask(lab, GET("/")), "200", "/slow      a slow page\n");
+    assert_answered(ask(lab, GET("/")), "200", "/slow          a slow page\n");
 }
 
 static void what_would_change_something_is_refused(void **state)
@@ -253,20 +255,22 @@ static void one_that_stops_in_the_middle_holds_up_nobody_and_is_closed(void **st
     close(reading);
 }
 
-static void one_address_gets_so_many_connections_and_no_more(void **state)
+static void those_that_ask_nothing_make_room_the_longest_idle_first(void **state)
 {
     struct lab *lab = *state;
-    enum { MOST = LIMIT_HTTP_CONNECTIONS_PER_ADDRESS };
+    enum { MOST = LIMIT_HTTP_CONNECTIONS_PER_ADDRESS, FURTHER = 10 };
     int fds[MOST];
     for (int i = 0; i < MOST; i++)
         fds[i] = connect_to(lab);
-    int further = connect_to(lab);
-    assert_string_equal(receive(lab, further), "");
-    for (int i = 0; i < MOST; i++) { /* these are served */
+    for (int i = 0; i < FURTHER; i++)
+        assert_answered(ask(lab, GET("/quick")), "200", "ok\n");
+    assert_string_equal(receive(lab, fds[0]), "");
+    for (int i = FURTHER; i < MOST; i++) { /* these are served */
         send_text(fds[i], GET("/quick"));
         assert_answered(receive(lab, fds[i]), "200", "ok\n");
     }
-    assert_answered(ask(lab, GET("/quick")), "200", "ok\n");
+    for (int i = 1; i < FURTHER; i++)
+        close(fds[i]);
 }
 
 /* --- pages that take long --- */
@@ -390,11 +394,13 @@ static void ipv6_stands_in_brackets(void **state)
 static int open_lab(void **state)
 {
     struct lab *lab = *state = calloc(1, sizeof *lab);
-    const struct http_options options = {.address = "127.0.0.1:0",
-                                         .routes = routes,
-                                         .route_count = sizeof routes / sizeof *routes,
-                                         .context = lab};
+    const struct http_options options = {
+        .address = "127.0.0.1:0", .routes = lab->routes, .route_count = ROUTES};
     struct error e;
+    for (int i = 0; i < ROUTES; i++) {
+        lab->routes[i] = routes[i];
+        lab->routes[i].context = lab;
+    }
     pthread_mutex_init(&lab->lock, NULL);
     pthread_cond_init(&lab->changed, NULL);
     if (http_server_open(&options, &lab->server, &e))
@@ -427,7 +433,7 @@ int main(void)
         LAB_TEST(garbage_harms_nobody),
         LAB_TEST(a_long_head_is_refused),
         LAB_TEST(one_that_stops_in_the_middle_holds_up_nobody_and_is_closed),
-        LAB_TEST(one_address_gets_so_many_connections_and_no_more),
+        LAB_TEST(those_that_ask_nothing_make_room_the_longest_idle_first),
         LAB_TEST(a_slow_page_holds_up_no_quick_one),
         LAB_TEST(few_wait_for_slow_pages_and_others_are_told_so),
         LAB_TEST(it_can_be_closed_while_it_is_busy),

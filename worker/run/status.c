@@ -122,12 +122,11 @@ static int add(struct asking *asking, const struct run *run, const struct watche
 
 static bool is_meant(const struct run_status_setting *setting, const struct account *a)
 {
-    const char *wanted = setting->account, *provider = a->config->provider;
-    if (!wanted || strcmp(wanted, a->config->id) == 0)
-        return true;
-    size_t len = strlen(provider);
-    return strncmp(wanted, provider, len) == 0 && wanted[len] == '/' &&
-           strcmp(wanted + len + 1, a->config->id) == 0;
+    struct bytes provider = bytes_of(a->config->provider), id = bytes_of(a->config->id);
+    bool meant = setting->accounts.count == 0;
+    for (uint32_t i = 0; i < setting->accounts.count && !meant; i++)
+        meant = filter_account_is(setting->accounts.items[i], provider, id);
+    return meant;
 }
 
 static int add_account(struct asking *asking, const struct run *run, const struct account *a, struct error *e)

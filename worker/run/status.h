@@ -13,7 +13,8 @@ struct run_status *run_status_open(struct crew *crew);
 void run_status_close(struct run_status *rs);
 
 struct run_status_setting {
-    const char *account, *type; /* null: any; an account as "provider/id" or the id alone */
+    struct filter_list accounts; /* none: any; as "provider/id" or the id alone */
+    const char *type;            /* null: any */
     bool brief;                 /* counts are enough: no store is asked what is wrong with whom, and why */
 };
 

@@ -55,12 +55,12 @@ static void answer_fetch(struct world *w, struct worker *worker, struct operator
                          struct buffer *out, struct arena *arena)
 {
     struct feed_changes moved = {0};
-    bool empty;
+    enum delivered delivered;
     refuse_moved(worker, &request->fetch, arena, &moved);
     if (moved.refusal_count)
         feed_changes_end(out, &moved);
     else
-        WORLD_OK(w, deliver_answer(worker->deliver, &request->fetch, out, &empty, &w->e));
+        WORLD_OK(w, deliver_answer(worker->deliver, &request->fetch, out, &delivered, &w->e));
 }
 
 static void answer_snapshot(struct world *w, struct worker *worker, struct operator_request *request,
@@ -248,12 +248,13 @@ void network_ends(struct world *w, bool now, struct position positions[SHARDS], 
 {
     struct feed_demand demand = {.now = now, .oldest = !now, .max_events = 1, .max_bytes = 1};
     struct arena arena = {0};
-    bool empty;
+    enum delivered delivered;
     *count = 0;
     for (uint32_t i = 0; i < SHARDS; i++) {
         struct buffer packed = {0};
         struct feed_changes changes;
-        WORLD_OK(w, deliver_answer(w->workers[w->shards[i].worker].deliver, &demand, &packed, &empty, &w->e));
+        WORLD_OK(
+            w, deliver_answer(w->workers[w->shards[i].worker].deliver, &demand, &packed, &delivered, &w->e));
         CHECK(feed_changes_unpack(&arena, buffer_bytes(&packed), &changes));
         for (uint32_t j = 0; j < changes.position_count; j++)
             if (changes.positions[j].shard == i)

@@ -1,0 +1,31 @@
+/* Reach: one thread's connections to those who have the shards. All of it blocks, within bounds. */
+#ifndef GARNER_GATEWAY_REACH_H
+#define GARNER_GATEWAY_REACH_H
+
+#include "client/client.h"
+
+struct reach_end {
+    char *address;
+    struct client *client; /* null: there is none just now */
+};
+
+struct reach {
+    const char *home; /* whom to ask for the map */
+    struct reach_end *ends;
+    uint32_t count;
+    int64_t again_ms;     /* `home` isn't asked before … */
+    struct error refused; /* … since that went so */
+};
+
+void reach_open(struct reach *reach, const char *home); /* the text must outlive it */
+void reach_close(struct reach *reach);
+
+/* A connection; "" stands for `home`. ERR_CONNECT and others of client_open; where nobody was there a moment
+ * ago, at once. */
+int reach_client(struct reach *reach, const char *address, struct client **out, struct error *e);
+
+/* Ask there. As client_ask; after an error that isn't the worker's own answer the connection is made anew. */
+int reach_ask(struct reach *reach, const char *address, struct operator_request *request, struct arena *arena,
+              struct operator_reply *reply, struct error *e);
+
+#endif

@@ -1,0 +1,45 @@
+/* Stream: where one subscriber stands, and what it is told next. It has no queue: what it hasn't been told is
+ * in the store, and is fetched when it has taken what it was given.
+ *
+ * One thread at a time. */
+#ifndef GARNER_GATEWAY_STREAM_H
+#define GARNER_GATEWAY_STREAM_H
+
+#include "client/follow.h"
+#include "gateway/frame.h"
+#include "gateway/reach.h"
+
+struct stream {
+    struct query query;
+    struct tokens *tokens; /* held */
+    const struct tenant *tenant;
+    struct follow follow;
+    bool opened;         /* `follow` is there, and stands where it was asked to begin */
+    uint32_t last_begun; /* of resources: the shard whose rows are being given; UINT32_MAX: none */
+    bool behind;         /* it couldn't ask: a worker couldn't be reached */
+    uint64_t left;       /* changes that are still wanted */
+    int64_t marked_ms;   /* when the last bookmark was written */
+    struct arena arena;
+};
+
+enum stream_step {
+    STREAM_MORE,  /* there is more already */
+    STREAM_RESTS, /* until something happens */
+    STREAM_ENDS,  /* it was the last; or there is a fault */
+};
+
+/* Takes the query, and one hold on the tokens. */
+void stream_open(struct stream *stream, struct query *query, struct tokens *tokens,
+                 const struct tenant *tenant);
+void stream_close(struct stream *stream);
+
+/* What comes next, a bookmark behind it. `fetch` false: nothing is new, and a bookmark is written if the last
+ * one is old. With STREAM_ENDS, `fault` says why it ended too early, if it did. A worker that can't be
+ * reached is a fault as long as the stream isn't opened, and later it is waited for. */
+enum stream_step stream_next(struct stream *stream, struct reach *reach, bool fetch, struct buffer *out,
+                             struct fault *fault);
+
+/* The tokens are others now: may this stream go on? */
+bool stream_is_allowed(const struct stream *stream, const struct tokens *tokens);
+
+#endif
