@@ -33,6 +33,7 @@ ONE = Live(changes=2_000, rate=400, batch=1, followers=1)
 TEN = Live(changes=110_000, rate=11_000, batch=100, followers=10)   # somewhat faster than is wanted: who keeps up shows
 NINE = Live(changes=110_000, rate=1_000_000, batch=100, followers=9)    # as fast as it goes
 OTHERS_MAX = 0.15       # cores that others may keep busy
+HERE = Path(__file__).resolve().parent
 SMALL = 100             # of the changes of these in a small run, one of so many
 
 
@@ -53,7 +54,8 @@ class Feed:
     def run(self, program, *words, server=None):
         """A program on the client's core; Trouble unless it took all there is."""
         before, busy = server.cpu_s() if server else 0, busy_s()
-        whole = run(on_core(self.client_core, [self.programs / program, *words]), self.folder)
+        argv = [sys.executable, HERE / program] if program.endswith(".py") else [self.programs / program]
+        whole = run(on_core(self.client_core, [*argv, *words]), self.folder)
         busy, served, took = busy_s() - busy, server.cpu_s() - before if server else 0, whole.json()
         if took["changes"] != self.count or took["bytes"] not in (0, self.count * DOCUMENT_BYTES):
             raise Trouble(f"{program} says {took}, and there are {self.count} changes")
@@ -155,7 +157,14 @@ class Feed:
         return [Figure("hung", median(beside for beside, _ in pairs), "changes/s", median(alone for _, alone in pairs),
                        median(beside / alone for beside, alone in pairs))]
 
-    ALL = {"append": append, "catch-up": catch_up, "hint": hint, "ten": ten, "hung": hung}
+    def http(self):
+        """One stream of NDJSON, by the gateway of the run that serves the folder."""
+        data = self.store("http")
+        with GarnerRun(self.garner, data, 1, self.folder / "garner-http", self.server_core) as garner:
+            taken = self.rounds({"http": lambda: self.run("feed_http.py", garner.http_port, server=garner)})
+        return [Figure("http", self.count / median(one.wall_s for one in taken["http"]), "changes/s")]
+
+    ALL = {"append": append, "catch-up": catch_up, "hint": hint, "ten": ten, "hung": hung, "http": http}
 
 
 def arguments():

@@ -5,7 +5,7 @@ own on the loopback, on one core.
         redis.port, redis.cpu_s()
     with Nats(folder, core) as nats: …      # JetStream, with its file store in the folder
     with GarnerRun(program, data, shards, folder, core) as garner:
-        garner.address
+        garner.address, garner.http_port
 """
 
 import json
@@ -107,9 +107,11 @@ class GarnerRun(Server):
         super().__init__(folder, core)
         self.program, self.data, self.shards = program, data, shards
         self.address = f"tcp://127.0.0.1:{self.port}"
+        self.http_port, = free_ports(1)
 
     def argv(self):
         (self.folder / "bench.provider.yaml").write_text(json.dumps(PROVIDER))
         config = self.folder / "garner.yaml"
-        config.write_text(json.dumps({"shards": self.shards, "listen": self.address, "providers": ["bench.provider.yaml"], "accounts": []}))
+        config.write_text(json.dumps({"shards": self.shards, "listen": self.address, "http": f"127.0.0.1:{self.http_port}",
+                                      "providers": ["bench.provider.yaml"], "accounts": []}))
         return [self.program, "run", "-c", config, "--data", self.data, "--threads", 1]

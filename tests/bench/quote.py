@@ -46,6 +46,7 @@ FEED_ROWS = [   # what is quoted of each is its ratio or its value, as its goal 
     ("ten", "ten followers at once, 11,000 changes a second offered: what the slowest had"),
     ("ten-lag", "hint to return meanwhile, p99"),
     ("hung", "nine followers, as fast as it goes, beside one that hangs: what the slowest had, as a multiple of nine alone"),
+    ("http", "NDJSON over HTTP, to one client"),
 ]
 
 

@@ -59,6 +59,7 @@ GOALS = {
     "hint-max": Goal("  of it: the longest"),
     "ten": Goal("ten followers, none of them lost a change", "value", 10_000),
     "ten-lag": Goal("  hint to return; p99"),
+    "http": Goal("NDJSON over HTTP to one client", "value", 100_000),
     "hung": Goal("nine followers beside one that hangs, against nine alone", "ratio", 0.95),
 }
 
