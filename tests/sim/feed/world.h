@@ -39,9 +39,10 @@ enum lie {
     X(aborts)                                                                                                \
     X(compactions)                                                                                           \
     X(backups)                                                                                               \
-    X(restores) X(promotions) X(replicas) X(moves) X(answers) X(lost) X(compacted) X(diverged) X(future)     \
-        X(moved) X(snapshots) X(parts) X(torn) X(crashes_before) X(crashes_after) X(stalls) X(finished)      \
-            X(given) X(rows)
+    X(restores)                                                                                              \
+    X(promotions) X(replicas) X(moves) X(answers) X(lost) X(compacted) X(diverged) X(future) X(moved)        \
+        X(snapshots) X(parts) X(torn) X(crashes_before) X(crashes_after) X(stalls) X(finished) X(given)      \
+            X(rows)
 
 struct tally {
 #define X(name) uint64_t name;
