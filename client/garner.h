@@ -146,8 +146,9 @@ enum garner_why {
 };
 
 /* A shard's snapshot is given whole, from BEGIN to END, but changes of other shards may come in between.
- * Until its END the cursor stays where the shard was before, so whoever is killed in its midst gets it again.
- */
+ * Until its END the cursor stays where the shard was before: whoever is killed in its midst gets it again, or
+ * all changes from the first on, where they are kept. So keep its rows apart until its END. After another
+ * BEGIN of the same shard they come from the beginning. */
 struct garner_batch {
     enum garner_kind kind;
     const struct garner_change *changes;

@@ -92,8 +92,9 @@ static bool check_change(struct check *c, const struct note *note)
     const struct entry *entry = truth_entry(fork, change.seq);
     if (change.shard != note->shard || !entry || !bytes_equal(entry->packed, note->bytes))
         return check_fail(c, note, "that was never committed");
-    if (view->taking)
-        return check_fail(c, note, "a change comes in the midst of its shard's snapshot");
+    if (view->taking || view->owed)
+        return check_fail(c, note, "a change comes %s its shard's snapshot",
+                          view->taking ? "in the midst of" : "instead of");
     if (view->at && change.seq <= view->at->change.seq)
         return check_fail(c, note, "it stood at %" PRIu64 " already: given twice, or out of order",
                           view->at->change.seq);
@@ -131,6 +132,7 @@ static void reset_view(struct view_shard *view)
     view->at = NULL;
     view->whole = true;
     view->taking = 0;
+    view->owed = false;
     view->told = 0;
     view->rows.count = view->staged.count = 0;
 }
@@ -140,8 +142,10 @@ static bool begin(struct check *c, const struct note *note)
     struct view *view = &c->views[note->who];
     view->filter = note->filter;
     view->asked_state = note->kind == NOTE_ASKS_STATE;
-    for (uint32_t i = 0; i < c->truth.count; i++)
+    for (uint32_t i = 0; i < c->truth.count; i++) {
         reset_view(&view->shards[i]);
+        view->shards[i].owed = view->asked_state;
+    }
     return true;
 }
 
@@ -164,6 +168,7 @@ static void copy_shard(struct view_shard *to, const struct view_shard *from)
     to->at = from->at;
     to->whole = from->whole;
     to->taking = 0;
+    to->owed = false; /* from its cursor on it may be changes just as well */
     to->told = 0;
     to->staged.count = 0;
     rows_copy(&to->rows, &from->rows);

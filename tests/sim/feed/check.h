@@ -16,6 +16,7 @@ struct view_shard {
     bool whole;             /* it is all of the shard, not only what came since */
     struct rows rows;
     /* Of a snapshot. */
+    bool owed;              /* the whole state was asked for, and isn't given yet: then nothing else is */
     enum follow_why taking; /* 0: none is under way */
     struct rows staged;
     uint64_t complete[16]; /* collections */

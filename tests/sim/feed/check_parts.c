@@ -48,7 +48,7 @@ static bool check_snapshot_begins(struct check *c, const struct note *note)
     bool fits = note->what == FOLLOW_DIVERGED    ? (view->told & another) || view->taking == FOLLOW_DIVERGED
                 : note->what == FOLLOW_COMPACTED ? (view->told & gap) != 0
                                                  : asked;
-    if (!fits)
+    if (!fits || (view->owed && note->what != FOLLOW_ASKED))
         return check_fail(c, note, "that isn't why: it was told %#x", view->told);
     view->taking = (enum follow_why)note->what;
     view->staged.count = 0;
@@ -122,6 +122,7 @@ static bool check_snapshot_ends(struct check *c, const struct note *note)
     rows_copy(&view->rows, &view->staged);
     view->at = entry;
     view->whole = true;
+    view->owed = false;
     view->taking = 0;
     view->told = note->what;
     return true;

@@ -35,13 +35,29 @@ enum lie {
 
 /* What happened, so that a run can say that it has seen it all. */
 #define SIM_FEED_TALLY(X)                                                                                    \
-    X(commits)                                                                                               \
-    X(aborts)                                                                                                \
-    X(compactions)                                                                                           \
-    X(backups)                                                                                               \
-    X(restores) X(promotions) X(replicas) X(moves) X(answers) X(lost) X(compacted) X(diverged) X(future)     \
-        X(moved) X(snapshots) X(parts) X(torn) X(crashes_before) X(crashes_after) X(stalls) X(finished)      \
-            X(given) X(rows)
+    X(commits)        /* of the owner */                                                                     \
+    X(aborts)         /* it died before a commit */                                                          \
+    X(compactions)    /* of a log */                                                                         \
+    X(backups)        /* of a shard */                                                                       \
+    X(restores)       /* from a backup, in the same epoch */                                                 \
+    X(promotions)     /* to a new epoch */                                                                   \
+    X(replicas)       /* that lagged, promoted */                                                            \
+    X(moves)          /* to the other worker */                                                              \
+    X(answers)        /* of servers */                                                                       \
+    X(lost)           /* requests and answers */                                                             \
+    X(compacted)      /* refusals */                                                                         \
+    X(diverged)       /* … */                                                                              \
+    X(future)         /* … */                                                                              \
+    X(moved)          /* … */                                                                              \
+    X(snapshots)      /* that were begun */                                                                  \
+    X(parts)          /* of snapshots, asked for */                                                          \
+    X(torn)           /* snapshots that were refused in their midst */                                       \
+    X(crashes_before) /* of subscribers, before the cursor was stored … */                                 \
+    X(crashes_after)  /* … and after it */                                                                 \
+    X(stalls)         /* of subscribers */                                                                   \
+    X(finished)       /* subscribers that came to the end */                                                 \
+    X(given)          /* changes */                                                                          \
+    X(rows)           /* of snapshots, given */
 
 struct tally {
 #define X(name) uint64_t name;
