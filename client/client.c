@@ -42,15 +42,10 @@ static int send_to(struct client *client, struct operator_request *request, stru
     return rpc_client_send(client->rpc, buffer_bytes(&client->out), LIMIT_RPC_ANSWER_MS + wait_ms, e);
 }
 
-static int receive_from(struct client *client, int64_t end_ms, struct buffer *memory, struct arena *arena,
-                        struct operator_reply *reply, bool *there, struct error *e)
+static int unpack(const struct client *client, struct bytes answer, struct arena *arena,
+                  struct operator_reply *reply, struct error *e)
 {
-    struct bytes answer;
-    int r = rpc_client_receive(client->rpc, end_ms, memory, &answer, e);
-    *there = !r && answer.data;
-    if (!*there)
-        return r;
-    r = operator_reply_unpack(arena, answer, reply, e);
+    int r = operator_reply_unpack(arena, answer, reply, e);
     if (r) {
         error_at(e, "%s", client->address);
         return r;
@@ -58,12 +53,15 @@ static int receive_from(struct client *client, int64_t end_ms, struct buffer *me
     return check_answer(client, reply, e);
 }
 
+/* What an answer points into is the arena's, too: it outlives the client. */
 static int exchange(struct client *client, struct operator_request *request, struct arena *arena,
                     struct operator_reply *reply, struct error *e)
 {
-    bool there;
+    struct bytes answer;
     int r = send_to(client, request, e);
-    return r ? r : receive_from(client, INT64_MAX, &client->in, arena, reply, &there, e);
+    if (!r)
+        r = rpc_client_receive(client->rpc, INT64_MAX, &client->in, &answer, e);
+    return r ? r : unpack(client, arena_copy(arena, answer), arena, reply, e);
 }
 
 /* --- who is there --- */
@@ -166,7 +164,11 @@ int client_receive(struct client *client, int64_t end_ms, struct buffer *memory,
                    struct operator_reply *reply, bool *there, struct error *e)
 {
     *reply = (struct operator_reply){0};
-    int r = receive_from(client, end_ms, memory, arena, reply, there, e);
+    struct bytes answer;
+    int r = rpc_client_receive(client->rpc, end_ms, memory, &answer, e);
+    *there = !r && answer.data;
+    if (*there)
+        r = unpack(client, answer, arena, reply, e);
     return conclude(client, r, reply, e);
 }
 

@@ -23,7 +23,7 @@ EVERYTHING = {"cli", "tests"}
 ONLY_IN = {
     "lmdb.h": "worker/store",
     "curl/": "worker/fetch",
-    "openssl/": "worker/provider",
+    "openssl/": ("worker/provider", "gateway"),
     "yyjson.h": "common/value",
     "msgpack": "common/value",
     "libfyaml.h": "common/yaml",
@@ -121,9 +121,10 @@ def check_directions(root):
                 elif top not in EVERYTHING and inc.ours.split("/")[0] not in MAY_INCLUDE[top]:
                     problems.append(f"{at}{top}/ must not include {inc.ours}")
                 continue
-            for header, folder in ONLY_IN.items():
-                if inc.name.startswith(header) and top not in EVERYTHING and not path.startswith(folder + "/"):
-                    problems.append(f"{at}<{inc.name}> is for {folder}/ alone")
+            for header, folders in ONLY_IN.items():
+                folders = (folders,) if isinstance(folders, str) else folders
+                if inc.name.startswith(header) and top not in EVERYTHING and not path.startswith(tuple(f"{f}/" for f in folders)):
+                    problems.append(f"{at}<{inc.name}> is for {'/ and '.join(folders)}/ alone")
     return problems
 
 

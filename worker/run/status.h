@@ -15,7 +15,7 @@ void run_status_close(struct run_status *rs);
 struct run_status_setting {
     struct filter_list accounts; /* none: any; as "provider/id" or the id alone */
     const char *type;            /* null: any */
-    bool brief;                 /* counts are enough: no store is asked what is wrong with whom, and why */
+    bool brief;                  /* counts are enough: no store is asked what is wrong with whom, and why */
 };
 
 /* Ask all threads, one after the other; waits as control_each does. Any thread but the run's own, several
