@@ -126,6 +126,7 @@ static void ask_snapshot(struct follow *follow, struct follow_worker *worker, ui
                                                .collection = worker->collection,
                                                .row = worker->row,
                                                .max_bytes = follow->set.max_bytes,
+                                               .feed = follow->set.feed,
                                                .filter = follow->set.filter};
 }
 
@@ -151,6 +152,7 @@ static bool ask_changes(struct follow *follow, uint32_t worker, uint64_t wait_ms
                                           .count = count,
                                           .shards = shards,
                                           .shard_count = shard_count < follow->set.shards ? shard_count : 0,
+                                          .feed = follow->set.feed,
                                           .filter = follow->set.filter,
                                           .max_events = follow->set.max_events,
                                           .max_bytes = follow->set.max_bytes,

@@ -100,6 +100,37 @@ bool shards_take(struct arena *arena, const struct field *field, const uint32_t 
     return true;
 }
 
+/* --- feeds and receipts --- */
+
+void feed_id_add(struct buffer *out, unsigned number, const uint8_t *feed)
+{
+    if (feed)
+        field_add_bytes(out, number, (struct bytes){(const char *)feed, FEED_ID_BYTES});
+}
+
+bool feed_id_take(const struct field *field, const uint8_t **out)
+{
+    *out = (const uint8_t *)field->span.data;
+    return field->kind == FIELD_BYTES && field->span.len == FEED_ID_BYTES;
+}
+
+int feed_check_whose(const uint8_t *said, const uint8_t *own, struct error *e)
+{
+    if (!said || memcmp(said, own, FEED_ID_BYTES) == 0)
+        return 0;
+    return error_set(
+        e, ERR_USAGE,
+        "these positions belong to another feed than the one here: give such as came from it, or begin "
+        "anew");
+}
+
+void receipt_add(struct buffer *out, unsigned number, const struct receipt *receipt)
+{
+    size_t begun = field_begin_message(out, number);
+    receipt_pack(receipt, out);
+    field_end_message(out, begun);
+}
+
 /* --- demands --- */
 
 enum {
@@ -110,7 +141,9 @@ enum {
     FETCH_WAIT = 8,
     FETCH_FILTER = 9,
     FETCH_OLDEST = 10,
-    FETCH_SHARDS = 11
+    FETCH_SHARDS = 11,
+    FETCH_FEED = 12,
+    FETCH_RECEIPTS = 13
 };
 
 void filter_add(struct buffer *out, unsigned number, const struct filter *filter)
@@ -139,6 +172,9 @@ void feed_demand_pack(const struct feed_demand *demand, struct buffer *out)
     field_add_u64(out, FETCH_WAIT, demand->wait_ms);
     filter_add(out, FETCH_FILTER, &demand->filter);
     shards_add(out, FETCH_SHARDS, demand->shards, demand->shard_count);
+    feed_id_add(out, FETCH_FEED, demand->feed);
+    if (demand->receipts)
+        field_add_u64(out, FETCH_RECEIPTS, 1);
 }
 
 bool feed_demand_unpack(struct arena *arena, struct bytes packed, struct feed_demand *out)
@@ -164,6 +200,10 @@ bool feed_demand_unpack(struct arena *arena, struct bytes packed, struct feed_de
             sound = filter_take(arena, &field, &out->filter);
         else if (field.number == FETCH_SHARDS)
             sound = shards_take(arena, &field, &out->shards, &out->shard_count);
+        else if (field.number == FETCH_FEED)
+            sound = feed_id_take(&field, &out->feed);
+        else if (field.number == FETCH_RECEIPTS)
+            sound = field_take_bool(&field, &out->receipts);
     }
     return sound && !packed.len;
 }
@@ -211,11 +251,16 @@ bool refusal_take(const struct field *from, struct refusal *to)
 
 /* --- changes --- */
 
-enum { CHANGES = 1, CHANGES_POSITIONS, CHANGES_MORE, CHANGES_REFUSALS };
+enum { CHANGES = 1, CHANGES_POSITIONS, CHANGES_MORE, CHANGES_REFUSALS, CHANGES_RECEIPTS };
 
 void feed_changes_add(struct buffer *out, struct bytes packed_change)
 {
     field_add_bytes(out, CHANGES, packed_change);
+}
+
+void feed_changes_add_receipt(struct buffer *out, const struct receipt *receipt)
+{
+    receipt_add(out, CHANGES_RECEIPTS, receipt);
 }
 
 void feed_changes_end(struct buffer *out, const struct feed_changes *changes)
@@ -231,11 +276,13 @@ bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_c
 {
     struct position *positions = feed_list(arena, packed, CHANGES_POSITIONS, sizeof *positions);
     struct refusal *refusals = feed_list(arena, packed, CHANGES_REFUSALS, sizeof *refusals);
+    struct bytes *receipts = feed_list(arena, packed, CHANGES_RECEIPTS, sizeof *receipts);
     struct field field;
     bool sound = true;
     *out = (struct feed_changes){.changes = feed_list(arena, packed, CHANGES, sizeof *out->changes),
                                  .positions = positions,
-                                 .refusals = refusals};
+                                 .refusals = refusals,
+                                 .receipts = receipts};
     while (sound && field_next(&packed, &field)) {
         if (field.number == CHANGES)
             sound = field_take_span(&field, &out->changes[out->count++]);
@@ -245,6 +292,8 @@ bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_c
             sound = field_take_bool(&field, &out->more);
         else if (field.number == CHANGES_REFUSALS)
             sound = refusal_take(&field, &refusals[out->refusal_count++]);
+        else if (field.number == CHANGES_RECEIPTS)
+            sound = field_take_span(&field, &receipts[out->receipt_count++]);
     }
     return sound && !packed.len;
 }

@@ -14,7 +14,9 @@ struct feed_demand {
     uint32_t count;
     const uint32_t *shards; /* these only, ascending; none: all that are there */
     uint32_t shard_count;
-    bool now, oldest; /* no changes: where all shards end, or begin */
+    bool now, oldest;    /* no changes: where all shards end, or begin */
+    bool receipts;       /* with those that the changes rest on */
+    const uint8_t *feed; /* 16 bytes: whose the positions are; null: not said */
     struct filter filter;
     uint64_t max_events, max_bytes, wait_ms;
 };
@@ -41,6 +43,8 @@ struct feed_changes {
     bool more;                      /* there are more already */
     const struct refusal *refusals; /* then nothing else is there */
     uint32_t refusal_count;
+    const struct bytes *receipts; /* packed, if they were asked for */
+    uint32_t receipt_count;
 };
 
 /* A demand for a part of a shard's snapshot (SNAPSHOT). */
@@ -50,6 +54,8 @@ struct feed_snapshot {
     struct position begin;    /* as the first part's answer said */
     uint32_t collection, row; /* where this part begins */
     uint64_t max_bytes;
+    bool receipts;       /* with all that are kept */
+    const uint8_t *feed; /* as in a demand */
     struct filter filter;
 };
 
@@ -66,6 +72,8 @@ struct feed_collection {
     bool complete;
     const struct feed_row *rows;
     uint32_t row_count;
+    const struct bytes *receipts; /* packed; where the collection begins, if they were asked for */
+    uint32_t receipt_count;
 };
 
 struct feed_part {
@@ -97,11 +105,15 @@ struct feed_hint {
     uint32_t head_count;
 };
 
+/* ERR_USAGE: `said` is another feed's than `own`, 16 bytes each. Null: it isn't said. */
+int feed_check_whose(const uint8_t *said, const uint8_t *own, struct error *e);
+
 void feed_demand_pack(const struct feed_demand *demand, struct buffer *out);
 bool feed_demand_unpack(struct arena *arena, struct bytes packed, struct feed_demand *out);
 
 /* Changes are written as they are found: add them in any order, then the rest. `out->changes` isn't used. */
 void feed_changes_add(struct buffer *out, struct bytes packed_change);
+void feed_changes_add_receipt(struct buffer *out, const struct receipt *receipt);
 void feed_changes_end(struct buffer *out, const struct feed_changes *changes);
 bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_changes *out);
 
@@ -111,6 +123,7 @@ bool feed_snapshot_unpack(struct arena *arena, struct bytes packed, struct feed_
 /* Likewise: a collection is begun, its rows are added, and it is ended. */
 size_t feed_part_begin_collection(struct buffer *out, const struct collection_record *record, bool complete);
 void feed_part_add_row(struct buffer *out, const struct feed_row *row);
+void feed_part_add_receipt(struct buffer *out, const struct receipt *receipt);
 void feed_part_end_collection(struct buffer *out, size_t begun);
 void feed_part_end(struct buffer *out, const struct feed_part *part);
 bool feed_part_unpack(struct arena *arena, struct bytes packed, struct feed_part *out);

@@ -4,7 +4,16 @@
 
 /* --- a demand for a part --- */
 
-enum { ASKED_SHARD = 1, ASKED_BEGIN, ASKED_COLLECTION, ASKED_ROW, ASKED_BYTES, ASKED_FILTER };
+enum {
+    ASKED_SHARD = 1,
+    ASKED_BEGIN,
+    ASKED_COLLECTION,
+    ASKED_ROW,
+    ASKED_BYTES,
+    ASKED_FILTER,
+    ASKED_FEED,
+    ASKED_RECEIPTS
+};
 
 void feed_snapshot_pack(const struct feed_snapshot *snapshot, struct buffer *out)
 {
@@ -15,6 +24,9 @@ void feed_snapshot_pack(const struct feed_snapshot *snapshot, struct buffer *out
     field_add_u64(out, ASKED_ROW, snapshot->row);
     field_add_u64(out, ASKED_BYTES, snapshot->max_bytes);
     filter_add(out, ASKED_FILTER, &snapshot->filter);
+    feed_id_add(out, ASKED_FEED, snapshot->feed);
+    if (snapshot->receipts)
+        field_add_u64(out, ASKED_RECEIPTS, 1);
 }
 
 bool feed_snapshot_unpack(struct arena *arena, struct bytes packed, struct feed_snapshot *out)
@@ -35,6 +47,10 @@ bool feed_snapshot_unpack(struct arena *arena, struct bytes packed, struct feed_
             sound = field_take_u64(&field, &out->max_bytes);
         else if (field.number == ASKED_FILTER)
             sound = filter_take(arena, &field, &out->filter);
+        else if (field.number == ASKED_FEED)
+            sound = feed_id_take(&field, &out->feed);
+        else if (field.number == ASKED_RECEIPTS)
+            sound = field_take_bool(&field, &out->receipts);
     }
     return sound && !packed.len && (!out->has_begin || out->begin.shard == out->shard);
 }
@@ -42,7 +58,7 @@ bool feed_snapshot_unpack(struct arena *arena, struct bytes packed, struct feed_
 /* --- rows --- */
 
 enum { ROW = 1, ROW_ID, ROW_SEQ, ROW_SEEN, ROW_DOCUMENT };
-enum { COLLECTION_RECORD = 1, COLLECTION_COMPLETE, COLLECTION_ROWS };
+enum { COLLECTION_RECORD = 1, COLLECTION_COMPLETE, COLLECTION_ROWS, COLLECTION_RECEIPTS };
 enum { PART_BEGIN = 1, PART_COLLECTIONS, PART_COLLECTION, PART_ROW, PART_REFUSAL };
 
 void feed_part_add_row(struct buffer *out, const struct feed_row *row)
@@ -89,6 +105,11 @@ size_t feed_part_begin_collection(struct buffer *out, const struct collection_re
     return begun;
 }
 
+void feed_part_add_receipt(struct buffer *out, const struct receipt *receipt)
+{
+    receipt_add(out, COLLECTION_RECEIPTS, receipt);
+}
+
 void feed_part_end_collection(struct buffer *out, size_t begun)
 {
     field_end_message(out, begun);
@@ -97,12 +118,14 @@ void feed_part_end_collection(struct buffer *out, size_t begun)
 static bool take_collection(struct arena *arena, const struct field *from, struct feed_collection *to)
 {
     struct bytes rest = from->span, record = {0};
-    struct feed_row *rows = from->kind == FIELD_BYTES ? feed_list(arena, rest, COLLECTION_ROWS, sizeof *rows)
-                                                      : NULL;
+    if (from->kind != FIELD_BYTES)
+        return false;
+    struct feed_row *rows = feed_list(arena, rest, COLLECTION_ROWS, sizeof *rows);
+    struct bytes *receipts = feed_list(arena, rest, COLLECTION_RECEIPTS, sizeof *receipts);
     struct field field;
     struct error e;
-    bool sound = from->kind == FIELD_BYTES;
-    *to = (struct feed_collection){.rows = rows};
+    bool sound = true;
+    *to = (struct feed_collection){.rows = rows, .receipts = receipts};
     while (sound && field_next(&rest, &field)) {
         if (field.number == COLLECTION_RECORD)
             sound = field_take_span(&field, &record);
@@ -110,6 +133,8 @@ static bool take_collection(struct arena *arena, const struct field *from, struc
             sound = field_take_bool(&field, &to->complete);
         else if (field.number == COLLECTION_ROWS)
             sound = take_row(&field, &rows[to->row_count++]);
+        else if (field.number == COLLECTION_RECEIPTS)
+            sound = field_take_span(&field, &receipts[to->receipt_count++]);
     }
     return sound && !rest.len && record.data && collection_unpack(arena, record, &to->record, &e) == 0;
 }

@@ -17,6 +17,12 @@ bool filter_take(struct arena *arena, const struct field *field, struct filter *
 void shards_add(struct buffer *out, unsigned number, const uint32_t *shards, uint32_t count);
 bool shards_take(struct arena *arena, const struct field *field, const uint32_t **shards, uint32_t *count);
 
+enum { FEED_ID_BYTES = 16 };
+void feed_id_add(struct buffer *out, unsigned number, const uint8_t *feed); /* unless it is null */
+bool feed_id_take(const struct field *field, const uint8_t **out);
+
+void receipt_add(struct buffer *out, unsigned number, const struct receipt *receipt);
+
 /* Room for as many of `size` bytes as a message has fields of a number; null: none. */
 void *feed_list(struct arena *arena, struct bytes packed, unsigned number, size_t size);
 

@@ -47,12 +47,15 @@ static void a_demand_is_the_same_packed_and_unpacked(void **state)
 {
     (void)state;
     const uint32_t shards[] = {0, 5, LIMIT_SHARDS - 1};
+    const uint8_t feed[16] = {1, [15] = 2};
     const struct bytes type = BYTES("t");
     struct feed_demand got, demand = {.positions = two,
                                       .count = 2,
                                       .shards = shards,
                                       .shard_count = 3,
                                       .oldest = true,
+                                      .receipts = true,
+                                      .feed = feed,
                                       .filter = {.types = {&type, 1}, .ops = 2},
                                       .max_events = UINT64_C(1) << 63,
                                       .max_bytes = 7,
@@ -66,6 +69,7 @@ static void a_demand_is_the_same_packed_and_unpacked(void **state)
     assert_true(got.shard_count == 3 && got.shards[2] == LIMIT_SHARDS - 1 && got.oldest && !got.now);
     assert_true(got.max_events == UINT64_C(1) << 63 && got.max_bytes == 7 && got.wait_ms == 8);
     assert_true(got.filter.types.count == 1 && got.filter.ops == 2);
+    assert_true(got.receipts && got.feed && memcmp(got.feed, feed, sizeof feed) == 0);
     EXPECT_CUTS(packed, feed_demand_unpack, struct feed_demand);
 }
 
@@ -136,12 +140,15 @@ static void a_refusal_of_a_kind_that_is_not_known_is_refused(void **state)
 static void a_demand_for_a_part_is_the_same_packed_and_unpacked(void **state)
 {
     (void)state;
+    const uint8_t feed[16] = {3};
     struct feed_snapshot got, demand = {.shard = 9,
                                         .has_begin = true,
                                         .begin = two[1],
                                         .collection = 4,
                                         .row = UINT32_MAX,
                                         .max_bytes = 6,
+                                        .receipts = true,
+                                        .feed = feed,
                                         .filter = {.no_initial = true}};
     struct buffer out = {0};
     feed_snapshot_pack(&demand, &out);
@@ -149,6 +156,7 @@ static void a_demand_for_a_part_is_the_same_packed_and_unpacked(void **state)
     assert_true(feed_snapshot_unpack(&arena, packed, &got));
     assert_true(got.shard == 9 && got.has_begin && same_position(&got.begin, &two[1]) &&
                 got.collection == 4 && got.row == UINT32_MAX && got.max_bytes == 6 && got.filter.no_initial);
+    assert_true(got.receipts && got.feed && memcmp(got.feed, feed, sizeof feed) == 0);
     EXPECT_CUTS(packed, feed_snapshot_unpack, struct feed_snapshot);
     out = (struct buffer){0};
     demand.shard = 8; /* its beginning is another shard's */

@@ -176,6 +176,21 @@ static void a_demand_that_cannot_be_meant_is_told_why(void **state)
     assert_int_equal(ask_fetch(lab, one), ERR_USAGE);
 }
 
+static void positions_of_another_feed_are_refused(void **state)
+{
+    static const uint8_t foreign[16] = {1};
+    struct serve_lab *lab = *state;
+    struct operator_request request = {.kind = OPERATOR_SNAPSHOT,
+                                       .snapshot = {.feed = foreign, .max_bytes = 1}};
+    struct operator_reply reply;
+    struct feed_demand demand = {.max_events = 1, .max_bytes = 1, .feed = foreign};
+    assert_int_equal(ask_fetch(lab, demand), ERR_USAGE);
+    assert_non_null(strstr(lab->e.text, "another feed"));
+    assert_int_equal(client_ask(lab->client, &request, &lab->arena, &reply, &lab->e), ERR_USAGE);
+    demand.feed = lab->folder.feed;
+    LAB_OK(lab, ask_fetch(lab, demand));
+}
+
 /* --- snapshots, the map, hints --- */
 
 static struct feed_part ask_part(struct serve_lab *lab, struct feed_snapshot demand)
@@ -210,6 +225,27 @@ static void a_snapshot_holds_the_changes_behind_it_back(void **state)
     forget_changes(lab, "1", 3);
     part = ask_part(lab, next);
     assert_int_equal(part.refusal.kind, REFUSAL_COMPACTED);
+}
+
+/* Who rebuilds a shard needs what deletes rest on: of what is retained, and of what comes. */
+static void receipts_come_with_what_rests_on_them(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct receipt receipt;
+    set_resource(lab, "1", "t", "a", 1);
+    set_resource(lab, "1", "t", "b", 1);
+    set_resource(lab, "1", "t", "a", -1);
+    struct feed_changes got = fetch(lab, (struct feed_demand){.receipts = true});
+    assert_true(got.count == 3 && got.receipt_count == 1);
+    LAB_OK(lab, receipt_unpack(&lab->arena, got.receipts[0], &receipt, &lab->e));
+    assert_true(receipt.sound && receipt.id.shard == shard_of("1") && receipt.id.harvest == 1);
+    got = fetch(lab, (struct feed_demand){0});
+    assert_int_equal(got.receipt_count, 0);
+    struct feed_part part =
+        ask_part(lab, (struct feed_snapshot){.shard = shard_of("1"), .max_bytes = 1000, .receipts = true});
+    assert_true(part.last && part.collections[0].row_count == 1 && part.collections[0].receipt_count == 1);
+    LAB_OK(lab, receipt_unpack(&lab->arena, part.collections[0].receipts[0], &receipt, &lab->e));
+    assert_int_equal(receipt.id.harvest, 1);
 }
 
 static void the_map_says_that_all_is_here(void **state)
@@ -269,6 +305,8 @@ int main(void)
         SERVE_TEST(a_position_of_another_history_is_refused_at_the_head_too),
         SERVE_TEST(a_demand_that_cannot_be_meant_is_told_why),
         SERVE_TEST(a_snapshot_holds_the_changes_behind_it_back),
+        SERVE_TEST(positions_of_another_feed_are_refused),
+        SERVE_TEST(receipts_come_with_what_rests_on_them),
         SERVE_TEST(the_map_says_that_all_is_here),
         SERVE_TEST(who_listens_hears_where_shards_end),
     };

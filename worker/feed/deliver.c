@@ -96,7 +96,8 @@ static int check(const struct deliver *deliver, struct feed_demand *demand, stru
     if (demand->shard_count && demand->shards[demand->shard_count - 1] >= shards)
         return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
                          demand->shards[demand->shard_count - 1], shards);
-    return filter_check(&demand->filter, arena, e);
+    int r = feed_check_whose(demand->feed, deliver->folder->feed, e);
+    return r ? r : filter_check(&demand->filter, arena, e);
 }
 
 static void add_refusal(struct arena *arena, struct feed_changes *out, const struct refusal *refusal)
@@ -175,9 +176,45 @@ static void add_positions(struct deliver *deliver, const struct feed_demand *dem
 
 /* --- changes --- */
 
+/* Receipts that were given last. */
+struct recent {
+    struct receipt_id ids[LIMIT_GUARD_LISTINGS];
+    uint32_t next;
+};
+
+static bool is_new(struct recent *recent, struct receipt_id id)
+{
+    for (uint32_t i = 0; i < LIMIT_GUARD_LISTINGS; i++)
+        if (recent->ids[i].harvest == id.harvest && recent->ids[i].collection == id.collection &&
+            recent->ids[i].shard == id.shard)
+            return false;
+    recent->ids[recent->next++ % LIMIT_GUARD_LISTINGS] = id;
+    return true;
+}
+
 static uint64_t at_most(uint64_t wanted, uint64_t limit)
 {
     return wanted < limit ? wanted : limit;
+}
+
+/* The receipts that a change rests on, but for those that were given just now: what was deleted together
+ * rests on the same. One that isn't kept any more is passed over. */
+static int add_receipts(struct deliver *deliver, const struct change *change, struct recent *recent,
+                        struct buffer *to, struct error *e)
+{
+    struct store *store = deliver->source.shards[change->shard].store;
+    int r = 0;
+    for (uint32_t i = 0; i < change->receipt_count && !r; i++) {
+        struct receipt receipt;
+        if (!is_new(recent, change->receipts[i]))
+            continue;
+        arena_reset(&deliver->scratch);
+        r = store_receipt_get(store, change->receipts[i], &deliver->scratch, &receipt, e);
+        if (!r)
+            feed_changes_add_receipt(to, &receipt);
+        r = r == ERR_NOT_FOUND ? 0 : r;
+    }
+    return r;
 }
 
 static int add_changes(struct deliver *deliver, const struct feed_demand *demand, struct buffer *to,
@@ -186,6 +223,7 @@ static int add_changes(struct deliver *deliver, const struct feed_demand *demand
     const bool any = filter_is_any(&demand->filter);
     const size_t bytes_max = to->len + at_most(demand->max_bytes, LIMIT_MESSAGE_BYTES);
     const uint32_t events_max = (uint32_t)at_most(demand->max_events, LIMIT_FETCH_CHANGES);
+    struct recent recent = {0};
     uint32_t looked = 0;
     int r = 0;
     out->more = true;
@@ -201,6 +239,8 @@ static int add_changes(struct deliver *deliver, const struct feed_demand *demand
             r = filter_passes(&demand->filter, change, &deliver->scratch, &passes, e);
         if (passes)
             feed_changes_add(to, packed);
+        if (!r && passes && demand->receipts)
+            r = add_receipts(deliver, change, &recent, to, e);
         out->count += passes;
     }
     return r;

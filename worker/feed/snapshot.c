@@ -47,13 +47,25 @@ static int take_row(void *context, const struct document *document)
     return 0;
 }
 
+static int take_receipt(void *context, const struct receipt *receipt)
+{
+    struct reading *reading = context;
+    feed_part_add_receipt(reading->out, receipt);
+    return 0;
+}
+
 static int take_collection(struct reading *reading, const struct collection_record *record, uint32_t from)
 {
     reading->looked++;
     if (!filter_passes_collection(&reading->demand->filter, &record->key))
         return 0;
     size_t begun = feed_part_begin_collection(reading->out, record, record->listed_since_ms != 0);
-    int r = store_documents_each(reading->store, record->id, from, take_row, reading, reading->e);
+    int r = 0;
+    if (reading->demand->receipts && from == 0)
+        r = store_receipts_each(reading->store, record->id, record->next_harvest, take_receipt, reading,
+                                reading->e);
+    if (!r)
+        r = store_documents_each(reading->store, record->id, from, take_row, reading, reading->e);
     feed_part_end_collection(reading->out, begun);
     return r == FULL ? 0 : r;
 }

@@ -92,7 +92,9 @@ static int snapshot(struct serve *serve, struct operator_request *request, struc
     if (demand->shard >= serve->set.folder->shards)
         return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
                          demand->shard, serve->set.folder->shards);
-    int r = serve_reader(serve, demand->shard, &store, e);
+    int r = feed_check_whose(demand->feed, serve->set.folder->feed, e);
+    if (!r)
+        r = serve_reader(serve, demand->shard, &store, e);
     if (r)
         return r;
     size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
