@@ -17,6 +17,7 @@
 #include "cli/stop.h"
 #include "common/check.h"
 #include "common/log.h"
+#include "common/signals.h"
 #include "worker/run/adopt.h"
 #include "worker/run/status.h"
 #include "worker/serve/serve.h"
@@ -123,11 +124,10 @@ static void *wait_for_signals(void *context)
 
 static int start_thread(struct live *live, struct error *e)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* signals are the main thread's */
+    sigset_t before;
+    signals_block(&before); /* signals are the main thread's */
     int number = pthread_create(&live->thread, NULL, wait_for_signals, live);
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     if (number)
         return error_set(e, ERR_IO, "a thread can't be started: %s: raise the limit of processes",
                          strerrordesc_np(number));

@@ -79,6 +79,18 @@ static void rewind_all(struct follow *follow, enum follow_why why)
     give_up(follow);
 }
 
+uint32_t follow_take_ends(const struct follow *follow, uint32_t worker, const struct feed_changes *answer,
+                          struct position *to)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < answer->position_count; i++) {
+        const struct position *position = &answer->positions[i];
+        if (position->shard < follow->set.shards && follow->all[position->shard].worker == worker)
+            to[count++] = *position;
+    }
+    return count;
+}
+
 int follow_seek(struct follow *follow, const struct position *positions, uint32_t count, struct error *e)
 {
     rewind_all(follow, 0);

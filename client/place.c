@@ -75,11 +75,8 @@ static int seek_end(struct garner *feed, bool now, struct error *e)
         r = garner_connect(feed, &feed->links[i], *address ? address : feed->address, e);
         if (!r)
             r = client_ask(feed->links[i].client, &request, &feed->scratch, &reply, e);
-        for (uint32_t j = 0; !r && j < reply.fetch.position_count; j++) {
-            const struct position *position = &reply.fetch.positions[j];
-            if (position->shard < feed->follow.set.shards && feed->follow.all[position->shard].worker == i)
-                positions[count++] = *position;
-        }
+        if (!r)
+            count += follow_take_ends(&feed->follow, i, &reply.fetch, positions + count);
     }
     if (!r)
         r = follow_seek(&feed->follow, positions, count, e);

@@ -3,7 +3,6 @@
 #include "gateway/bus.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -14,6 +13,7 @@
 #include "common/log.h"
 #include "common/rpc/rpc_lock.h"
 #include "common/rpc/rpc_publisher.h"
+#include "common/signals.h"
 
 enum { WAIT_MS = 1000, AGAIN_MS = 1000 };
 
@@ -151,7 +151,7 @@ static void *work(void *context)
 int bus_open(const char *address, const char *home, struct bus **out, struct error *e)
 {
     struct bus *bus = mem_zalloc(sizeof *bus);
-    sigset_t all, old;
+    sigset_t before;
     int number = 0;
     *out = NULL;
     bus->home = home;
@@ -160,10 +160,9 @@ int bus_open(const char *address, const char *home, struct bus **out, struct err
     if (r) {
         error_at(e, "bus");
     } else {
-        sigfillset(&all);
-        CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+        signals_block(&before);
         number = pthread_create(&bus->thread, NULL, work, bus);
-        CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+        signals_restore(&before);
         bus->has_thread = number == 0;
     }
     if (number)

@@ -3,7 +3,6 @@
 #include "gateway/gateway.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "common/limits.h"
 #include "common/rpc/rpc_lock.h"
 #include "common/rpc/rpc_subscriber.h"
+#include "common/signals.h"
 #include "gateway/bus.h"
 #include "gateway/keys.h"
 #include "gateway/pool.h"
@@ -202,11 +202,10 @@ static void *watch(void *context)
 
 static int start_watch(struct gateway *gateway, struct error *e)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    sigset_t before;
+    signals_block(&before);
     int number = pthread_create(&gateway->watch, NULL, watch, gateway);
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     gateway->has_watch = number == 0;
     if (number)
         return error_set(e, ERR_IO, "a thread can't be started: %s: raise the limit of processes",

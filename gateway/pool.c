@@ -10,7 +10,6 @@
 #include "gateway/pool.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,6 +18,7 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/rpc/rpc_lock.h"
+#include "common/signals.h"
 
 enum { MARK_MS = 1000, DEAF_MS = 2500 };
 
@@ -335,11 +335,10 @@ void pool_to_metrics(struct pool *pool, struct metrics *m)
 int pool_open(const char *home, struct pool **out, struct error *e)
 {
     struct pool *pool = *out = mem_zalloc(sizeof *pool);
-    sigset_t all, old;
+    sigset_t before;
     int number = 0;
     rpc_lock_open(&pool->lock);
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    signals_block(&before);
     while (pool->thread_count < LIMIT_HTTP_STREAM_THREADS && !number) {
         struct pool_thread *thread = &pool->threads[pool->thread_count];
         thread->pool = pool;
@@ -347,7 +346,7 @@ int pool_open(const char *home, struct pool **out, struct error *e)
         number = pthread_create(&thread->thread, NULL, serve_all, thread);
         pool->thread_count += number == 0;
     }
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     if (!number)
         return 0;
     return error_set(e, ERR_IO, "a thread can't be started: %s: raise the limit of processes",

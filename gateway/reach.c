@@ -20,6 +20,7 @@ void reach_close(struct reach *reach)
         free(reach->ends[i].address);
     }
     free(reach->ends);
+    arena_close(&reach->arena);
     *reach = (struct reach){0};
 }
 

@@ -1,4 +1,5 @@
-/* Reach: one thread's connections to those who have the shards. All of it blocks, within bounds. */
+/* Reach: one thread's connections to those who have the shards, and the memory that answers are read in. All
+ * of it blocks, within bounds. */
 #ifndef GARNER_GATEWAY_REACH_H
 #define GARNER_GATEWAY_REACH_H
 
@@ -15,6 +16,7 @@ struct reach {
     uint32_t count;
     int64_t again_ms;     /* `home` isn't asked before … */
     struct error refused; /* … since that went so */
+    struct arena arena;   /* of one answer; for who uses this */
 };
 
 void reach_open(struct reach *reach, const char *home); /* the text must outlive it */

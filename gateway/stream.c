@@ -28,7 +28,6 @@ void stream_open(struct stream *stream, struct query *query, struct tokens *toke
 void stream_close(struct stream *stream)
 {
     follow_close(&stream->follow);
-    arena_close(&stream->arena);
     query_close(&stream->query);
     tokens_release(stream->tokens);
 }
@@ -86,8 +85,8 @@ static int learn_map(struct stream *stream, struct reach *reach, struct error *e
 {
     struct operator_request request = {.kind = OPERATOR_MAP, .map_version = stream->follow.map_version};
     struct operator_reply reply;
-    arena_reset(&stream->arena);
-    int r = reach_ask(reach, "", &request, &stream->arena, &reply, e);
+    arena_reset(&reach->arena);
+    int r = reach_ask(reach, "", &request, &reach->arena, &reply, e);
     if (!r)
         follow_map(&stream->follow, &reply.map);
     return r;
@@ -105,13 +104,10 @@ static int seek_end(struct stream *stream, struct reach *reach, bool now, struct
     uint32_t count = 0;
     int r = 0;
     for (uint32_t i = 0; i < follow->worker_count && !r; i++) {
-        arena_reset(&stream->arena);
-        r = reach_ask(reach, follow->workers[i].address, &request, &stream->arena, &reply, e);
-        for (uint32_t j = 0; !r && j < reply.fetch.position_count; j++) {
-            const struct position *position = &reply.fetch.positions[j];
-            if (position->shard < follow->set.shards && follow->all[position->shard].worker == i)
-                positions[count++] = *position;
-        }
+        arena_reset(&reach->arena);
+        r = reach_ask(reach, follow->workers[i].address, &request, &reach->arena, &reply, e);
+        if (!r)
+            count += follow_take_ends(follow, i, &reply.fetch, positions + count);
     }
     if (!r)
         r = follow_seek(follow, positions, count, e);
@@ -119,11 +115,11 @@ static int seek_end(struct stream *stream, struct reach *reach, bool now, struct
     return r;
 }
 
-static int seek_cursor(struct stream *stream, struct error *e)
+static int seek_cursor(struct stream *stream, struct reach *reach, struct error *e)
 {
     struct cursor cursor;
-    arena_reset(&stream->arena);
-    int r = cursor_from_text(&stream->arena, bytes_of(stream->query.from), &cursor, e);
+    arena_reset(&reach->arena);
+    int r = cursor_from_text(&reach->arena, bytes_of(stream->query.from), &cursor, e);
     if (!r && memcmp(cursor.feed, stream->follow.set.feed, sizeof cursor.feed) != 0)
         r = error_set(e, ERR_STOPPED, "a cursor of another feed");
     return r ? r : follow_seek(&stream->follow, cursor.positions, cursor.count, e);
@@ -138,7 +134,7 @@ static int seek(struct stream *stream, struct reach *reach, struct error *e)
     }
     if (!from || strcmp(from, "now") == 0 || strcmp(from, "oldest") == 0)
         return seek_end(stream, reach, !from || *from == 'n', e);
-    return seek_cursor(stream, e);
+    return seek_cursor(stream, reach, e);
 }
 
 static int begin(struct stream *stream, struct reach *reach, struct error *e)
@@ -256,17 +252,17 @@ static int ask(struct stream *stream, struct reach *reach, uint32_t worker, stru
     struct operator_request request;
     struct operator_reply reply;
     struct client *client;
-    arena_reset(&stream->arena);
+    arena_reset(&reach->arena);
     if (stream->query.kind == QUERY_RESOURCES && !has_left(stream, worker))
         return 0;
     int r = reach_client(reach, address, &client, e);
     if (!r && !is_its_feed(stream, client))
         r = error_set(e, ERR_STOPPED, "another feed");
     follow->set.max_events = stream->left < LIMIT_FETCH_CHANGES ? stream->left : LIMIT_FETCH_CHANGES;
-    if (r || !follow_ask(follow, worker, 0, &stream->arena, &request))
+    if (r || !follow_ask(follow, worker, 0, &reach->arena, &request))
         return r;
     *asked = true;
-    r = reach_ask(reach, address, &request, &stream->arena, &reply, e);
+    r = reach_ask(reach, address, &request, &reach->arena, &reply, e);
     if (r)
         follow_lost(follow, worker);
     return r ? r : take_answer(stream, worker, &reply, out, more, fault, e);
@@ -291,11 +287,11 @@ static int ask_all(struct stream *stream, struct reach *reach, struct buffer *ou
     return r;
 }
 
-static void mark(struct stream *stream, struct buffer *out)
+static void mark(struct stream *stream, struct reach *reach, struct buffer *out)
 {
     struct cursor cursor;
-    arena_reset(&stream->arena);
-    follow_cursor(&stream->follow, &stream->arena, &cursor);
+    arena_reset(&reach->arena);
+    follow_cursor(&stream->follow, &reach->arena, &cursor);
     frame_bookmark(stream->query.format, &cursor, clock_wall_ms(), out);
     stream->marked_ms = clock_steady_ms();
 }
@@ -316,6 +312,6 @@ enum stream_step stream_next(struct stream *stream, struct reach *reach, bool fe
     stream->behind |= r != 0;
     bool ends = !stream->left || (!more && !stream->behind && !stream->query.follow);
     if (out->len || ends || clock_steady_ms() - stream->marked_ms >= MARK_MS)
-        mark(stream, out);
+        mark(stream, reach, out);
     return ends ? STREAM_ENDS : more && !stream->behind ? STREAM_MORE : STREAM_RESTS;
 }

@@ -19,7 +19,6 @@ struct stream {
     bool behind;         /* it couldn't ask: a worker couldn't be reached */
     uint64_t left;       /* changes that are still wanted */
     int64_t marked_ms;   /* when the last bookmark was written */
-    struct arena arena;
 };
 
 enum stream_step {

@@ -30,7 +30,7 @@ int filter_check(struct filter *filter, struct arena *arena, struct error *e)
                          "there are",
                          filter->member, filter->members);
     if (filter->touches.data && pointer_parse(arena, filter->touches, &filter->touched, e)) {
-        error_at(e, "--touches '%.*s'", BYTES_ARG(filter->touches));
+        error_at(e, "touches '%.*s'", BYTES_ARG(filter->touches));
         return e->code = ERR_USAGE;
     }
     return 0;

@@ -222,7 +222,10 @@ static bool reply_unpack(struct arena *arena, struct bytes packed, struct operat
     }
     if (!sound || packed.len || !has_id)
         return false;
-    return failure.data ? failure_unpack(arena, failure, &to->failure) : body_unpack(arena, body, to);
+    if (!failure.data)
+        return body_unpack(arena, body, to);
+    to->kind = OPERATOR_NONE; /* whatever else is there */
+    return failure_unpack(arena, failure, &to->failure);
 }
 
 int operator_reply_unpack(struct arena *arena, struct bytes packed, struct operator_reply *out,

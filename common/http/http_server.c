@@ -6,7 +6,6 @@
  * A request's body is never read: there is nothing to be sent here. */
 #include "common/http/http_server.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "common/http/http_internal.h"
 #include "common/http/http_listen.h"
 #include "common/limits.h"
+#include "common/signals.h"
 
 enum {
     HTTP_MAGIC = 0x48545450,
@@ -338,7 +338,7 @@ static int start(struct http_server *server, int fd, struct error *e)
 
 int http_server_open(const struct http_options *options, struct http_server **out, struct error *e)
 {
-    sigset_t all, old;
+    sigset_t before;
     int fd;
     struct http_server *server = mem_zalloc(sizeof *server);
     *out = NULL;
@@ -350,10 +350,9 @@ int http_server_open(const struct http_options *options, struct http_server **ou
     CHECK(pthread_cond_init(&server->changed, NULL) == 0);
     int code = http_listen(options->address, &fd, &server->port, e);
     if (!code) {
-        sigfillset(&all);
-        CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* signals are the caller's thread's */
+        signals_block(&before); /* signals are the caller's thread's */
         code = start(server, fd, e);
-        CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+        signals_restore(&before);
     }
     if (code)
         http_server_close(server);

@@ -3,7 +3,6 @@
 #include "common/rpc/rpc_client.h"
 
 #include <nng/nng.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +12,7 @@
 #include "common/rpc/rpc_address.h"
 #include "common/rpc/rpc_conn.h"
 #include "common/rpc/rpc_lock.h"
+#include "common/signals.h"
 
 enum { ROUTE_BYTES = 4 };
 
@@ -159,14 +159,13 @@ static int connect_to(struct rpc_client *client, struct error *e)
 /* Signals are the program's, and not for the threads that NNG starts. */
 static int open_dialer(struct rpc_client *client, struct error *e)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    sigset_t before;
+    signals_block(&before);
     int r = nng_stream_dialer_alloc(&client->dialer, client->address);
     if (!r)
         nng_stream_dialer_set_bool(client->dialer, NNG_OPT_TCP_NODELAY, true); /* of tcp only */
     CHECK(r || nng_aio_alloc(&client->aio, NULL, NULL) == 0);
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     return r ? fault(client->address, r, e) : 0;
 }
 

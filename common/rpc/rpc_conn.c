@@ -223,6 +223,7 @@ struct rpc_conn *rpc_conn_open(const struct rpc_conn_owner *owner, nng_stream *s
 void rpc_conn_free(struct rpc_conn *conn)
 {
     CHECK(rpc_conn_has_ended(conn));
+    conn->owner.spare = NULL; /* which belongs to who has the lock */
     nng_aio_free(conn->rx); /* waits for its callback */
     nng_aio_free(conn->tx);
     nng_stream_free(conn->stream);

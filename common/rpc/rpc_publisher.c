@@ -1,7 +1,6 @@
 /* PUB's side of SP. Listeners subscribe in their own process: nothing of what they want comes here. */
 #include "common/rpc/rpc_publisher.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/check.h"
@@ -10,6 +9,7 @@
 #include "common/rpc/rpc_conn.h"
 #include "common/rpc/rpc_listener.h"
 #include "common/rpc/rpc_lock.h"
+#include "common/signals.h"
 
 enum { HEARD_BYTES_MAX = 64 }; /* a listener has nothing to say */
 
@@ -139,17 +139,16 @@ void rpc_publisher_count(struct rpc_publisher *publisher, struct rpc_publisher_c
 int rpc_publisher_open(const char *address, struct rpc_publisher **out, struct error *e)
 {
     struct rpc_publisher *publisher = mem_zalloc(sizeof *publisher);
-    sigset_t all, old;
+    sigset_t before;
     *out = NULL;
     rpc_lock_open(&publisher->lock);
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* NNG's threads take no signals */
+    signals_block(&before); /* NNG's threads take no signals */
     int r = rpc_address_check(address, e);
     if (!r) {
         publisher->is_ipc = rpc_address_is_ipc(address);
         r = rpc_listener_open(&publisher->listener, address, take_stream, publisher, e);
     }
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     if (r)
         rpc_publisher_close(publisher);
     else

@@ -6,7 +6,6 @@
 #include "common/rpc/rpc_server.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/check.h"
@@ -17,6 +16,7 @@
 #include "common/rpc/rpc_listener.h"
 #include "common/rpc/rpc_lock.h"
 #include "common/rpc/rpc_queue.h"
+#include "common/signals.h"
 
 struct peer {
     struct rpc_server *server;
@@ -342,9 +342,8 @@ static void take_stream(void *context, nng_stream *stream)
  * it. */
 static int start(struct rpc_server *server, struct error *e)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    sigset_t before;
+    signals_block(&before);
     int r = rpc_address_check(server->set.address, e);
     if (r)
         error_at(e, "listen");
@@ -359,7 +358,7 @@ static int start(struct rpc_server *server, struct error *e)
             r = error_set(e, ERR_IO, "listen: its thread can't be started: %s: raise the limit of processes",
                           strerrordesc_np(number));
     }
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     return r;
 }
 

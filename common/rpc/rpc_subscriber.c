@@ -2,7 +2,6 @@
 #include "common/rpc/rpc_subscriber.h"
 
 #include <nng/nng.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "common/check.h"
@@ -11,6 +10,7 @@
 #include "common/rpc/rpc_address.h"
 #include "common/rpc/rpc_conn.h"
 #include "common/rpc/rpc_lock.h"
+#include "common/signals.h"
 
 enum { AGAIN_MS = 500 };
 
@@ -90,9 +90,8 @@ static void *work(void *context)
 /* Signals are for the program's own threads, and not for those that start here. */
 static int start(struct rpc_subscriber *subscriber, struct error *e)
 {
-    sigset_t all, old;
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    sigset_t before;
+    signals_block(&before);
     int r = 0, number = nng_stream_dialer_alloc(&subscriber->dialer, subscriber->address);
     if (number)
         r = error_set(e, ERR_CONFIG, "%s: %s", subscriber->address, nng_strerror(number));
@@ -102,7 +101,7 @@ static int start(struct rpc_subscriber *subscriber, struct error *e)
     if (number)
         r = error_set(e, ERR_IO, "a thread can't be started: %s: raise the limit of processes",
                       strerrordesc_np(number));
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     return r;
 }
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "common/clock.h"
 #include "common/hash.h"
 #include "common/limits.h"
+#include "common/signals.h"
 
 enum { SLOTS = 256, CAUSE_BYTES = 128 };
 
@@ -178,12 +178,11 @@ static void *work(void *context)
 /* One thread more, with the mutex held. Signals are for other threads. */
 static int start_thread(struct pool *pool)
 {
-    sigset_t all, old;
+    sigset_t before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    signals_block(&before);
     int code = pthread_create(&thread, NULL, work, pool);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    signals_restore(&before);
     if (code)
         return code;
     pthread_detach(thread);

@@ -7,7 +7,6 @@
  * there is to tell of the account as a whole, the first one tells that has it to tell. */
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/signals.h"
 #include "worker/decode/xml.h"
 #include "worker/run/internal.h"
 
@@ -103,10 +103,9 @@ static void *work(void *context)
 static int start(struct crew *crew, uint32_t *started, struct error *e)
 {
     int code = 0;
-    sigset_t all, old;
-    sigfillset(&all);
+    sigset_t before;
     pthread_mutex_lock(&crew->telling);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0); /* signals are the caller's thread's */
+    signals_block(&before); /* signals are the caller's thread's */
     while (!code && *started + 1 < crew->roster.threads) {
         struct run *run = crew->runs[*started + 1];
         int number = pthread_create(&run->id, NULL, work, run);
@@ -118,7 +117,7 @@ static int start(struct crew *crew, uint32_t *started, struct error *e)
         else
             ++*started;
     }
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    signals_restore(&before);
     if (!code && crew->set->started)
         code = crew->set->started(crew->set->context, crew, e);
     crew->abandoned = code != 0;
