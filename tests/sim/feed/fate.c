@@ -12,6 +12,7 @@ enum { MAP_BYTES = 4 << 20 };
 void worker_open(struct world *w, struct worker *worker)
 {
     WORLD_OK(w, folder_open(&worker->folder, worker->path, SHARDS, MAP_BYTES, &w->e));
+    memset(worker->folder.feed, 0, sizeof worker->folder.feed); /* they all serve one feed */
     for (uint32_t i = 0; i < SHARDS; i++) {
         struct store *store;
         if (!worker->has[i])
