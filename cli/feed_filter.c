@@ -20,23 +20,6 @@ static int unknown_op(struct bytes name, struct error *e)
                      BYTES_ARG(name));
 }
 
-static int read_ops(struct filter *filter, const char *text, struct error *e)
-{
-    while (text) {
-        size_t len = strcspn(text, ",");
-        struct bytes name = bytes_trim((struct bytes){text, len});
-        unsigned bit = 0;
-        for (int i = 0; i < OP_COUNT && !bit; i++)
-            if (bytes_is(name, change_op_name(ops[i])))
-                bit = 1u << ops[i];
-        if (!bit)
-            return unknown_op(name, e);
-        filter->ops |= bit;
-        text = text[len] ? text + len + 1 : NULL;
-    }
-    return 0;
-}
-
 static struct filter_list list_of(struct bytes *name, const char *text)
 {
     if (!text)
@@ -54,8 +37,10 @@ int feed_filter_open(struct feed_filter *filter, const struct options *options, 
     filter->filter.no_initial = options->no_initial;
     if (options->touches)
         filter->filter.touches = bytes_of(options->touches);
-    int r = read_ops(&filter->filter, options->ops, e);
-    return r ? r : filter_check(&filter->filter, &filter->arena, e);
+    struct bytes unknown;
+    if (options->ops && !filter_read_ops(bytes_of(options->ops), &filter->filter.ops, &unknown))
+        return unknown_op(unknown, e);
+    return filter_check(&filter->filter, &filter->arena, e);
 }
 
 void feed_filter_close(struct feed_filter *filter)

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/say.h"
 #include "cli/verbs.h"
 #include "common/bytes.h"
+#include "common/file.h"
 #include "common/nearest.h"
 
 const char *argp_program_version = "garner " GARNER_VERSION;
@@ -123,16 +123,6 @@ static void occupy_descriptors(void)
             abort();
 }
 
-/* Each shard's store holds two descriptors; the soft limit is often 1024. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 /* What a transfer and a page take is given back and taken again all the time: glibc would hand it to the
  * kernel in between, which clears it for the next one. */
 static void keep_memory(void)
@@ -149,7 +139,7 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "C.UTF-8"); /* for the widths of characters */
     signal(SIGPIPE, SIG_IGN);
     occupy_descriptors();
-    raise_descriptors();
+    file_raise_limit(); /* each shard's store holds two */
     keep_memory();
     if (argc < 2)
         return say_none();

@@ -4,11 +4,8 @@
 
 #include "cli/say.h"
 
-static const char address_default[] = "tcp://127.0.0.1:7801";
-
 const char *remote_address(const struct options *options, int *exit_code)
 {
-    const char *at = getenv("GARNER_AT");
     *exit_code = 0;
     if (options->at && (options->data || options->config)) {
         say("--at and %s contradict each other: a running Garner, or a data folder?",
@@ -18,9 +15,7 @@ const char *remote_address(const struct options *options, int *exit_code)
     }
     if (options->data || options->config)
         return NULL;
-    if (options->at)
-        return options->at;
-    return at && *at ? at : address_default;
+    return client_address(options->at);
 }
 
 struct bytes remote_text(const char *text)

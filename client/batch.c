@@ -22,7 +22,7 @@ static void collection_of(struct garner_collection *to, const struct collection_
                                      .number = number};
 }
 
-void garner_change_of(struct garner_change *to, const struct change *from, struct bytes packed)
+static void change_of(struct garner_change *to, const struct change *from, struct bytes packed)
 {
     to->shard = from->shard;
     to->epoch = from->epoch;
@@ -57,7 +57,7 @@ static int take_changes(struct garner *feed, const struct feed_changes *changes,
         r = change_unpack(&feed->scratch, changes->changes[i], &change, e);
         if (r)
             return error_set(e, ERR_BODY, "a change that came can't be read: %s", e->text);
-        garner_change_of(&feed->changes[i], &change, changes->changes[i]);
+        change_of(&feed->changes[i], &change, changes->changes[i]);
     }
     feed->batch = (struct garner_batch){.kind = changes->count ? GARNER_CHANGES : GARNER_NOTHING,
                                         .changes = feed->changes,

@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/rpc/rpc_client.h"
 
+static const char address_default[] = "tcp://127.0.0.1:7801";
 static const char program[] = "garner " GARNER_VERSION;
 
 struct client {
@@ -19,6 +20,12 @@ struct client {
     enum operator_kind asked;
     struct buffer out, in;
 };
+
+const char *client_address(const char *said)
+{
+    const char *at = getenv("GARNER_AT");
+    return said ? said : at && *at ? at : address_default;
+}
 
 /* --- one request --- */
 
@@ -170,11 +177,6 @@ int client_receive(struct client *client, int64_t end_ms, struct buffer *memory,
     if (*there)
         r = unpack(client, answer, arena, reply, e);
     return conclude(client, r, reply, e);
-}
-
-bool client_waits(const struct client *client)
-{
-    return rpc_client_waits(client->rpc);
 }
 
 void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms)

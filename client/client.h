@@ -10,6 +10,10 @@
 
 struct client;
 
+/* Whom to ask: who was said, else GARNER_AT of the environment, else a run on this machine as it is by
+ * default. */
+const char *client_address(const char *said);
+
 /* Connect and greet. ERR_CONNECT or ERR_RESOLVE: nobody there, with what to do; ERR_CONFIG: no address;
  * ERR_USAGE: no version that both speak; ERR_BODY: not a Garner. `lock`: of several that are waited for
  * together, and outlives them; null: of its own. */
@@ -32,7 +36,6 @@ int client_ask(struct client *client, struct operator_request *request, struct a
 int client_send(struct client *client, struct operator_request *request, struct error *e);
 int client_receive(struct client *client, int64_t end_ms, struct buffer *memory, struct arena *arena,
                    struct operator_reply *reply, bool *there, struct error *e);
-bool client_waits(const struct client *client); /* a request is under way */
 
 /* Until client_receive has something to tell of one of them, which share a lock, or `end_ms`. */
 void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms);

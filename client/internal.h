@@ -69,7 +69,6 @@ int garner_take_options(struct garner *feed, const struct garner_options *option
 
 /* The next batch of `current` (batch.c); false: there is none. ERR_BODY: what came can't be read. */
 int garner_take_batch(struct garner *feed, bool *taken, struct error *e);
-void garner_change_of(struct garner_change *to, const struct change *from, struct bytes packed);
 
 /* Answers (garner.c): one to be filled, with memory that was used before; those that wait, in their order. */
 struct garner_answer *garner_new_answer(struct garner *feed);

@@ -4,8 +4,6 @@
 
 #include "client/internal.h"
 
-static const char address_default[] = "tcp://127.0.0.1:7801";
-
 static struct bytes text_of(struct arena *arena, const char *text)
 {
     return text ? bytes_of(arena_strdup(arena, bytes_of(text))) : (struct bytes){0};
@@ -49,16 +47,13 @@ static int take_filter(struct arena *arena, const struct garner_options *options
 int garner_take_options(struct garner *feed, const struct garner_options *options,
                         struct follow_setting *setting, struct error *e)
 {
-    const char *at = getenv("GARNER_AT");
     if (options->size != sizeof *options)
         return error_set(
             e, ERR_USAGE,
             "struct garner_options has %zu bytes, %zu are expected: begin with GARNER_OPTIONS, and build "
             "with the header of the library that is linked",
             options->size, sizeof *options);
-    if (!options->address)
-        at = at && *at ? at : address_default;
-    feed->address = arena_strdup(&feed->setting, bytes_of(options->address ? options->address : at));
+    feed->address = arena_strdup(&feed->setting, bytes_of(client_address(options->address)));
     feed->context = options->context;
     feed->say = options->say;
     feed->min_demand = options->min_demand;

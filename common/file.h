@@ -13,4 +13,7 @@ int file_open(const char *path, struct error *e);
 /* Append a regular file's content. 0, or as file_open; ERR_LIMIT if it has more than `bytes_max` bytes. */
 int file_read(const char *path, size_t bytes_max, struct buffer *out, struct error *e);
 
+/* Let this process have as many files open as it may: the limit that is in force is often 1,024. */
+void file_raise_limit(void);
+
 #endif

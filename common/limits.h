@@ -130,6 +130,7 @@ enum {
     LIMIT_RPC_PEER_REQUESTS = 16,       /* likewise, of one peer, with answers that it hasn't taken */
     LIMIT_RPC_PEERS = 1024,             /* connected at once */
     LIMIT_RPC_ANSWER_BYTES = 64 << 20,  /* of answers that their peers haven't taken */
+    LIMIT_RPC_SPARE_BYTES = 4 << 20,    /* of memory that is kept for the next answers */
     LIMIT_RPC_SEND_MS = 10000,          /* that a peer may take nothing of an answer */
     LIMIT_RPC_CLOSE_MS = 2000,          /* that a server which ends gives its last answers to go */
     LIMIT_RPC_TELL_MS = 1000,           /* that listeners hear everything again after */

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "client/client.h"
 #include "common/check.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "gateway/gateway.h"
@@ -133,15 +134,6 @@ static int serve(const struct options *options, struct gateway *gateway, struct 
     return 0;
 }
 
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -149,14 +141,12 @@ int main(int argc, char **argv)
         NULL,  "Answer Garner's feed over HTTP: /v1/changes, /v1/resources, /v1/status (docs/gateway.md).",
         NULL,  NULL,
         NULL};
-    const char *at = getenv("GARNER_AT");
-    struct options options = {.http = "127.0.0.1:7800",
-                              .gateway.at = at && *at ? at : "tcp://127.0.0.1:7801"};
+    struct options options = {.http = "127.0.0.1:7800", .gateway.at = client_address(NULL)};
     struct gateway *gateway;
     struct error e;
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
-    raise_file_limit();
+    file_raise_limit(); /* a connection each */
     take_signals();
     int r = gateway_open(&options.gateway, &gateway, &e);
     if (!r)

@@ -99,29 +99,12 @@ static bool add(struct query *query, enum parameter which, struct bytes value, s
     return true;
 }
 
-static bool take_op(struct query *query, struct bytes name)
-{
-    static const enum change_op ops[] = {CHANGE_CREATED, CHANGE_UPDATED, CHANGE_DELETED, CHANGE_STATUS};
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-        if (bytes_is(name, change_op_name(ops[i]))) {
-            query->filter.ops |= 1u << ops[i];
-            return true;
-        }
-    return wrong(query, OP, "there are created, updated, deleted and status, separated by commas");
-}
-
 static bool take_ops(struct query *query, struct bytes value)
 {
-    bool ok = true;
-    while (ok) {
-        const char *comma = memchr(value.data, ',', value.len);
-        size_t len = comma ? (size_t)(comma - value.data) : value.len;
-        ok = take_op(query, bytes_trim((struct bytes){value.data, len}));
-        if (!comma)
-            break;
-        value = bytes_from(value, len + 1);
-    }
-    return ok;
+    struct bytes unknown;
+    if (filter_read_ops(value, &query->filter.ops, &unknown))
+        return true;
+    return wrong(query, OP, "there are created, updated, deleted and status, separated by commas");
 }
 
 static bool take_limit(struct query *query, struct bytes value)

@@ -14,6 +14,30 @@ static const unsigned all_ops = 1u << CHANGE_CREATED | 1u << CHANGE_UPDATED | 1u
 
 /* --- is it one that can be meant? --- */
 
+static unsigned op_bit(struct bytes name)
+{
+    for (enum change_op op = CHANGE_CREATED; op <= CHANGE_STATUS; op++)
+        if (bytes_is(name, change_op_name(op)))
+            return 1u << op;
+    return 0;
+}
+
+bool filter_read_ops(struct bytes names, unsigned *ops, struct bytes *unknown)
+{
+    for (bool more = true; more;) {
+        const char *comma = names.len ? memchr(names.data, ',', names.len) : NULL;
+        size_t len = comma ? (size_t)(comma - names.data) : names.len;
+        *unknown = bytes_trim((struct bytes){names.data, len});
+        unsigned bit = op_bit(*unknown);
+        if (!bit)
+            return false;
+        *ops |= bit;
+        more = comma;
+        names = bytes_from(names, len + 1);
+    }
+    return true;
+}
+
 int filter_check(struct filter *filter, struct arena *arena, struct error *e)
 {
     if (filter->ops & ~all_ops)

@@ -26,6 +26,9 @@ struct filter {
     uint32_t members, member; /* partition: collections whose filter_share modulo `members` is `member` */
 };
 
+/* Names of ops, separated by commas, as bits to `*ops`. False: `*unknown` is none of them. */
+bool filter_read_ops(struct bytes names, unsigned *ops, struct bytes *unknown);
+
 /* Is it one that can be meant? Parses `touches`, into the arena. ERR_USAGE: the sentence says what is wrong.
  */
 int filter_check(struct filter *filter, struct arena *arena, struct error *e);

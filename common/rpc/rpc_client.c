@@ -265,11 +265,6 @@ int rpc_client_receive(struct rpc_client *client, int64_t end_ms, struct buffer 
     return r;
 }
 
-bool rpc_client_waits(const struct rpc_client *client)
-{
-    return client->waits;
-}
-
 void rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_t end_ms)
 {
     bool done = count == 0;

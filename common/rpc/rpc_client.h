@@ -34,9 +34,6 @@ int rpc_client_send(struct rpc_client *client, struct bytes request, int64_t ans
 int rpc_client_receive(struct rpc_client *client, int64_t end_ms, struct buffer *memory, struct bytes *answer,
                        struct error *e);
 
-/* A request is under way: sent, and neither answered nor failed as far as rpc_client_receive has told. */
-bool rpc_client_waits(const struct rpc_client *client);
-
 /* Until rpc_client_receive has something to tell of one of them, which share a lock, or `end_ms`. */
 void rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_t end_ms);
 

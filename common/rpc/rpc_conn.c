@@ -7,8 +7,6 @@
 #include "common/clock.h"
 #include "common/limits.h"
 
-enum { SPARE_BYTES_MAX = 4 << 20 };
-
 static void tell(struct rpc_conn *conn)
 {
     conn->owner.changed(conn->owner.context, conn);
@@ -98,7 +96,7 @@ void rpc_conn_resume(struct rpc_conn *conn)
 static void keep_memory(struct rpc_conn *conn, struct buffer *body)
 {
     struct buffer *spare = conn->owner.spare;
-    if (!spare || spare->cap >= body->cap || body->cap > SPARE_BYTES_MAX)
+    if (!spare || spare->cap >= body->cap || body->cap > LIMIT_RPC_SPARE_BYTES)
         return;
     buffer_close(spare);
     *spare = *body;
@@ -224,7 +222,7 @@ void rpc_conn_free(struct rpc_conn *conn)
 {
     CHECK(rpc_conn_has_ended(conn));
     conn->owner.spare = NULL; /* which belongs to who has the lock */
-    nng_aio_free(conn->rx); /* waits for its callback */
+    nng_aio_free(conn->rx);   /* waits for its callback */
     nng_aio_free(conn->tx);
     nng_stream_free(conn->stream);
     while (conn->out)

@@ -124,11 +124,6 @@ bool rpc_publisher_tidy(struct rpc_publisher *publisher)
     return any;
 }
 
-const char *rpc_publisher_address(const struct rpc_publisher *publisher)
-{
-    return publisher->listener.address;
-}
-
 void rpc_publisher_count(struct rpc_publisher *publisher, struct rpc_publisher_counts *out)
 {
     pthread_mutex_lock(&publisher->lock.mutex);

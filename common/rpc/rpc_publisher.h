@@ -29,8 +29,6 @@ void rpc_publisher_tell(struct rpc_publisher *publisher, struct bytes message);
  */
 bool rpc_publisher_tidy(struct rpc_publisher *publisher);
 
-const char *rpc_publisher_address(const struct rpc_publisher *publisher); /* with the port that was found */
-
 void rpc_publisher_count(struct rpc_publisher *publisher, struct rpc_publisher_counts *out); /* any thread */
 
 #endif

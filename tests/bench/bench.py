@@ -4,7 +4,6 @@ Exits 0 when everything worked, whether or not what is wanted was reached; 1 whe
 failed, or said other counts than the pages have. Such a run is no figure.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -17,28 +16,12 @@ from harvest import Garner
 from latency import Live
 from measure import Trouble, machine_of
 from nginx import Nginx, find_program
+from options import arguments
 from report import json_lines, table
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = pages.Shape(accounts=2, pages=3, items=50, regions=20, regions_same=20, pages_million=5, parallel=2,
                     live=Live(accounts=2, regions=40, period_s=1, writes=60, gap_s=0.05))
-
-
-def arguments():
-    parser = argparse.ArgumentParser(prog="tests/bench/run.sh", description="Measure Garner against bare programs (docs/performance.md).")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write a line of JSON for each figure")
-    parser.add_argument("--runs", metavar="N", type=int, help="pairs of runs, of which the median counts (5)")
-    parser.add_argument("--only", metavar="NAME,…", help=f"only these: {','.join(Bench.ALL)}")
-    parser.add_argument("--small", action="store_true", help="a few pages, once: says whether all of this works, and measures nothing")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with configurations, data and what was said")
-    parser.add_argument("--build", metavar="DIR", type=Path, default=ROOT / "build/release", help="where the programs were built (build/release)")
-    made = parser.parse_args()
-    made.runs = made.runs or (1 if made.small else 5)
-    made.only = made.only.split(",") if made.only else list(Bench.ALL)
-    unknown = [name for name in made.only if name not in Bench.ALL]
-    if unknown or made.runs < 1:
-        parser.error(f"there is no figure '{unknown[0]}'" if unknown else "--runs is at least 1")
-    return made
 
 
 def programs(build):
@@ -69,7 +52,7 @@ def measure(bench, names):
 
 
 def main():
-    args = arguments()
+    args = arguments("tests/bench/run.sh", "Measure Garner against bare programs (docs/performance.md).", Bench.ALL)
     shape = SMALL if args.small else pages.Shape()
     garner, bare = programs(args.build.resolve())
     (ROOT / "build/bench").mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ what counts is the ratio within a round: the median of these is told, beside the
 Exits 0 when everything worked, whether or not what is wanted was reached; 1 when something didn't.
 """
 
-import argparse
 import os
 import shutil
 import sys
@@ -22,6 +21,7 @@ from feed_servers import GarnerRun, Nats, Redis, on_core, version_of
 from figures import Figure
 from harvest import fresh
 from measure import Trouble, busy_s, machine_of, run
+from options import arguments
 from report import json_lines, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -167,23 +167,6 @@ class Feed:
     ALL = {"append": append, "catch-up": catch_up, "hint": hint, "ten": ten, "hung": hung, "http": http}
 
 
-def arguments():
-    parser = argparse.ArgumentParser(prog="tests/bench/feed.sh", description="Measure the feed beside Redis Streams and JetStream (docs/performance.md).")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write a line of JSON for each figure")
-    parser.add_argument("--runs", metavar="N", type=int, help="rounds, of which the median counts (5)")
-    parser.add_argument("--only", metavar="NAME,…", help=f"only these: {','.join(Feed.ALL)}")
-    parser.add_argument("--small", action="store_true", help="a few changes, once: says whether all of this works, and measures nothing")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with configurations, data and what was said")
-    parser.add_argument("--build", metavar="DIR", type=Path, default=ROOT / "build/release", help="where the programs were built (build/release)")
-    made = parser.parse_args()
-    made.runs = made.runs or (1 if made.small else 5)
-    made.only = made.only.split(",") if made.only else list(Feed.ALL)
-    unknown = [name for name in made.only if name not in Feed.ALL]
-    if unknown or made.runs < 1:
-        parser.error(f"there is no figure '{unknown[0]}'" if unknown else "--runs is at least 1")
-    return made
-
-
 def programs(build):
     """Garner, and the folder of the others."""
     missing = [str(path) for path in (build / "bin/garner", *(build / "tests" / name for name in PROGRAMS)) if not path.is_file()]
@@ -212,7 +195,7 @@ def measure(feed, names):
 
 
 def main():
-    args = arguments()
+    args = arguments("tests/bench/feed.sh", "Measure the feed beside Redis Streams and JetStream (docs/performance.md).", Feed.ALL)
     garner, folder_of_programs = programs(args.build.resolve())
     (ROOT / "build/bench").mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="feed-", dir=ROOT / "build/bench"))
