@@ -153,7 +153,7 @@ static bool ask_changes(struct follow *follow, uint32_t worker, uint64_t wait_ms
         if (follow->all[i].worker != worker)
             continue;
         shards[shard_count++] = i;
-        if (follow->all[i].asked.seq)
+        if (!position_is_none(&follow->all[i].asked))
             positions[count++] = follow->all[i].asked;
     }
     if (!shard_count)
@@ -324,6 +324,6 @@ void follow_cursor(const struct follow *follow, struct arena *arena, struct curs
     out->count = 0;
     out->positions = arena_alloc(arena, follow->set.shards * sizeof *out->positions);
     for (uint32_t i = 0; i < follow->set.shards; i++)
-        if (follow->all[i].given.seq)
+        if (!position_is_none(&follow->all[i].given))
             out->positions[out->count++] = follow->all[i].given;
 }

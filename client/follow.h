@@ -61,8 +61,8 @@ void follow_close(struct follow *follow);
 /* Who has what. What is under way is given up: its answers must not be handed on. */
 void follow_map(struct follow *follow, const struct feed_map *map);
 
-/* Where the shards that a worker has end or begin, of its answer to a demand for `now` or `oldest`. Returns how many
- * positions were put. */
+/* Where the shards that a worker has end or begin, of its answer to a demand for `now` or `oldest`. Returns
+ * how many positions were put. */
 uint32_t follow_take_ends(const struct follow *follow, uint32_t worker, const struct feed_changes *answer,
                           struct position *to);
 

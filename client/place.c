@@ -15,18 +15,19 @@ static const char *cursor_text(struct garner *feed, const struct cursor *cursor)
     return copy;
 }
 
-/* Put a position into a cursor that has room for all shards. */
-static void put_position(struct cursor *cursor, const struct position *position)
+/* The position in a shard, of a cursor that has room for all of them. */
+static struct position *position_in(struct cursor *cursor, uint32_t shard)
 {
     uint32_t at = 0;
-    while (at < cursor->count && cursor->positions[at].shard < position->shard)
+    while (at < cursor->count && cursor->positions[at].shard < shard)
         at++;
-    if (at == cursor->count || cursor->positions[at].shard != position->shard) {
+    if (at == cursor->count || cursor->positions[at].shard != shard) {
         memmove(&cursor->positions[at + 1], &cursor->positions[at],
                 (cursor->count - at) * sizeof *cursor->positions);
+        cursor->positions[at] = (struct position){.shard = shard};
         cursor->count++;
     }
-    cursor->positions[at] = *position;
+    return &cursor->positions[at];
 }
 
 const char *garner_cursor(struct garner *feed)
@@ -43,19 +44,19 @@ const char *garner_cursor_within(struct garner *feed, size_t count)
         return cursor_text(feed, &cursor);
     if (answer->arrival.kind == FOLLOW_SNAPSHOT) {
         if (answer->reply.snapshot.last)
-            put_position(&cursor, &answer->reply.snapshot.begin);
+            *position_in(&cursor, answer->arrival.shard) = answer->reply.snapshot.begin;
         return cursor_text(feed, &cursor);
     }
     for (size_t i = 0; i < count && i < feed->batch.change_count && count < feed->batch.change_count; i++) {
         const struct garner_change *change = &feed->batch.changes[i];
         struct bytes packed = {change->packed.data, change->packed.len};
-        put_position(&cursor, &(struct position){.shard = change->shard,
-                                                 .epoch = change->epoch,
-                                                 .seq = change->seq,
-                                                 .check = position_check(packed)});
+        position_advance(position_in(&cursor, change->shard), change->epoch, change->seq,
+                         position_check(packed));
     }
-    for (uint32_t i = 0; count >= feed->batch.change_count && i < answer->reply.fetch.position_count; i++)
-        put_position(&cursor, &answer->reply.fetch.positions[i]);
+    for (uint32_t i = 0; count >= feed->batch.change_count && i < answer->reply.fetch.position_count; i++) {
+        const struct position *position = &answer->reply.fetch.positions[i];
+        *position_in(&cursor, position->shard) = *position;
+    }
     return cursor_text(feed, &cursor);
 }
 

@@ -1,5 +1,5 @@
-/* Signals: kept from threads that aren't the program's own to take them with. A thread begins with the mask of who
- * starts it: what is started between these two (by a library, too) gets no signal. */
+/* Signals: kept from threads that aren't the program's own to take them with. A thread begins with the mask
+ * of who starts it: what is started between these two (by a library, too) gets no signal. */
 #ifndef GARNER_COMMON_SIGNALS_H
 #define GARNER_COMMON_SIGNALS_H
 

@@ -11,7 +11,7 @@
 
 enum {
     SUM_BYTES = 8,
-    POSITION_BYTES_MAX = 37, /* tags, length, three varints and a check */
+    POSITION_BYTES_MAX = 64, /* tags, length, five varints and two checks */
     CURSOR_BYTES_MAX = LIMIT_SHARDS * POSITION_BYTES_MAX + 64,
     CURSOR_TEXT_MAX = (CURSOR_BYTES_MAX + SUM_BYTES) / 3 * 4 + 4
 };
@@ -55,6 +55,53 @@ uint32_t position_check(struct bytes packed_change)
     return check ? check : 1;
 }
 
+bool position_is_none(const struct position *position)
+{
+    return !position->seq && !position->until.seq;
+}
+
+void position_advance(struct position *position, uint64_t epoch, uint64_t seq, uint32_t check)
+{
+    position->epoch = epoch;
+    position->seq = seq;
+    position->check = check;
+    if (position->until.seq <= seq)
+        position->until = (struct point){0};
+}
+
+bool position_admit(struct position *position)
+{
+    bool sound = position->shard < LIMIT_SHARDS && position->seq < UINT64_MAX &&
+                 position->until.seq < UINT64_MAX;
+    if (position->until.seq <= position->seq)
+        position->until = (struct point){0};
+    return sound;
+}
+
+static void position_to_wire(const struct position *from, Garner__Position *to)
+{
+    garner__position__init(to);
+    to->shard = from->shard;
+    to->epoch = from->epoch;
+    to->seq = from->seq;
+    to->check = from->check;
+    to->has_check = from->check != 0;
+    to->until_epoch = from->until.epoch;
+    to->until_seq = from->until.seq;
+    to->has_until_epoch = to->has_until_seq = from->until.seq != 0;
+    to->until_check = from->until.check;
+    to->has_until_check = from->until.check != 0;
+}
+
+static struct position position_from_wire(const Garner__Position *from)
+{
+    return (struct position){.shard = from->shard,
+                             .epoch = from->epoch,
+                             .seq = from->seq,
+                             .check = from->has_check ? from->check : 0,
+                             .until = {from->until_epoch, from->until_seq, from->until_check}};
+}
+
 void cursor_to_text(const struct cursor *cursor, struct buffer *out)
 {
     struct arena arena = {0};
@@ -68,12 +115,7 @@ void cursor_to_text(const struct cursor *cursor, struct buffer *out)
     message.positions = arena_alloc(&arena, cursor->count * sizeof *message.positions);
     for (uint32_t i = 0; i < cursor->count; i++) {
         Garner__Position *position = arena_alloc(&arena, sizeof *position);
-        garner__position__init(position);
-        position->shard = cursor->positions[i].shard;
-        position->epoch = cursor->positions[i].epoch;
-        position->seq = cursor->positions[i].seq;
-        position->check = cursor->positions[i].check;
-        position->has_check = position->check != 0;
+        position_to_wire(&cursor->positions[i], position);
         message.positions[i] = position;
     }
     wire_pack(&message, &packed);
@@ -93,13 +135,9 @@ static bool cursor_from_wire(struct arena *arena, const Garner__Cursor *from, st
     to->count = (uint32_t)from->n_positions;
     to->positions = arena_alloc(arena, to->count * sizeof *to->positions);
     for (uint32_t i = 0; i < to->count; i++) {
-        const Garner__Position *position = from->positions[i];
-        to->positions[i] = (struct position){.shard = position->shard,
-                                             .epoch = position->epoch,
-                                             .seq = position->seq,
-                                             .check = position->has_check ? position->check : 0};
-        if (position->shard >= LIMIT_SHARDS || position->seq == UINT64_MAX ||
-            (i && position->shard <= to->positions[i - 1].shard))
+        struct position *position = &to->positions[i];
+        *position = position_from_wire(from->positions[i]);
+        if (!position_admit(position) || (i && position->shard <= position[-1].shard))
             return false;
     }
     return true;

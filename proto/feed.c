@@ -6,7 +6,15 @@
 
 /* --- positions --- */
 
-enum { POSITION_SHARD = 1, POSITION_EPOCH, POSITION_SEQ, POSITION_CHECK };
+enum {
+    POSITION_SHARD = 1,
+    POSITION_EPOCH,
+    POSITION_SEQ,
+    POSITION_CHECK,
+    UNTIL_EPOCH,
+    UNTIL_SEQ,
+    UNTIL_CHECK
+};
 
 void position_add(struct buffer *out, unsigned number, const struct position *position)
 {
@@ -16,6 +24,12 @@ void position_add(struct buffer *out, unsigned number, const struct position *po
     field_add_u64(out, POSITION_SEQ, position->seq);
     if (position->check)
         field_add_fixed32(out, POSITION_CHECK, position->check);
+    if (position->until.seq) {
+        field_add_u64(out, UNTIL_EPOCH, position->until.epoch);
+        field_add_u64(out, UNTIL_SEQ, position->until.seq);
+    }
+    if (position->until.check)
+        field_add_fixed32(out, UNTIL_CHECK, position->until.check);
     field_end_message(out, begun);
 }
 
@@ -36,15 +50,21 @@ bool position_take(const struct field *from, struct position *to)
     while (sound && field_next(&rest, &field)) {
         had |= 1u << (field.number < 8 ? field.number : 0);
         if (field.number == POSITION_SHARD)
-            sound = field_take_u32(&field, &to->shard) && to->shard < LIMIT_SHARDS;
+            sound = field_take_u32(&field, &to->shard);
         else if (field.number == POSITION_EPOCH)
             sound = field_take_u64(&field, &to->epoch);
         else if (field.number == POSITION_SEQ)
-            sound = field_take_u64(&field, &to->seq) && to->seq < UINT64_MAX;
-        else if (field.number == POSITION_CHECK && (sound = field.kind == FIELD_FIXED32))
-            to->check = (uint32_t)field.value;
+            sound = field_take_u64(&field, &to->seq);
+        else if (field.number == POSITION_CHECK)
+            sound = field_take_fixed32(&field, &to->check);
+        else if (field.number == UNTIL_EPOCH)
+            sound = field_take_u64(&field, &to->until.epoch);
+        else if (field.number == UNTIL_SEQ)
+            sound = field_take_u64(&field, &to->until.seq);
+        else if (field.number == UNTIL_CHECK)
+            sound = field_take_fixed32(&field, &to->until.check);
     }
-    return sound && !rest.len &&
+    return sound && !rest.len && position_admit(to) &&
            (~had & (1u << POSITION_SHARD | 1u << POSITION_EPOCH | 1u << POSITION_SEQ)) == 0;
 }
 

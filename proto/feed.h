@@ -51,7 +51,7 @@ struct feed_changes {
 struct feed_snapshot {
     uint32_t shard;
     bool has_begin;           /* else it is the first part */
-    struct position begin;    /* as the first part's answer said */
+    struct position begin;    /* as the answer before said */
     uint32_t collection, row; /* where this part begins */
     uint64_t max_bytes;
     bool receipts;       /* with all that are kept */

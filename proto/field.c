@@ -104,6 +104,12 @@ bool field_take_u32(const struct field *field, uint32_t *out)
     return field->kind == FIELD_VARINT && field->value <= UINT32_MAX;
 }
 
+bool field_take_fixed32(const struct field *field, uint32_t *out)
+{
+    *out = (uint32_t)field->value;
+    return field->kind == FIELD_FIXED32;
+}
+
 bool field_take_bool(const struct field *field, bool *out)
 {
     *out = field->value != 0;

@@ -93,6 +93,7 @@ bool field_take_u64(const struct field *field, uint64_t *out);
 bool field_take_u32(const struct field *field, uint32_t *out);
 bool field_take_bool(const struct field *field, bool *out);
 bool field_take_s64(const struct field *field, int64_t *out);
+bool field_take_fixed32(const struct field *field, uint32_t *out);
 bool field_take_span(const struct field *field, struct bytes *out);
 
 /* The next varint of a packed list. */

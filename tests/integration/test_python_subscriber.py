@@ -435,6 +435,15 @@ def documented_bytes():
     return [(who, bytes(data)) for who, data, _ in said]
 
 
+def test_what_a_snapshot_was_read_of_stays_until_it_is_passed(garner_feed):
+    wire = garner_feed.wire
+    change = garner_feed.Change(wire.Reply.FromString(documented_bytes()[5][1][12:]).fetch.changes[0])
+    before = wire.Position(shard=3, epoch=1, seq=0, until_epoch=1, until_seq=2, until_check=7)
+    assert wire.position_behind(change, before).until_check == 7
+    before.until_seq = 1
+    assert wire.position_behind(change, before) == wire.position_behind(change)
+
+
 def receive(connection, count):
     data = b""
     while len(data) < count:
@@ -455,8 +464,9 @@ def test_the_documented_bytes_are_what_goes_over(lab, things, garner_feed):
     told = wire.Reply.FromString(fetch_reply[12:]).fetch
     change = garner_feed.Change(told.changes[0])
     assert (change.op, change.id, change.after) == ("created", "i0", {"id": "i0"}) and len(change.packed) == 49
-    assert told.positions[0] == change.position == asked[2].fetch.positions[0] and change.position.check == 0xafe1759d
-    cursor = wire.cursor_to_text(feed, {3: change.position})
+    position = wire.position_behind(change)
+    assert told.positions[0] == position == asked[2].fetch.positions[0] and position.check == 0xafe1759d
+    cursor = wire.cursor_to_text(feed, {3: position})
     assert f"`{cursor}`" in (ROOT / "docs/feed.md").read_text() and wire.cursor_from_text(cursor)[0] == feed
 
     things.items.append({"id": "i0"})

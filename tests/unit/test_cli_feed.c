@@ -168,7 +168,7 @@ static void what_a_cursor_cannot_mean_is_refused(void **state)
     struct lab *lab = *state;
     struct feed_source source;
     struct error e = {0};
-    struct position position = {0, 0, 1, 3};
+    struct position position = {.shard = 0, .epoch = 1, .seq = 3};
     struct cursor cursor = {.positions = &position, .count = 1};
     feed_source_open(&source, &lab->folder);
     assert_int_equal(feed_source_seek_cursor(&source, &cursor, &e), ERR_USAGE);

@@ -20,8 +20,12 @@ static void a_cursor_comes_back(void **state)
         struct cursor back, cursor = {.count = counts[i], .feed = {1, 2, 255}};
         cursor.positions = arena_zalloc(&arena, (counts[i] + 1) * sizeof *cursor.positions);
         for (uint32_t n = 0; n < counts[i]; n++)
-            cursor.positions[n] = (struct position){n, n * 77, n % 2 ? 1 : UINT64_MAX,
-                                                    n % 3 ? n : UINT64_MAX - 1 - n};
+            cursor.positions[n] = (struct position){.shard = n,
+                                                    .check = n * 77,
+                                                    .epoch = n % 2 ? 1 : UINT64_MAX,
+                                                    .seq = n % 3 ? n : UINT64_MAX - 1 - n};
+        for (uint32_t n = 3; n < counts[i]; n += 3)
+            cursor.positions[n].until = (struct point){n + 1, UINT64_MAX - 1, n * 3};
         cursor_to_text(&cursor, &text);
         buffer_add_char(&text, '\n'); /* as `cat` gives it */
         int r = cursor_from_text(&arena, buffer_bytes(&text), &back, &e);
@@ -32,7 +36,8 @@ static void a_cursor_comes_back(void **state)
         for (uint32_t n = 0; n < back.count; n++) {
             const struct position *a = &back.positions[n], *b = &cursor.positions[n];
             assert_true(a->shard == b->shard && a->check == b->check && a->epoch == b->epoch &&
-                        a->seq == b->seq);
+                        a->seq == b->seq && a->until.epoch == b->until.epoch &&
+                        a->until.seq == b->until.seq && a->until.check == b->until.check);
         }
         buffer_close(&text);
         arena_close(&arena);
@@ -46,7 +51,8 @@ static void a_damaged_cursor_is_refused(void **state)
     struct arena arena = {0};
     struct buffer text = {0};
     struct error e;
-    struct position positions[] = {{0, 0, 1, 17}, {12, 0, 3, 1234}};
+    struct position positions[] = {{.shard = 0, .epoch = 1, .seq = 17},
+                                   {.shard = 12, .epoch = 3, .seq = 1234}};
     struct cursor back, cursor = {.count = 2, .positions = positions};
     (void)state;
     cursor_to_text(&cursor, &text);
@@ -73,7 +79,8 @@ static void a_damaged_cursor_is_refused(void **state)
 /* A cursor that was made with a right sum is checked all the same. */
 static void an_unsound_cursor_is_refused(void **state)
 {
-    struct position twice[] = {{3, 0, 1, 1}, {3, 0, 1, 2}}, high[] = {{LIMIT_SHARDS, 0, 1, 1}};
+    struct position twice[] = {{.shard = 3, .epoch = 1, .seq = 1}, {.shard = 3, .epoch = 1, .seq = 2}},
+                    high[] = {{.shard = LIMIT_SHARDS, .epoch = 1, .seq = 1}};
     struct cursor cursors[] = {{.positions = twice, .count = 2}, {.positions = high, .count = 1}};
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -91,7 +98,7 @@ static void an_unsound_cursor_is_refused(void **state)
 static void a_bookmark_is_op_cursor_and_time(void **state)
 {
     struct buffer json = {0}, text = {0};
-    struct position positions[] = {{0, 0, 1, 17}};
+    struct position positions[] = {{.shard = 0, .epoch = 1, .seq = 17}};
     struct cursor cursor = {.count = 1, .positions = positions};
     (void)state;
     cursor_to_text(&cursor, &text);

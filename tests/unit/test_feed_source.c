@@ -82,6 +82,11 @@ static int read_all(struct place *place)
     return count;
 }
 
+#define AT(shard_, seq_)                                                                                     \
+    {                                                                                                        \
+        .shard = (shard_), .epoch = 1, .seq = (seq_)                                                         \
+    }
+
 static int seek(struct place *place, struct position *positions, uint32_t count)
 {
     struct cursor cursor = {.positions = positions, .count = count};
@@ -115,14 +120,14 @@ static void a_cursor_before_the_oldest_change_is_refused(void **state)
     struct place *place = *state;
     add_changes(place, 0, 10);
     compact(place, 0, 7);
-    OK(place, seek(place, (struct position[]){{0, 0, 1, 7}}, 1));
+    OK(place, seek(place, (struct position[]){AT(0, 7)}, 1));
     assert_int_equal(read_all(place), 3);
-    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 6}}, 1), ERR_USAGE);
+    assert_int_equal(seek(place, (struct position[]){AT(0, 6)}, 1), ERR_USAGE);
     assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 6 of shard 0, which keeps 8"));
     compact(place, 0, 10);
-    OK(place, seek(place, (struct position[]){{0, 0, 1, 10}}, 1));
+    OK(place, seek(place, (struct position[]){AT(0, 10)}, 1));
     assert_int_equal(read_all(place), 0);
-    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 9}}, 1), ERR_USAGE);
+    assert_int_equal(seek(place, (struct position[]){AT(0, 9)}, 1), ERR_USAGE);
 }
 
 /* It was taken when there was nothing of that shard yet, which would be skipped in silence. */
@@ -131,13 +136,13 @@ static void a_cursor_from_before_a_shards_lost_changes_is_refused(void **state)
     struct place *place = *state;
     add_changes(place, 0, 10);
     add_changes(place, 2, 4);
-    OK(place, seek(place, (struct position[]){{0, 0, 1, 8}}, 1));
+    OK(place, seek(place, (struct position[]){AT(0, 8)}, 1));
     assert_int_equal(read_all(place), 6);
     compact(place, 2, 1);
-    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 8}}, 1), ERR_USAGE);
+    assert_int_equal(seek(place, (struct position[]){AT(0, 8)}, 1), ERR_USAGE);
     assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 0 of shard 2, which keeps 2"));
-    assert_int_equal(seek(place, (struct position[]){{0, 0, 1, 8}, {2, 0, 1, 0}}, 2), ERR_USAGE);
-    OK(place, seek(place, (struct position[]){{0, 0, 1, 8}, {2, 0, 1, 1}}, 2));
+    assert_int_equal(seek(place, (struct position[]){AT(0, 8), AT(2, 0)}, 2), ERR_USAGE);
+    OK(place, seek(place, (struct position[]){AT(0, 8), AT(2, 1)}, 2));
     assert_int_equal(read_all(place), 5);
 }
 
@@ -146,12 +151,59 @@ static void a_reader_that_falls_behind_is_told(void **state)
 {
     struct place *place = *state;
     add_changes(place, 0, 10);
-    OK(place, seek(place, (struct position[]){{0, 0, 1, 3}}, 1));
+    OK(place, seek(place, (struct position[]){AT(0, 3)}, 1));
     compact(place, 0, 4);
     OK(place, feed_source_begin(&place->source, &place->e));
     feed_source_end(&place->source);
     assert_int_equal(feed_source_refused(&place->source, &place->e), ERR_USAGE);
     assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 3 of shard 0, which keeps 5"));
+}
+
+static int seek_until(struct place *place, struct point until)
+{
+    struct position position = AT(0, 3);
+    position.until = until;
+    return seek(place, &position, 1);
+}
+
+/* Rows that came with the position were read when the shard was at its 8th change. */
+static void what_a_snapshot_was_read_of_must_be_of_this_history_too(void **state)
+{
+    struct place *place = *state;
+    struct position eighth;
+    struct store *store;
+    add_changes(place, 0, 10);
+    OK(place, folder_reader(&place->folder, 0, &store, &place->e));
+    OK(place, store_read(store, &place->e));
+    OK(place, feed_position_behind(store, 8, &eighth, &place->e));
+    store_done(store);
+    folder_reader_done(&place->folder, store);
+
+    OK(place, seek_until(place, (struct point){1, 8, eighth.check}));
+    assert_int_equal(read_all(place), 7);
+    assert_int_equal(seek_until(place, (struct point){1, 8, eighth.check + 1}), ERR_USAGE);
+    assert_non_null(strstr(place->e.text, "DIVERGED"));
+    assert_int_equal(seek_until(place, (struct point){1, 11, eighth.check}), ERR_USAGE);
+    assert_non_null(strstr(place->e.text, "FUTURE"));
+}
+
+static void it_stays_with_the_position_until_that_has_passed_it(void **state)
+{
+    struct place *place = *state;
+    const struct change *change;
+    struct arena arena = {0};
+    struct cursor cursor;
+    add_changes(place, 0, 10);
+    OK(place, seek_until(place, (struct point){1, 8, 0}));
+    OK(place, feed_source_begin(&place->source, &place->e));
+    for (uint64_t seq = 4; seq <= 10; seq++) {
+        OK(place, feed_source_next(&place->source, &change, NULL, &place->e));
+        feed_source_cursor(&place->source, &arena, &cursor);
+        assert_int_equal(cursor.positions[0].seq, seq);
+        assert_int_equal(cursor.positions[0].until.seq, seq < 8 ? 8 : 0);
+    }
+    feed_source_end(&place->source);
+    arena_close(&arena);
 }
 
 int main(void)
@@ -162,6 +214,8 @@ int main(void)
         T(a_cursor_before_the_oldest_change_is_refused),
         T(a_cursor_from_before_a_shards_lost_changes_is_refused),
         T(a_reader_that_falls_behind_is_told),
+        T(what_a_snapshot_was_read_of_must_be_of_this_history_too),
+        T(it_stays_with_the_position_until_that_has_passed_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

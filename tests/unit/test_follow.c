@@ -66,7 +66,7 @@ static int answer(struct lab *lab)
 static int answer_changes(struct lab *lab, uint32_t shard, uint64_t seq)
 {
     struct position *position = arena_alloc(&lab->arena, sizeof *position);
-    *position = (struct position){shard, 9, 1, seq};
+    *position = (struct position){.shard = shard, .check = 9, .epoch = 1, .seq = seq};
     lab->reply = (struct operator_reply){.kind = OPERATOR_FETCH,
                                          .fetch = {.count = 2, .positions = position, .position_count = 1}};
     return answer(lab);
@@ -118,7 +118,7 @@ static void expect_cursor(struct lab *lab, const char *wanted)
 
 static void seek(struct lab *lab, uint32_t shard, uint64_t seq)
 {
-    const struct position position = {shard, 3, 1, seq};
+    const struct position position = {.shard = shard, .check = 3, .epoch = 1, .seq = seq};
     assert_int_equal(follow_seek(&lab->follow, &position, 1, &lab->e), 0);
 }
 

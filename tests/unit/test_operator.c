@@ -111,7 +111,8 @@ static void what_is_asked_of_quarantine_comes_as_it_was_sent(void **state)
 static void a_demand_for_changes_comes_as_it_was_sent(void **state)
 {
     const struct bytes types[] = {BYTES("t")};
-    const struct position positions[] = {{0, 0, 1, 5}, {12, 0, 3, UINT64_MAX - 1}};
+    const struct position positions[] = {{.shard = 0, .epoch = 1, .seq = 5},
+                                         {.shard = 12, .epoch = 3, .seq = UINT64_MAX - 1}};
     struct operator_request request = {
         .version = 1,
         .id = UINT64_MAX,
@@ -191,7 +192,7 @@ static void items_in_quarantine_come_as_they_were_sent(void **state)
 static void changes_and_refusals_come_as_they_were_sent(void **state)
 {
     struct bytes changes[] = {BYTES("one"), BYTES("")};
-    const struct position positions[] = {{3, 0, 1, 9}};
+    const struct position positions[] = {{.shard = 3, .epoch = 1, .seq = 9}};
     const struct refusal refusals[] = {{REFUSAL_COMPACTED, 3, 7, 9, 1, 0}};
     struct operator_reply reply = {.id = 1,
                                    .kind = OPERATOR_FETCH,
@@ -247,7 +248,7 @@ static void what_is_no_message_is_refused(void **state)
 static void each_cut_of_a_request_is_refused_or_another_request(void **state)
 {
     struct lab *lab = *state;
-    const struct position positions[] = {{0, 0, 1, 5}};
+    const struct position positions[] = {{.shard = 0, .epoch = 1, .seq = 5}};
     struct operator_request cut,
         request = {
             .version = 1, .id = 9, .kind = OPERATOR_FETCH, .fetch = {.positions = positions, .count = 1}};
@@ -270,8 +271,9 @@ static void refuse(struct lab *lab, const struct operator_request *request)
 
 static void what_cannot_be_is_refused(void **state)
 {
-    const struct position twice[] = {{1, 0, 1, 1}, {1, 0, 1, 2}}, beyond[] = {{LIMIT_SHARDS, 0, 1, 1}},
-                          endless[] = {{1, 0, 1, UINT64_MAX}};
+    const struct position twice[] = {{.shard = 1, .epoch = 1, .seq = 1}, {.shard = 1, .epoch = 1, .seq = 2}},
+                          beyond[] = {{.shard = LIMIT_SHARDS, .epoch = 1, .seq = 1}},
+                          endless[] = {{.shard = 1, .epoch = 1, .seq = UINT64_MAX}};
     const struct bytes broken = BYTES("\xff");
     struct operator_request request = {
         .version = 1, .id = 3, .kind = OPERATOR_FETCH, .fetch = {.positions = twice, .count = 2}};

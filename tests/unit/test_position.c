@@ -77,7 +77,7 @@ static void try_all_positions(const struct history *history)
         for (uint64_t seq = 0; seq <= SEQS; seq++) {
             struct position position = {.shard = 3, .epoch = epoch, .seq = seq};
             struct refusal refusal;
-            position_judge(history, &position, &refusal);
+            position_judge(history, 3, &(struct point){epoch, seq, 0}, &refusal);
             if (refusal.kind != naive(history, &position) || refusal.shard != 3)
                 fail_msg("(%llu, %llu) of %llu to %llu: %s, not %s", (unsigned long long)epoch,
                          (unsigned long long)seq, (unsigned long long)history->oldest,
@@ -108,12 +108,12 @@ static void each_position_of_each_small_history_is_judged_as_it_must_be(void **s
 
 static const struct store_epoch two_epochs[] = {{1, 1}, {3, 101}};
 
-static struct refusal judge(uint64_t oldest, struct position position)
+static struct refusal judge(uint64_t oldest, struct point at)
 {
     const struct history history = {
         .epochs = two_epochs, .epoch_count = 2, .oldest = oldest, .head = 200, .cut_check = 77};
     struct refusal refusal;
-    position_judge(&history, &position, &refusal);
+    position_judge(&history, 1, &at, &refusal);
     assert_true(refusal.oldest == oldest && refusal.head == 200 && refusal.epoch == 3);
     return refusal;
 }
@@ -121,50 +121,49 @@ static struct refusal judge(uint64_t oldest, struct position position)
 static void what_is_kept_begins_right_behind_a_position(void **state)
 {
     (void)state;
-    assert_int_equal(judge(51, (struct position){.epoch = 1, .seq = 50}).kind, 0);
-    assert_int_equal(judge(51, (struct position){.epoch = 1, .seq = 49}).kind, REFUSAL_COMPACTED);
-    assert_int_equal(judge(1, (struct position){0}).kind, 0);
-    assert_int_equal(judge(2, (struct position){0}).kind, REFUSAL_COMPACTED);
+    assert_int_equal(judge(51, (struct point){.epoch = 1, .seq = 50}).kind, 0);
+    assert_int_equal(judge(51, (struct point){.epoch = 1, .seq = 49}).kind, REFUSAL_COMPACTED);
+    assert_int_equal(judge(1, (struct point){0}).kind, 0);
+    assert_int_equal(judge(2, (struct point){0}).kind, REFUSAL_COMPACTED);
 }
 
 static void the_head_is_sound_and_what_is_beyond_it_may_still_come(void **state)
 {
     (void)state;
-    assert_int_equal(judge(1, (struct position){.epoch = 3, .seq = 200}).kind, 0);
-    assert_int_equal(judge(1, (struct position){.epoch = 3, .seq = 201}).kind, REFUSAL_FUTURE);
-    assert_int_equal(judge(1, (struct position){.epoch = 4, .seq = 5}).kind, REFUSAL_FUTURE);
-    assert_int_equal(judge(201, (struct position){.epoch = 3, .seq = 200}).kind, 0); /* nothing is kept */
+    assert_int_equal(judge(1, (struct point){.epoch = 3, .seq = 200}).kind, 0);
+    assert_int_equal(judge(1, (struct point){.epoch = 3, .seq = 201}).kind, REFUSAL_FUTURE);
+    assert_int_equal(judge(1, (struct point){.epoch = 4, .seq = 5}).kind, REFUSAL_FUTURE);
+    assert_int_equal(judge(201, (struct point){.epoch = 3, .seq = 200}).kind, 0); /* nothing is kept */
 }
 
 static void an_epoch_that_has_ended_never_goes_on(void **state)
 {
     (void)state;
-    struct refusal refusal = judge(1, (struct position){.epoch = 1, .seq = 101});
+    struct refusal refusal = judge(1, (struct point){.epoch = 1, .seq = 101});
     assert_true(refusal.kind == REFUSAL_DIVERGED && refusal.common == 100);
-    assert_int_equal(judge(1, (struct position){.epoch = 1, .seq = 100}).kind, 0);
-    assert_int_equal(judge(1, (struct position){.epoch = 2, .seq = 100}).kind, 0);
-    assert_int_equal(judge(1, (struct position){.epoch = 2, .seq = 101}).kind, REFUSAL_DIVERGED);
-    assert_int_equal(judge(1, (struct position){.epoch = 3, .seq = 100}).kind, 0);
-    refusal = judge(1, (struct position){.epoch = 3, .seq = 99});
+    assert_int_equal(judge(1, (struct point){.epoch = 1, .seq = 100}).kind, 0);
+    assert_int_equal(judge(1, (struct point){.epoch = 2, .seq = 100}).kind, 0);
+    assert_int_equal(judge(1, (struct point){.epoch = 2, .seq = 101}).kind, REFUSAL_DIVERGED);
+    assert_int_equal(judge(1, (struct point){.epoch = 3, .seq = 100}).kind, 0);
+    refusal = judge(1, (struct point){.epoch = 3, .seq = 99});
     assert_true(refusal.kind == REFUSAL_DIVERGED && refusal.common == 98);
 }
 
 static void another_history_counts_more_than_what_is_gone(void **state)
 {
     (void)state;
-    assert_int_equal(judge(150, (struct position){.epoch = 1, .seq = 110}).kind, REFUSAL_DIVERGED);
+    assert_int_equal(judge(150, (struct point){.epoch = 1, .seq = 110}).kind, REFUSAL_DIVERGED);
 }
 
 static void right_before_what_is_kept_the_check_sum_is_known_still(void **state)
 {
     (void)state;
-    struct refusal refusal = judge(151, (struct position){.check = 78, .epoch = 3, .seq = 150});
+    struct refusal refusal = judge(151, (struct point){.check = 78, .epoch = 3, .seq = 150});
     assert_true(refusal.kind == REFUSAL_DIVERGED && refusal.common == 149);
-    assert_int_equal(judge(151, (struct position){.check = 77, .epoch = 3, .seq = 150}).kind, 0);
-    assert_int_equal(judge(151, (struct position){.epoch = 3, .seq = 150}).kind, 0);
-    assert_int_equal(judge(151, (struct position){.check = 78, .epoch = 3, .seq = 151}).kind, 0);
-    assert_int_equal(judge(151, (struct position){.check = 78, .epoch = 3, .seq = 149}).kind,
-                     REFUSAL_COMPACTED);
+    assert_int_equal(judge(151, (struct point){.check = 77, .epoch = 3, .seq = 150}).kind, 0);
+    assert_int_equal(judge(151, (struct point){.epoch = 3, .seq = 150}).kind, 0);
+    assert_int_equal(judge(151, (struct point){.check = 78, .epoch = 3, .seq = 151}).kind, 0);
+    assert_int_equal(judge(151, (struct point){.check = 78, .epoch = 3, .seq = 149}).kind, REFUSAL_COMPACTED);
 }
 
 static void a_position_behind_a_seq_has_the_epoch_that_wrote_it(void **state)
@@ -183,7 +182,7 @@ static void a_change_that_is_another_one_is_told_from_it(void **state)
 {
     (void)state;
     struct refusal refusal = {0};
-    struct position position = {.epoch = 1, .seq = 9, .check = position_check(BYTES("a change"))};
+    struct point position = {.epoch = 1, .seq = 9, .check = position_check(BYTES("a change"))};
     assert_false(position_differs(&position, BYTES("a change"), &refusal));
     assert_true(position_differs(&position, BYTES("another"), &refusal));
     assert_true(refusal.kind == REFUSAL_DIVERGED && refusal.common == 8);

@@ -134,6 +134,7 @@ static void what_changes_between_parts_comes_behind_the_beginning(void **state)
     fill(lab);
     struct feed_part part = take_part(lab, small);
     note_rows(&part, &text);
+    assert_int_equal(part.begin.until.seq, 0);
     LAB_OK(lab, store_write(lab->store, &lab->e));
     LAB_OK(lab, store_collection_by_id(lab->store, lab->record.id, &lab->arena, &lab->record, &lab->e));
     lab_update(lab, 1, "{\"x\":2}"); /* u/c */
@@ -144,8 +145,12 @@ static void what_changes_between_parts_comes_behind_the_beginning(void **state)
     while (!part.last) {
         part = take_part(lab, next_demand(&part, small));
         note_rows(&part, &text);
-        assert_int_equal(part.begin.seq, 5); /* changes 6 to 8 follow */
+        assert_int_equal(part.begin.seq, 5);       /* changes 6 to 8 follow … */
+        assert_int_equal(part.begin.until.seq, 8); /* … and some of these rows have them already */
     }
+    struct feed_snapshot again = next_demand(&part, small);
+    again.begin.until.check++;
+    assert_int_equal(take_part(lab, again).refusal.kind, REFUSAL_DIVERGED);
     assert_string_equal(buffer_text(&text), "t/a:1 t/b:2 u/a:3 u/c:6 u/e:8 ");
     buffer_close(&text);
 }

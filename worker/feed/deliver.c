@@ -116,17 +116,18 @@ static void seek(struct deliver *deliver, const struct feed_demand *demand, stru
         const struct position *position = &demand->positions[i];
         if (position->shard < deliver->folder->shards)
             feed_source_seek(&deliver->source, position);
-        else if (position->seq)
+        else if (!position_is_none(position))
             add_refusal(&deliver->arena, out,
                         &(struct refusal){.kind = REFUSAL_FUTURE, .shard = position->shard});
     }
 }
 
-/* There is nothing behind it, and it is no other history's, as far as it says. */
+/* There is nothing behind it, and it is no other history's, as far as it says. One that must be passed yet
+ * is beyond the head here: that is to be looked at. */
 static bool is_at_head(const struct deliver *deliver, uint32_t shard, const struct position *at)
 {
     const struct position *sound = &deliver->sound[shard];
-    if (atomic_load(&deliver->heads[shard]) != at->seq)
+    if (atomic_load(&deliver->heads[shard]) != at->seq || at->until.seq)
         return false;
     return !at->seq ||
            (sound->seq == at->seq && sound->epoch == at->epoch && (!at->check || at->check == sound->check));

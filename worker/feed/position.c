@@ -33,36 +33,36 @@ static bool is_at_cut(const struct history *history, uint64_t seq)
     return history->cut_check && seq > 0 && seq + 1 == history->oldest;
 }
 
-void position_judge(const struct history *history, const struct position *position, struct refusal *refusal)
+void position_judge(const struct history *history, uint32_t shard, const struct point *at,
+                    struct refusal *refusal)
 {
     CHECK(history->epoch_count > 0);
     const struct store_epoch *last = &history->epochs[history->epoch_count - 1];
-    uint32_t found = find_epoch(history, position->epoch);
+    uint32_t found = find_epoch(history, at->epoch);
     *refusal = (struct refusal){
-        .shard = position->shard, .oldest = history->oldest, .head = history->head, .epoch = last->epoch};
-    if (position->seq > 0) {
+        .shard = shard, .oldest = history->oldest, .head = history->head, .epoch = last->epoch};
+    if (at->seq > 0) {
         bool has_ended = found < history->epoch_count;
         uint64_t first = found ? history->epochs[found - 1].first : 0;
         uint64_t end = has_ended ? history->epochs[found].first - 1 : history->head;
-        if (position->epoch > last->epoch || (!has_ended && position->seq > end))
+        if (at->epoch > last->epoch || (!has_ended && at->seq > end))
             refusal->kind = REFUSAL_FUTURE;
-        else if (!found || position->seq > end)
+        else if (!found || at->seq > end)
             diverged(refusal, found ? end : 0);
-        else if (position->seq + 1 < first)
-            diverged(refusal, position->seq - 1);
+        else if (at->seq + 1 < first)
+            diverged(refusal, at->seq - 1);
     }
-    if (!refusal->kind && position->seq + 1 < history->oldest)
+    if (!refusal->kind && at->seq + 1 < history->oldest)
         refusal->kind = REFUSAL_COMPACTED;
-    else if (!refusal->kind && is_at_cut(history, position->seq) && position->check &&
-             position->check != history->cut_check)
-        diverged(refusal, position->seq - 1);
+    else if (!refusal->kind && is_at_cut(history, at->seq) && at->check && at->check != history->cut_check)
+        diverged(refusal, at->seq - 1);
 }
 
-bool position_differs(const struct position *position, struct bytes packed_change, struct refusal *refusal)
+bool position_differs(const struct point *at, struct bytes packed_change, struct refusal *refusal)
 {
-    bool differs = position->check && position->check != position_check(packed_change);
+    bool differs = at->check && at->check != position_check(packed_change);
     if (differs)
-        diverged(refusal, position->seq - 1);
+        diverged(refusal, at->seq - 1);
     return differs;
 }
 

@@ -15,12 +15,13 @@ struct history {
     uint32_t cut_check;    /* of the change before the oldest; 0: unknown */
 };
 
-/* What follows the position can be given (`refusal->kind` 0), or why not. Whether the change that stands
- * there is the one that the position means is for the caller to look at, if it is kept: position_differs. */
-void position_judge(const struct history *history, const struct position *position, struct refusal *refusal);
+/* What follows a point of the shard can be given (`refusal->kind` 0), or why not. Whether the change that
+ * stands there is the one that is meant is for the caller to look at, if it is kept: position_differs. */
+void position_judge(const struct history *history, uint32_t shard, const struct point *at,
+                    struct refusal *refusal);
 
-/* The position's change is kept, and is another one: fills in the refusal. */
-bool position_differs(const struct position *position, struct bytes packed_change, struct refusal *refusal);
+/* The change at the point is kept, and is another one: fills in the refusal. */
+bool position_differs(const struct point *at, struct bytes packed_change, struct refusal *refusal);
 
 /* The position behind a seq, with the epoch that it belongs to, as far as the history tells: without its
  * check sum, unless it is the last one before what is kept. */

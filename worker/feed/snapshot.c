@@ -1,7 +1,7 @@
 #include "worker/feed/snapshot.h"
 
 #include "common/check.h"
-#include "worker/feed/position.h"
+#include "worker/feed/source.h"
 
 struct reading {
     struct store *store;
@@ -90,39 +90,30 @@ static int take_collections(struct reading *reading, struct feed_part *part)
     }
 }
 
-/* The first part sees to it where the changes begin; later ones, that they are still there. */
-static int find_begin(struct reading *reading, struct feed_part *part, struct arena *arena)
+/* The first part sees to it where the changes begin; later ones, that they are still there. Each says what
+ * must be of the same history for its rows to be. */
+static int find_begin(struct reading *reading, struct feed_part *part)
 {
     const struct feed_snapshot *demand = reading->demand;
-    struct history history = {.oldest = store_oldest(reading->store),
-                              .head = store_head(reading->store),
-                              .cut_check = store_cut_check(reading->store)};
-    struct bytes packed;
-    int r = store_epochs(reading->store, arena, &history.epochs, &history.epoch_count, reading->e);
+    struct position head;
+    int r = feed_position_behind(reading->store, store_head(reading->store), &head, reading->e);
     if (r)
         return r;
-    part->begin = demand->has_begin ? demand->begin : position_behind(&history, demand->shard, history.head);
-    position_judge(&history, &part->begin, &part->refusal);
-    if (part->refusal.kind || part->begin.seq < history.oldest)
-        return 0;
-    r = store_change(reading->store, part->begin.seq, &packed, reading->e);
-    if (!r && demand->has_begin)
-        position_differs(&part->begin, packed, &part->refusal);
-    else if (!r)
-        part->begin.check = position_check(packed);
+    part->begin = demand->has_begin ? demand->begin : head;
+    r = feed_position_judge(reading->store, &part->begin, &part->refusal, reading->e);
+    if (head.seq > part->begin.seq)
+        part->begin.until = (struct point){head.epoch, head.seq, head.check};
     return r;
 }
 
 static int read_part(struct reading *reading, struct feed_part *part)
 {
-    struct arena arena = {0};
     int r = store_read(reading->store, reading->e);
     if (!r)
-        r = find_begin(reading, part, &arena);
+        r = find_begin(reading, part);
     if (!r && !part->refusal.kind)
         r = take_collections(reading, part);
     store_done(reading->store);
-    arena_close(&arena);
     return r;
 }
 
@@ -144,7 +135,7 @@ int snapshot_answer(struct store *store, struct feed_snapshot *demand, struct bu
         r = error_set(e, ERR_USAGE, "a demand for 0 bytes: ask for 1 at least");
     if (!r && store)
         r = read_part(&reading, &part);
-    else if (!r && demand->has_begin && demand->begin.seq)
+    else if (!r && demand->has_begin && !position_is_none(&demand->begin))
         part.refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = demand->shard};
     feed_part_end(out, &part);
     *begin = part.begin;

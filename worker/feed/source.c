@@ -94,6 +94,35 @@ int feed_position_behind(struct store *store, uint64_t seq, struct position *out
     return r;
 }
 
+/* A point of this history, as far as it is kept? */
+static int judge_point(struct store *store, const struct history *history, const struct point *at,
+                       struct refusal *refusal, struct error *e)
+{
+    struct bytes packed;
+    position_judge(history, store_shard(store), at, refusal);
+    if (refusal->kind || !at->check || at->seq < history->oldest || at->seq > history->head)
+        return 0;
+    int r = store_change(store, at->seq, &packed, e);
+    if (!r)
+        position_differs(at, packed, refusal);
+    return r;
+}
+
+int feed_position_judge(struct store *store, const struct position *position, struct refusal *refusal,
+                        struct error *e)
+{
+    const struct point at = {position->epoch, position->seq, position->check};
+    struct arena arena = {0};
+    struct history history;
+    int r = read_history(store, &arena, &history, e);
+    if (!r)
+        r = judge_point(store, &history, &at, refusal, e);
+    if (!r && !refusal->kind && position->until.seq)
+        r = judge_point(store, &history, &position->until, refusal, e);
+    arena_close(&arena);
+    return r;
+}
+
 static int seek_shard(struct feed_source *source, uint32_t number, bool now, struct error *e)
 {
     struct feed_shard *shard = &source->shards[number];
@@ -211,22 +240,11 @@ static int load(struct feed_source *source, uint32_t number, struct error *e)
  * reading is slower than the retention allows. */
 static int judge(struct feed_shard *shard, struct error *e)
 {
-    struct arena arena = {0};
-    struct history history;
-    struct bytes packed;
-    uint64_t oldest = store_oldest(shard->store);
     shard->refusal = (struct refusal){0};
-    if (shard->judged && shard->at.seq + 1 >= oldest)
+    if (shard->judged && shard->at.seq + 1 >= store_oldest(shard->store))
         return 0;
-    int r = read_history(shard->store, &arena, &history, e);
-    if (!r)
-        position_judge(&history, &shard->at, &shard->refusal);
-    bool is_kept = shard->at.seq >= oldest && shard->at.seq <= shard->head;
-    if (!r && !shard->refusal.kind && shard->at.check && is_kept &&
-        !(r = store_change(shard->store, shard->at.seq, &packed, e)))
-        position_differs(&shard->at, packed, &shard->refusal);
+    int r = feed_position_judge(shard->store, &shard->at, &shard->refusal, e);
     shard->judged = !r && !shard->refusal.kind;
-    arena_close(&arena);
     return r;
 }
 
@@ -237,9 +255,10 @@ static int begin_shard(struct feed_source *source, uint32_t number, struct error
     if (r)
         return r;
     if (!shard->store) { /* nothing was ever in it */
-        if (shard->at.seq)
-            shard->refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = number};
-        source->refused += shard->at.seq > 0;
+        if (position_is_none(&shard->at))
+            return 0;
+        shard->refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = number};
+        source->refused++;
         return 0;
     }
     if ((r = store_read(shard->store, e)))
@@ -279,8 +298,7 @@ int feed_source_next(struct feed_source *source, const struct change **change, s
     source->current = heap_take(source);
     source->has_current = true;
     struct feed_shard *shard = &source->shards[source->current];
-    shard->at.seq++;
-    shard->at.epoch = shard->change.epoch;
+    position_advance(&shard->at, shard->change.epoch, shard->at.seq + 1, 0);
     shard->given = shard->packed;
     shard->is_new = true;
     *change = &shard->change;
@@ -309,7 +327,7 @@ void feed_source_cursor(const struct feed_source *source, struct arena *arena, s
     memcpy(out->feed, source->folder->feed, sizeof out->feed);
     out->positions = arena_alloc(arena, source->folder->shards * sizeof *out->positions);
     for (uint32_t i = 0; i < source->folder->shards; i++)
-        if (source->shards[i].at.seq > 0)
+        if (!position_is_none(&source->shards[i].at))
             out->positions[count++] = source->shards[i].at;
     out->count = count;
 }

@@ -58,6 +58,10 @@ int feed_source_seek_cursor(struct feed_source *source, const struct cursor *cur
 /* The position behind a seq of the store, within a transaction. */
 int feed_position_behind(struct store *store, uint64_t seq, struct position *out, struct error *e);
 
+/* What follows a position can be given (`refusal->kind` 0), or why not; within a transaction. */
+int feed_position_judge(struct store *store, const struct position *position, struct refusal *refusal,
+                        struct error *e);
+
 /* Shards behind whose positions nothing can be given are left out, and counted in `refused`. */
 int feed_source_begin(struct feed_source *source, struct error *e);
 /* The next change, and as it is stored (null: never mind), valid until the next call; null at the end of what

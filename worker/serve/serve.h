@@ -12,8 +12,8 @@ struct serve;
 struct feed_holds;
 
 struct serve_setting {
-    const char *address;   /* of the configuration's `listen` */
-    struct folder *folder; /* open; must outlive it */
+    const char *address;      /* of the configuration's `listen` */
+    struct folder *folder;    /* open; must outlive it */
     struct feed_holds *holds; /* likewise: what snapshots hold back (worker/feed/holds.h); may be null */
     void *context;
     /* Answer a `status` request: bytes that proto/operator.proto leaves to others. On the serving thread. May

@@ -7,31 +7,41 @@
 
 /* --- refusals --- */
 
-/* What is due to a position that is behind `entry`; 0: what follows it. */
-static enum refusal_kind due(const struct fork *fork, const struct position *position,
-                             const struct entry *entry)
+/* What is due to a point behind `entry`; 0: what follows it. */
+static enum refusal_kind due(const struct fork *fork, const struct point *at, const struct entry *entry)
 {
     const struct store_epoch *last = &fork->epochs[fork->epoch_count - 1];
-    bool here = truth_entry(fork, position->seq) == entry;
-    if (here)
-        return position->seq + 1 < fork->oldest ? REFUSAL_COMPACTED : 0;
-    if (position->epoch > last->epoch || (position->epoch == last->epoch && position->seq > fork->head))
+    if (truth_entry(fork, at->seq) == entry)
+        return at->seq + 1 < fork->oldest ? REFUSAL_COMPACTED : 0;
+    if (at->epoch > last->epoch || (at->epoch == last->epoch && at->seq > fork->head))
         return REFUSAL_FUTURE;
     return REFUSAL_DIVERGED;
+}
+
+/* False: without a check sum it may mean one entry or another. */
+static bool find_due(const struct check *c, const struct note *note, const struct point *at,
+                     enum refusal_kind *wanted)
+{
+    bool found;
+    const struct entry *entry = truth_behind(&c->truth, note->shard, at, &found);
+    if (found)
+        *wanted = due(truth_fork(&c->truth, note->shard, note->fork), at, entry);
+    return found;
 }
 
 bool check_answer(struct check *c, const struct note *note)
 {
     const struct fork *fork = truth_fork(&c->truth, note->shard, note->fork);
-    enum refusal_kind said = note->kind == NOTE_REFUSED ? (enum refusal_kind)note->what : 0;
-    bool found;
-    const struct entry *entry = truth_behind(&c->truth, &note->position, &found);
+    const struct position *asked = &note->position;
+    const struct point at = {asked->epoch, asked->seq, asked->check};
+    enum refusal_kind said = note->kind == NOTE_REFUSED ? (enum refusal_kind)note->what : 0, wanted = 0;
     if (!fork || said == REFUSAL_MOVED)
         return fork || check_fail(c, note, "there is no such fork");
-    if (!found) /* without a check sum it may mean one or another */
+    if (!find_due(c, note, &at, &wanted))
         return true;
-    enum refusal_kind wanted = due(fork, &note->position, entry);
-    bool is_gone = note->position.seq + 1 < fork->oldest; /* nobody can know what stood there */
+    if (!wanted && asked->until.seq && !find_due(c, note, &asked->until, &wanted))
+        return true;
+    bool is_gone = asked->seq + 1 < fork->oldest; /* nobody can know what stood there */
     if (said == wanted || (wanted == REFUSAL_DIVERGED && said == REFUSAL_COMPACTED && is_gone))
         return true;
     return check_fail(c, note, "%s is due", wanted ? refusal_name(wanted) : "what follows it");

@@ -108,9 +108,10 @@ static bool put_epoch(struct world *w, uint32_t shard)
     WORLD_OK(w,
              table_put(store, TABLE_EPOCHS, key_bytes(&key), (struct bytes){first, sizeof first}, 0, &w->e));
     WORLD_OK(w, store_commit(store, &w->e));
-    return world_note(w, (struct note){.kind = NOTE_PROMOTED,
-                                       .shard = shard,
-                                       .position = {shard, 0, epoch, store_head(store) + 1}});
+    return world_note(
+        w, (struct note){.kind = NOTE_PROMOTED,
+                         .shard = shard,
+                         .position = {.shard = shard, .epoch = epoch, .seq = store_head(store) + 1}});
 }
 
 static bool go_back(struct world *w, const struct backup *backup, bool promoted)
@@ -140,7 +141,7 @@ static bool go_back(struct world *w, const struct backup *backup, bool promoted)
 static bool restore(struct world *w, bool promoted)
 {
     const struct backup *backup = &w->backups[pick(w, BACKUPS)];
-    if (!backup->is_there || subscribers_lean(w, backup))
+    if (!backup->is_there)
         return true;
     if (promoted)
         w->tally->replicas++;

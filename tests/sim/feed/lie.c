@@ -31,12 +31,22 @@ static void forget_checks(struct feed_demand *demand)
         ((struct position *)(uintptr_t)&demand->positions[i])->check = 0;
 }
 
+static void forget_untils(struct operator_request *request)
+{
+    struct feed_demand *demand = &request->fetch;
+    for (uint32_t i = 0; i < demand->count; i++)
+        ((struct position *)(uintptr_t)&demand->positions[i])->until = (struct point){0};
+    request->snapshot.begin.until = (struct point){0};
+}
+
 void lie_demand(struct world *w, struct operator_request *request)
 {
     if (w->lie == LIE_FILTER)
         request->fetch.filter = (struct filter){0};
     if (w->lie == LIE_DIVERGED)
         forget_checks(&request->fetch);
+    if (w->lie == LIE_UNTIL)
+        forget_untils(request);
 }
 
 /* --- what it answers --- */
@@ -125,7 +135,10 @@ static void lie_part(struct world *w, struct feed_part *part)
         head = truth_entry(fork, fork->head);
     }
     if (head)
-        part->begin = (struct position){part->begin.shard, head->check, head->change.epoch, head->change.seq};
+        part->begin = (struct position){.shard = part->begin.shard,
+                                        .check = head->check,
+                                        .epoch = head->change.epoch,
+                                        .seq = head->change.seq};
 }
 
 void lie_reply(struct world *w, const struct operator_request *request, struct operator_reply *reply,

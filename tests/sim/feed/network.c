@@ -126,8 +126,6 @@ static bool note_part(struct world *w, const struct message *message, const stru
                       const struct feed_part *part)
 {
     w->tally->parts++;
-    if (!part->refusal.kind)
-        subscriber_leans(w, w->subs[message->sub], demand->shard, part->begin.seq);
     w->tally->torn += demand->has_begin && part->refusal.kind != 0;
     return !demand->has_begin || note_answer(w, message, &demand->begin, part->refusal.kind);
 }

@@ -6,7 +6,7 @@
 #include "common/check.h"
 #include "tests/sim/feed/world.h"
 
-enum { QUEUE = 3, LEANINGS = 8 };
+enum { QUEUE = 3 };
 enum beginning { FROM_STATE, FROM_OLDEST, FROM_NOW };
 
 struct arrived {
@@ -16,12 +16,6 @@ struct arrived {
     struct follow_arrival arrival;
     uint32_t forks[SHARDS];
     uint64_t heads[SHARDS];
-};
-
-/* On what a snapshot was read: world.h. */
-struct leaning {
-    uint32_t fork;
-    uint64_t begin, head;
 };
 
 struct subscriber {
@@ -35,8 +29,6 @@ struct subscriber {
     struct arrived queue[QUEUE];
     uint32_t count, asked; /* that wait, and that are under way */
     struct buffer cursor;  /* stored; empty: none yet */
-    struct leaning leanings[SHARDS][LEANINGS];
-    uint32_t leaning_count;
     unsigned told[SHARDS]; /* refusals since the last snapshot came: bits */
 };
 
@@ -87,35 +79,6 @@ void subscriber_close(struct subscriber *sub)
     buffer_close(&sub->cursor);
     arena_close(&sub->arena);
     free(sub);
-}
-
-void subscriber_leans(struct world *w, struct subscriber *sub, uint32_t shard, uint64_t begin)
-{
-    struct leaning leaning = {w->shards[shard].fork, begin, truth_now(&w->check.truth, shard)->head};
-    if (begin < leaning.head)
-        sub->leanings[shard][sub->leaning_count++ % LEANINGS] = leaning;
-}
-
-/* The last change that both have. */
-static uint64_t common_of(const struct fork *a, const struct fork *b, uint64_t head)
-{
-    uint64_t common = head < a->head ? head : a->head;
-    while (truth_entry(a, common) != truth_entry(b, common))
-        common--;
-    return common;
-}
-
-bool subscribers_lean(const struct world *w, const struct backup *backup)
-{
-    const struct fork *to = truth_fork(&w->check.truth, backup->shard, backup->fork);
-    for (uint32_t i = 0; i < SUBSCRIBERS * LEANINGS; i++) {
-        const struct leaning *leaning = &w->subs[i / LEANINGS]->leanings[backup->shard][i % LEANINGS];
-        const struct fork *from = truth_fork(&w->check.truth, backup->shard, leaning->fork);
-        uint64_t common = common_of(from, to, backup->head);
-        if (leaning->begin <= common && common < leaning->head)
-            return true;
-    }
-    return false;
 }
 
 /* --- where it begins --- */

@@ -149,15 +149,15 @@ const struct entry *truth_entry(const struct fork *fork, uint64_t seq)
     return seq && seq <= fork->head ? fork->entries[seq] : NULL;
 }
 
-const struct entry *truth_behind(const struct truth *truth, const struct position *position, bool *found)
+const struct entry *truth_behind(const struct truth *truth, uint32_t number, const struct point *at,
+                                 bool *found)
 {
-    const struct truth_shard *shard = &truth->shards[position->shard];
+    const struct truth_shard *shard = &truth->shards[number];
     const struct entry *the_one = NULL;
-    *found = position->seq == 0;
-    for (uint32_t i = 0; i < shard->count && position->seq; i++) {
-        const struct entry *entry = truth_entry(&shard->forks[i], position->seq);
-        bool fits = entry && entry->change.epoch == position->epoch &&
-                    (!position->check || position->check == entry->check);
+    *found = at->seq == 0;
+    for (uint32_t i = 0; i < shard->count && at->seq; i++) {
+        const struct entry *entry = truth_entry(&shard->forks[i], at->seq);
+        bool fits = entry && entry->change.epoch == at->epoch && (!at->check || at->check == entry->check);
         if (fits && the_one && entry != the_one) {
             *found = false;
             return NULL;

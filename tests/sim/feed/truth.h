@@ -53,8 +53,9 @@ struct fork *truth_fork(const struct truth *truth, uint32_t shard, uint32_t fork
 struct fork *truth_now(const struct truth *truth, uint32_t shard);
 const struct entry *truth_entry(const struct fork *fork, uint64_t seq); /* null: none, or seq 0 */
 
-/* What a position was behind: `*found` false: no change that was ever committed, or several. */
-const struct entry *truth_behind(const struct truth *truth, const struct position *position, bool *found);
+/* What a point was behind: `*found` false: no change that was ever committed, or several. */
+const struct entry *truth_behind(const struct truth *truth, uint32_t shard, const struct point *at,
+                                 bool *found);
 
 /* What the changes of a fork up to `seq` come to; `passes` says of each row if it passes the filter. */
 void truth_rows(const struct fork *fork, uint64_t seq, const struct filter *filter, struct rows *out);

@@ -21,6 +21,7 @@ enum { SHARDS = 3, WORKERS = 2, SUBSCRIBERS = 9, BACKUPS = 3, STEPS = 700, MESSA
     X(TAIL, "tail")               /* a snapshot says that the changes behind it begin later */               \
     X(COMPLETE, "complete")       /* … and that a collection is complete that isn't */                     \
     X(DIVERGED, "diverged")       /* another history isn't noticed: nobody looks at check sums */            \
+    X(UNTIL, "until")             /* nor what a snapshot was read of besides its position */                 \
     X(FUTURE, "future")           /* a position that isn't there yet is called diverged */                   \
     X(REFUSAL, "refusal")         /* a subscriber goes on with the oldest, where it was refused */           \
     X(WHY, "why")                 /* it says that it fell behind, where the history is another one */        \
@@ -170,11 +171,6 @@ bool subscriber_steps(struct world *w, struct subscriber *sub);
 bool subscriber_takes(struct world *w, struct subscriber *sub, struct message *answer);
 void subscriber_loses(struct subscriber *sub, const struct message *message);
 bool subscriber_is_done(const struct world *w, const struct subscriber *sub);
-
-/* Rows of a snapshot may know of changes behind where the snapshot began, up to the head then. The feed can't
- * tell who took them when the shard goes another way from in between: it doesn't, then. */
-void subscriber_leans(struct world *w, struct subscriber *sub, uint32_t shard, uint64_t begin);
-bool subscribers_lean(const struct world *w, const struct backup *backup);
 
 /* --- lies (lie.c) --- */
 

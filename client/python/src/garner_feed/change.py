@@ -121,10 +121,6 @@ class Change:
         return document(getattr(self.message, field)) if self.message.HasField(field) else None
 
     @property
-    def position(self):
-        return wire.Position(shard=self.shard, epoch=self.epoch, seq=self.seq, check=wire.position_check(self.packed))
-
-    @property
     def status(self):
         """Of a status change: its kind, since, void, held and receipt."""
         if self.op != "status":

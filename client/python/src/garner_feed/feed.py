@@ -108,7 +108,10 @@ class Feed:
         """Behind the first `count` changes of the last batch."""
         if count >= len(self._changes):
             return self.cursor
-        return wire.cursor_to_text(self.id, self._before | {c.shard: c.position for c in self._changes[:count]})
+        positions = dict(self._before)
+        for change in self._changes[:count]:
+            positions[change.shard] = wire.position_behind(change, positions.get(change.shard))
+        return wire.cursor_to_text(self.id, positions)
 
     def _begin(self, start):
         if start in ("now", "oldest", None):
@@ -208,7 +211,7 @@ class Feed:
                 log.warning("the snapshot of shard %d can't go on, and begins anew", shard)
                 time.sleep(AGAIN_S[0])
                 return
-            demand.setdefault("begin", part.begin)
+            demand["begin"] = part.begin
             for made in part.collections:
                 yield Rows(shard, Collection.of(made.record, shard, made.record.id), made.complete,
                            [Row(row.id.decode(), row.last_seq, row.first_seen_ms, row.document) for row in made.rows])

@@ -52,6 +52,14 @@ def position_check(packed_change):
     return xxhash.xxh3_64_intdigest(packed_change) & 0xffffffff or 1
 
 
+def position_behind(change, before=None):
+    """Behind a change. What a snapshot before it was read of besides stays until it is passed."""
+    position = Position(shard=change.shard, epoch=change.epoch, seq=change.seq, check=position_check(change.packed))
+    if before is not None and before.until_seq > change.seq:
+        position.until_epoch, position.until_seq, position.until_check = before.until_epoch, before.until_seq, before.until_check
+    return position
+
+
 def cursor_to_text(feed, positions):
     cursor = Cursor(feed=feed, positions=[positions[shard] for shard in sorted(positions)]).SerializeToString()
     return base64.urlsafe_b64encode(cursor + xxhash.xxh3_64_digest(cursor)).rstrip(b"=").decode()
