@@ -79,18 +79,6 @@ static void rewind_all(struct follow *follow, enum follow_why why)
     give_up(follow);
 }
 
-uint32_t follow_take_ends(const struct follow *follow, uint32_t worker, const struct feed_changes *answer,
-                          struct position *to)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < answer->position_count; i++) {
-        const struct position *position = &answer->positions[i];
-        if (position->shard < follow->set.shards && follow->all[position->shard].worker == worker)
-            to[count++] = *position;
-    }
-    return count;
-}
-
 int follow_seek(struct follow *follow, const struct position *positions, uint32_t count, struct error *e)
 {
     rewind_all(follow, 0);
@@ -142,34 +130,63 @@ static void ask_snapshot(struct follow *follow, struct follow_worker *worker, ui
                                                .filter = follow->set.filter};
 }
 
-/* The positions of a worker's shards; and which ones they are, unless it has all. */
+/* Which shards a worker has; none are named if it has all. */
+static uint32_t list_shards(const struct follow *follow, uint32_t worker, struct arena *arena,
+                            struct feed_demand *demand)
+{
+    uint32_t *shards = arena_alloc(arena, follow->set.shards * sizeof *shards), count = 0;
+    for (uint32_t i = 0; i < follow->set.shards; i++)
+        if (follow->all[i].worker == worker)
+            shards[count++] = i;
+    demand->shards = shards;
+    demand->shard_count = count < follow->set.shards ? count : 0;
+    return count;
+}
+
+/* The positions of a worker's shards. */
 static bool ask_changes(struct follow *follow, uint32_t worker, uint64_t wait_ms, struct arena *arena,
                         struct operator_request *request)
 {
     struct position *positions = arena_alloc(arena, follow->set.shards * sizeof *positions);
-    uint32_t *shards = arena_alloc(arena, follow->set.shards * sizeof *shards);
-    uint32_t count = 0, shard_count = 0;
-    for (uint32_t i = 0; i < follow->set.shards; i++) {
-        if (follow->all[i].worker != worker)
-            continue;
-        shards[shard_count++] = i;
-        if (!position_is_none(&follow->all[i].asked))
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < follow->set.shards; i++)
+        if (follow->all[i].worker == worker && !position_is_none(&follow->all[i].asked))
             positions[count++] = follow->all[i].asked;
-    }
-    if (!shard_count)
-        return false;
-    follow->workers[worker].asked = FOLLOW_FETCH;
     request->kind = OPERATOR_FETCH;
     request->fetch = (struct feed_demand){.positions = positions,
                                           .count = count,
-                                          .shards = shards,
-                                          .shard_count = shard_count < follow->set.shards ? shard_count : 0,
                                           .feed = follow->set.feed,
                                           .filter = follow->set.filter,
                                           .max_events = follow->set.max_events,
                                           .max_bytes = follow->set.max_bytes,
                                           .wait_ms = wait_ms};
+    if (!list_shards(follow, worker, arena, &request->fetch))
+        return false;
+    follow->workers[worker].asked = FOLLOW_FETCH;
     return true;
+}
+
+bool follow_ask_ends(const struct follow *follow, uint32_t worker, bool now, struct arena *arena,
+                     struct operator_request *request)
+{
+    *request = (struct operator_request){
+        .kind = OPERATOR_FETCH, .fetch = {.now = now, .oldest = !now, .max_events = 1, .max_bytes = 1}};
+    return list_shards(follow, worker, arena, &request->fetch) > 0;
+}
+
+int follow_take_ends(const struct follow *follow, uint32_t worker, const struct feed_changes *answer,
+                     struct position *to, uint32_t *count, struct error *e)
+{
+    if (answer->refusal_count)
+        return error_set(e, ERR_BUSY,
+                         "shard %" PRIu32 " is on its way to another worker: try again in a moment",
+                         answer->refusals[0].shard);
+    for (uint32_t i = 0; i < answer->position_count; i++) {
+        const struct position *position = &answer->positions[i];
+        if (position->shard < follow->set.shards && follow->all[position->shard].worker == worker)
+            to[(*count)++] = *position;
+    }
+    return 0;
 }
 
 bool follow_ask(struct follow *follow, uint32_t number, uint64_t wait_ms, struct arena *arena,

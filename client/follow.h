@@ -61,10 +61,13 @@ void follow_close(struct follow *follow);
 /* Who has what. What is under way is given up: its answers must not be handed on. */
 void follow_map(struct follow *follow, const struct feed_map *map);
 
-/* Where the shards that a worker has end or begin, of its answer to a demand for `now` or `oldest`. Returns
- * how many positions were put. */
-uint32_t follow_take_ends(const struct follow *follow, uint32_t worker, const struct feed_changes *answer,
-                          struct position *to);
+/* Ask where the shards that a worker has end (`now`), or begin, and put their positions behind the `*count`
+ * that are there. False: the worker has none. ERR_BUSY: one isn't where the map says. What the request points
+ * to lives in the arena. */
+bool follow_ask_ends(const struct follow *follow, uint32_t worker, bool now, struct arena *arena,
+                     struct operator_request *request);
+int follow_take_ends(const struct follow *follow, uint32_t worker, const struct feed_changes *answer,
+                     struct position *to, uint32_t *count, struct error *e);
 
 /* Where to begin; what is under way is given up. At positions, all others before their first change.
  * ERR_USAGE: a shard that isn't there. */

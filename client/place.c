@@ -65,19 +65,20 @@ const char *garner_cursor_within(struct garner *feed, size_t count)
 static int seek_end(struct garner *feed, bool now, struct error *e)
 {
     struct arena arena = {0};
-    struct operator_request request = {
-        .kind = OPERATOR_FETCH, .fetch = {.now = now, .oldest = !now, .max_events = 1, .max_bytes = 1}};
+    struct operator_request request;
     struct operator_reply reply;
     int r = 0;
     struct position *positions = arena_alloc(&arena, feed->follow.set.shards * sizeof *positions);
     uint32_t count = 0;
     for (uint32_t i = 0; i < feed->follow.worker_count && !r; i++) {
         const char *address = feed->follow.workers[i].address;
+        if (!follow_ask_ends(&feed->follow, i, now, &arena, &request))
+            continue;
         r = garner_connect(feed, &feed->links[i], *address ? address : feed->address, e);
         if (!r)
             r = client_ask(feed->links[i].client, &request, &feed->scratch, &reply, e);
         if (!r)
-            count += follow_take_ends(&feed->follow, i, &reply.fetch, positions + count);
+            r = follow_take_ends(&feed->follow, i, &reply.fetch, positions, &count, e);
     }
     if (!r)
         r = follow_seek(&feed->follow, positions, count, e);

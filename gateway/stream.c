@@ -95,8 +95,7 @@ static int learn_map(struct stream *stream, struct reach *reach, struct error *e
 /* Where all shards end, or begin. */
 static int seek_end(struct stream *stream, struct reach *reach, bool now, struct error *e)
 {
-    struct operator_request request = {
-        .kind = OPERATOR_FETCH, .fetch = {.now = now, .oldest = !now, .max_events = 1, .max_bytes = 1}};
+    struct operator_request request;
     struct follow *follow = &stream->follow;
     struct operator_reply reply;
     struct arena arena = {0};
@@ -105,9 +104,11 @@ static int seek_end(struct stream *stream, struct reach *reach, bool now, struct
     int r = 0;
     for (uint32_t i = 0; i < follow->worker_count && !r; i++) {
         arena_reset(&reach->arena);
+        if (!follow_ask_ends(follow, i, now, &arena, &request))
+            continue;
         r = reach_ask(reach, follow->workers[i].address, &request, &reach->arena, &reply, e);
         if (!r)
-            count += follow_take_ends(follow, i, &reply.fetch, positions + count);
+            r = follow_take_ends(follow, i, &reply.fetch, positions, &count, e);
     }
     if (!r)
         r = follow_seek(follow, positions, count, e);

@@ -13,22 +13,23 @@ struct guide {
     struct serve_lab *lab;
     struct rpc_server *server;
     struct serve *other; /* has the shard of account "2"; the lab's has the others */
-    uint64_t version;
+    _Atomic uint64_t version;
+    _Atomic bool has_moved; /* the lab's has account "1"'s no more: the other has it */
 };
 
 static struct feed_map map_of(struct guide *guide, struct arena *arena)
 {
     struct feed_worker *workers = arena_zalloc(arena, 2 * sizeof *workers);
-    uint32_t *shards = arena_alloc(arena, SHARDS * sizeof *shards),
-             *other = arena_alloc(arena, sizeof *other);
-    *other = shard_of("2");
-    workers[0] = (struct feed_worker){.address = bytes_of(serve_address(guide->lab->serve)),
-                                      .shards = shards};
-    workers[1] = (struct feed_worker){
-        .address = bytes_of(serve_address(guide->other)), .shards = other, .shard_count = 1};
-    for (uint32_t i = 0; i < SHARDS; i++)
-        if (i != *other)
-            shards[workers[0].shard_count++] = i;
+    uint32_t *shards[2];
+    struct serve *const serves[2] = {guide->lab->serve, guide->other};
+    for (int i = 0; i < 2; i++) {
+        shards[i] = arena_alloc(arena, SHARDS * sizeof **shards);
+        workers[i] = (struct feed_worker){.address = bytes_of(serve_address(serves[i])), .shards = shards[i]};
+    }
+    for (uint32_t i = 0; i < SHARDS; i++) {
+        bool is_others = i == shard_of("2") || (guide->has_moved && i == shard_of("1"));
+        shards[is_others][workers[is_others].shard_count++] = i;
+    }
     return (struct feed_map){.version = guide->version, .workers = workers, .worker_count = 2};
 }
 
@@ -67,11 +68,11 @@ static void close_guide(struct guide *guide)
 }
 
 /* The lab's server is told by itself. */
-static void set_at_other(struct guide *guide, const char *id, int n)
+static void set_at_other(struct guide *guide, const char *account, const char *id, int n)
 {
     struct store *store;
-    set_resource(guide->lab, "2", "t", id, n);
-    LAB_OK(guide->lab, folder_store(&guide->lab->folder, shard_of("2"), &store, &guide->lab->e));
+    set_resource(guide->lab, account, "t", id, n);
+    LAB_OK(guide->lab, folder_store(&guide->lab->folder, shard_of(account), &store, &guide->lab->e));
     serve_committed(guide->other, store_shard(store), store_head(store));
 }
 
@@ -104,6 +105,15 @@ static void take(struct garner *feed, size_t wanted)
     assert_int_equal(count, wanted);
 }
 
+static void take_nothing(struct garner *feed)
+{
+    const struct garner_batch *batch;
+    struct garner_error error;
+    if (garner_next(feed, 300, &batch, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(batch->change_count, 0);
+}
+
 static void each_worker_is_asked_for_what_it_has(void **state)
 {
     struct serve_lab *lab = *state;
@@ -114,7 +124,7 @@ static void each_worker_is_asked_for_what_it_has(void **state)
     struct garner *feed = subscribe(lab, &guide);
     set_resource(lab, "1", "t", "b", 1);
     take(feed, 1);
-    set_at_other(&guide, "c", 1);
+    set_at_other(&guide, "2", "c", 1);
     take(feed, 1);
     garner_close(feed);
     close_guide(&guide);
@@ -134,9 +144,49 @@ static void a_worker_that_is_gone_holds_up_nobody_elses_changes(void **state)
     }
     struct serve_setting again = {.address = address, .folder = &lab->folder, .holds = lab->holds};
     LAB_OK(lab, serve_open(&again, &guide.other, &lab->e));
-    set_at_other(&guide, "c", 1);
+    set_at_other(&guide, "2", "c", 1);
     take(feed, 1);
     garner_close(feed);
+    close_guide(&guide);
+}
+
+/* The old one says so before the map does: what comes meanwhile isn't lost, and nothing comes twice. */
+static void a_shard_that_moves_is_followed(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct guide guide;
+    open_guide(lab, &guide);
+    serve_place(guide.other, shard_of("1"), false);
+    struct garner *feed = subscribe(lab, &guide);
+    set_resource(lab, "1", "t", "a", 1);
+    take(feed, 1);
+    serve_place(lab->serve, shard_of("1"), false);
+    serve_place(guide.other, shard_of("1"), true);
+    set_at_other(&guide, "1", "b", 1);
+    take_nothing(feed);
+    guide.has_moved = true;
+    guide.version++;
+    take(feed, 1);
+    set_at_other(&guide, "1", "c", 1);
+    take(feed, 1);
+    garner_close(feed);
+    close_guide(&guide);
+}
+
+/* Who begins just then is told to come again, and doesn't begin somewhere else. */
+static void nobody_begins_at_the_end_of_a_shard_that_is_on_its_way(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct guide guide;
+    struct garner_options options = GARNER_OPTIONS;
+    struct garner_error error;
+    open_guide(lab, &guide);
+    serve_place(lab->serve, shard_of("1"), false);
+    options.address = rpc_server_address(guide.server);
+    options.from = "now";
+    assert_null(garner_open(&options, &error));
+    assert_int_equal(error.code, GARNER_CONNECT);
+    assert_non_null(strstr(error.text, "on its way to another worker"));
     close_guide(&guide);
 }
 
@@ -145,6 +195,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVE_TEST(each_worker_is_asked_for_what_it_has),
         SERVE_TEST(a_worker_that_is_gone_holds_up_nobody_elses_changes),
+        SERVE_TEST(a_shard_that_moves_is_followed),
+        SERVE_TEST(nobody_begins_at_the_end_of_a_shard_that_is_on_its_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,64 @@ static void a_position_of_another_history_is_refused_at_the_head_too(void **stat
     assert_int_equal(fetch(lab, demand).refusals[0].kind, REFUSAL_FUTURE);
 }
 
+static struct feed_map ask_map(struct serve_lab *lab)
+{
+    struct operator_request request = {.kind = OPERATOR_MAP};
+    struct operator_reply reply;
+    LAB_OK(lab, client_ask(lab->client, &request, &lab->arena, &reply, &lab->e));
+    return reply.map;
+}
+
+static void a_shard_that_is_elsewhere_is_said_to_have_moved(void **state)
+{
+    struct serve_lab *lab = *state;
+    const uint32_t shard = shard_of("1"), other = shard_of("2");
+    struct operator_request snapshot = {.kind = OPERATOR_SNAPSHOT,
+                                        .snapshot = {.shard = shard, .max_bytes = 1000}};
+    struct operator_reply reply;
+    write_changes(lab, "1", "t", 2, 0);
+    assert_true(ask_map(lab).workers[0].all);
+    serve_place(lab->serve, shard, false);
+
+    struct feed_changes got = fetch(lab, (struct feed_demand){0});
+    assert_true(got.refusal_count == 1 && got.refusals[0].kind == REFUSAL_MOVED);
+    assert_true(got.refusals[0].shard == shard && got.count == 0);
+    assert_int_equal(fetch(lab, (struct feed_demand){.now = true}).refusals[0].kind, REFUSAL_MOVED);
+    got = fetch(lab, (struct feed_demand){.shards = &other, .shard_count = 1});
+    assert_int_equal(got.refusal_count, 0);
+    LAB_OK(lab, client_ask(lab->client, &snapshot, &lab->arena, &reply, &lab->e));
+    assert_int_equal(reply.snapshot.refusal.kind, REFUSAL_MOVED);
+    struct feed_map map = ask_map(lab);
+    assert_true(map.version == 2 && !map.workers[0].all && map.workers[0].shard_count == SHARDS - 1);
+    for (uint32_t i = 0; i < map.workers[0].shard_count; i++)
+        assert_int_not_equal(map.workers[0].shards[i], shard);
+
+    serve_place(lab->serve, shard, true);
+    got = fetch(lab, (struct feed_demand){0});
+    expect_seqs(lab, &got, "t/1 t/2 ");
+    assert_true(ask_map(lab).version == 3 && ask_map(lab).workers[0].all);
+}
+
+static void *move_soon(void *context)
+{
+    struct serve_lab *lab = context;
+    usleep(200000);
+    serve_place(lab->serve, shard_of("1"), false);
+    return NULL;
+}
+
+static void who_waits_for_a_shard_that_moves_is_told_at_once(void **state)
+{
+    struct serve_lab *lab = *state;
+    pthread_t thread;
+    int64_t began_ms = clock_steady_ms();
+    assert_int_equal(pthread_create(&thread, NULL, move_soon, lab), 0);
+    struct feed_changes got = fetch(lab, (struct feed_demand){.wait_ms = 20000});
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(got.refusal_count == 1 && got.refusals[0].kind == REFUSAL_MOVED);
+    assert_true(clock_steady_ms() - began_ms < 15000);
+}
+
 static int ask_fetch(struct serve_lab *lab, struct feed_demand demand)
 {
     struct operator_request request = {.kind = OPERATOR_FETCH, .fetch = demand};
@@ -303,6 +361,8 @@ int main(void)
         SERVE_TEST(a_position_that_is_not_there_yet_is_refused),
         SERVE_TEST(a_position_of_another_change_is_refused),
         SERVE_TEST(a_position_of_another_history_is_refused_at_the_head_too),
+        SERVE_TEST(a_shard_that_is_elsewhere_is_said_to_have_moved),
+        SERVE_TEST(who_waits_for_a_shard_that_moves_is_told_at_once),
         SERVE_TEST(a_demand_that_cannot_be_meant_is_told_why),
         SERVE_TEST(a_snapshot_holds_the_changes_behind_it_back),
         SERVE_TEST(positions_of_another_feed_are_refused),

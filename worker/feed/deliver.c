@@ -19,6 +19,8 @@ struct deliver {
     struct arena arena, scratch;
     _Atomic uint64_t *heads; /* by shard */
     uint64_t *said;          /* of these, what deliver_heads gave last */
+    atomic_bool *elsewhere;  /* by shard */
+    _Atomic uint64_t placed; /* how often a shard came or went: the map's version */
     struct position *sound;  /* by shard, the farthest */
 };
 
@@ -30,6 +32,7 @@ int deliver_open(struct folder *folder, struct deliver **out, struct error *e)
     deliver->folder = folder;
     deliver->heads = mem_zalloc(folder->shards * sizeof *deliver->heads);
     deliver->said = mem_zalloc(folder->shards * sizeof *deliver->said);
+    deliver->elsewhere = mem_zalloc(folder->shards * sizeof *deliver->elsewhere);
     deliver->sound = mem_zalloc(folder->shards * sizeof *deliver->sound);
     feed_source_open(&deliver->source, folder);
     for (uint32_t i = 0; i < folder->shards && !r; i++) {
@@ -53,6 +56,7 @@ void deliver_close(struct deliver *deliver)
     arena_close(&deliver->scratch);
     free(deliver->heads);
     free(deliver->said);
+    free(deliver->elsewhere);
     free(deliver->sound);
     free(deliver);
 }
@@ -75,13 +79,42 @@ int deliver_heads(struct deliver *deliver, bool all, struct arena *arena, struct
     for (uint32_t i = 0; i < deliver->folder->shards && !r; i++) {
         struct position *head = &heads[out->head_count];
         *head = (struct position){.shard = i, .seq = atomic_load(&deliver->heads[i])};
-        if (!head->seq || (!all && head->seq == deliver->said[i]))
+        if (!deliver_has(deliver, i) || !head->seq || (!all && head->seq == deliver->said[i]))
             continue;
         deliver->said[i] = head->seq;
         r = feed_source_epoch(&deliver->source, i, &head->epoch, e);
         out->head_count++;
     }
     return r;
+}
+
+/* --- which shards are here --- */
+
+void deliver_place(struct deliver *deliver, uint32_t shard, bool here)
+{
+    CHECK(shard < deliver->folder->shards);
+    if (atomic_exchange(&deliver->elsewhere[shard], !here) == here)
+        atomic_fetch_add(&deliver->placed, 1);
+}
+
+bool deliver_has(const struct deliver *deliver, uint32_t shard)
+{
+    return !atomic_load(&deliver->elsewhere[shard]);
+}
+
+void deliver_map(const struct deliver *deliver, struct arena *arena, struct feed_map *out)
+{
+    struct feed_worker *self = arena_zalloc(arena, sizeof *self);
+    uint32_t *shards = arena_alloc(arena, deliver->folder->shards * sizeof *shards), count = 0;
+    *out =
+        (struct feed_map){.version = 1 + atomic_load(&deliver->placed), .workers = self, .worker_count = 1};
+    for (uint32_t i = 0; i < deliver->folder->shards; i++)
+        if (deliver_has(deliver, i))
+            shards[count++] = i;
+    self->address = BYTES("");
+    self->all = count == deliver->folder->shards;
+    if (!self->all)
+        self->shards = shards, self->shard_count = count;
 }
 
 /* --- where the demand stands --- */
@@ -142,8 +175,8 @@ static void note_sound(struct deliver *deliver)
     }
 }
 
-/* Leave the shards alone that aren't asked for, or have nothing behind the demand. */
-static void choose_shards(struct deliver *deliver, const struct feed_demand *demand)
+/* Leave the shards alone that aren't asked for, aren't here, or have nothing behind the demand. */
+static void choose_shards(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out)
 {
     uint32_t wanted = 0;
     for (uint32_t i = 0; i < deliver->folder->shards; i++) {
@@ -152,7 +185,10 @@ static void choose_shards(struct deliver *deliver, const struct feed_demand *dem
             wanted++;
         bool is_wanted = !demand->shard_count ||
                          (wanted < demand->shard_count && demand->shards[wanted] == i);
-        shard->idle = !is_wanted || is_at_head(deliver, i, &shard->at);
+        bool is_here = deliver_has(deliver, i);
+        if (is_wanted && !is_here)
+            add_refusal(&deliver->arena, out, &(struct refusal){.kind = REFUSAL_MOVED, .shard = i});
+        shard->idle = !is_wanted || !is_here || is_at_head(deliver, i, &shard->at);
     }
 }
 
@@ -258,7 +294,7 @@ static int give(struct deliver *deliver, const struct feed_demand *demand, struc
                 struct feed_changes *out, struct error *e)
 {
     seek(deliver, demand, out);
-    choose_shards(deliver, demand);
+    choose_shards(deliver, demand, out);
     int r = feed_source_begin(&deliver->source, e);
     add_refusals(deliver, out);
     if (!r && !out->refusal_count)
@@ -274,6 +310,10 @@ static int give(struct deliver *deliver, const struct feed_demand *demand, struc
 static int seek_end(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out,
                     struct error *e)
 {
+    feed_source_rewind(&deliver->source);
+    choose_shards(deliver, demand, out);
+    if (out->refusal_count)
+        return 0;
     int r = demand->now ? feed_source_seek_now(&deliver->source, e)
                         : feed_source_seek_oldest(&deliver->source, e);
     if (!r)

@@ -82,6 +82,14 @@ static enum rpc_verdict fetch(struct serve *serve, struct operator_request *requ
     return waits ? RPC_WAIT : RPC_ANSWER;
 }
 
+static void give_moved(const struct operator_request *request, struct buffer *answer)
+{
+    const struct refusal moved = {.kind = REFUSAL_MOVED, .shard = request->snapshot.shard};
+    size_t begun = operator_reply_begin(request->id, request->kind, answer);
+    feed_part_end(answer, &(struct feed_part){.refusal = moved});
+    operator_reply_end(answer, begun);
+}
+
 /* Likewise. */
 static int snapshot(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
                     struct error *e)
@@ -93,6 +101,10 @@ static int snapshot(struct serve *serve, struct operator_request *request, struc
         return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
                          demand->shard, serve->set.folder->shards);
     int r = feed_check_whose(demand->feed, serve->set.folder->feed, e);
+    if (!r && !deliver_has(serve->deliver, demand->shard)) {
+        give_moved(request, &turn->answer);
+        return 0;
+    }
     if (!r)
         r = serve_reader(serve, demand->shard, &store, e);
     if (r)
@@ -103,15 +115,6 @@ static int snapshot(struct serve *serve, struct operator_request *request, struc
     if (!r && serve->set.holds)
         feed_hold(serve->set.holds, demand->shard, position.seq, clock_steady_ms());
     return r;
-}
-
-/* One process has all that there is. */
-static void map(struct arena *arena, struct operator_reply *reply)
-{
-    struct feed_worker *self = arena_zalloc(arena, sizeof *self);
-    self->address = BYTES("");
-    self->all = true;
-    reply->map = (struct feed_map){.version = 1, .workers = self, .worker_count = 1};
 }
 
 /* What listeners hear: where shards end. */
@@ -186,7 +189,7 @@ static enum rpc_verdict answer(struct serve *serve, struct operator_request *req
         snapshot(serve, request, turn, e);
         break;
     case OPERATOR_MAP:
-        map(arena, reply);
+        deliver_map(serve->deliver, arena, &reply->map);
         break;
     case OPERATOR_STATUS:
         status(serve, request->status, arena, reply, e);
@@ -252,6 +255,12 @@ void serve_crew(struct serve *serve, struct crew *crew)
 void serve_committed(struct serve *serve, uint32_t shard, uint64_t last)
 {
     deliver_committed(serve->deliver, shard, last);
+    rpc_server_wake(serve->server);
+}
+
+void serve_place(struct serve *serve, uint32_t shard, bool here)
+{
+    deliver_place(serve->deliver, shard, here);
     rpc_server_wake(serve->server);
 }
 

@@ -32,6 +32,10 @@ void serve_crew(struct serve *serve, struct crew *crew);
  * run. */
 void serve_committed(struct serve *serve, uint32_t shard, uint64_t last);
 
+/* Whether a shard is here, or another worker's; at first all are here. Those who ask for one that isn't are
+ * told MOVED, those who wait for it at once. Any thread. */
+void serve_place(struct serve *serve, uint32_t shard, bool here);
+
 const char *serve_address(const struct serve *serve); /* where it listens */
 
 void serve_close(struct serve *serve); /* before its folder; null is fine */

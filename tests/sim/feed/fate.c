@@ -21,6 +21,8 @@ void worker_open(struct world *w, struct worker *worker)
         mdb_env_set_flags(store->env, MDB_NOSYNC, 1); /* no machine fails here */
     }
     WORLD_OK(w, deliver_open(&worker->folder, &worker->deliver, &w->e));
+    for (uint32_t i = 0; i < SHARDS; i++)
+        deliver_place(worker->deliver, i, worker->has[i]);
 }
 
 void worker_close(struct world *w, struct worker *worker)

@@ -36,31 +36,11 @@ bool network_send(struct world *w, uint32_t sub, uint32_t worker, uint32_t gener
 
 /* --- servers --- */
 
-/* The shards of a demand that the worker hasn't. */
-static void refuse_moved(const struct worker *worker, const struct feed_demand *demand, struct arena *arena,
-                         struct feed_changes *out)
-{
-    struct refusal *all = arena_zalloc(arena, SHARDS * sizeof *all);
-    out->refusals = all;
-    for (uint32_t i = 0; i < SHARDS; i++) {
-        bool wanted = !demand->shard_count;
-        for (uint32_t j = 0; j < demand->shard_count; j++)
-            wanted |= demand->shards[j] == i;
-        if (wanted && !worker->has[i])
-            all[out->refusal_count++] = (struct refusal){.kind = REFUSAL_MOVED, .shard = i};
-    }
-}
-
 static void answer_fetch(struct world *w, struct worker *worker, struct operator_request *request,
-                         struct buffer *out, struct arena *arena)
+                         struct buffer *out)
 {
-    struct feed_changes moved = {0};
     enum delivered delivered;
-    refuse_moved(worker, &request->fetch, arena, &moved);
-    if (moved.refusal_count)
-        feed_changes_end(out, &moved);
-    else
-        WORLD_OK(w, deliver_answer(worker->deliver, &request->fetch, out, &delivered, &w->e));
+    WORLD_OK(w, deliver_answer(worker->deliver, &request->fetch, out, &delivered, &w->e));
 }
 
 static void answer_snapshot(struct world *w, struct worker *worker, struct operator_request *request,
@@ -70,7 +50,7 @@ static void answer_snapshot(struct world *w, struct worker *worker, struct opera
     struct store *store;
     struct position begin;
     struct feed_part moved = {.last = true, .refusal = {.kind = REFUSAL_MOVED, .shard = shard}};
-    if (!worker->has[shard]) {
+    if (!deliver_has(worker->deliver, shard)) {
         feed_part_end(out, &moved);
         return;
     }
@@ -169,7 +149,7 @@ static bool answer(struct world *w, struct message *message)
     buffer_reset(out);
     size_t begun = operator_reply_begin(request.id, request.kind, out);
     if (request.kind == OPERATOR_FETCH)
-        answer_fetch(w, worker, &meant, out, &arena);
+        answer_fetch(w, worker, &meant, out);
     else
         answer_snapshot(w, worker, &meant, out);
     operator_reply_end(out, begun);
@@ -251,6 +231,8 @@ void network_ends(struct world *w, bool now, struct position positions[SHARDS], 
     for (uint32_t i = 0; i < SHARDS; i++) {
         struct buffer packed = {0};
         struct feed_changes changes;
+        demand.shards = &i;
+        demand.shard_count = 1;
         WORLD_OK(
             w, deliver_answer(w->workers[w->shards[i].worker].deliver, &demand, &packed, &delivered, &w->e));
         CHECK(feed_changes_unpack(&arena, buffer_bytes(&packed), &changes));
