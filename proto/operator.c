@@ -34,9 +34,9 @@ bool which_from_wire(const Garner__Which *from, struct operator_which *to)
 
 /* --- requests --- */
 
-/* Of both Request and Reply: what comes before, and the numbers of the parts by kind. */
-enum { REQUEST_VERSION = 1, REQUEST_ID = 2, REPLY_ID = 1, REPLY_FAILURE = 2 };
+enum { REQUEST_VERSION = 1, REQUEST_ID = 2 };
 
+/* The numbers of the parts by kind, of both Request and Reply. */
 static const unsigned numbers[] = {
     [OPERATOR_HELLO] = 10,  [OPERATOR_HARVEST] = 11,    [OPERATOR_CONFIRM] = 12,  [OPERATOR_FETCH] = 13,
     [OPERATOR_STATUS] = 14, [OPERATOR_QUARANTINE] = 15, [OPERATOR_SNAPSHOT] = 16, [OPERATOR_MAP] = 17,

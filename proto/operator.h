@@ -102,8 +102,8 @@ struct operator_reply {
 
 void operator_request_pack(const struct operator_request *request, struct buffer *out);
 
-/* 0; ERR_BODY: no request of ours (then `out->id` is 0). A request of another version, or that isn't known,
- * is one: see operator_request_check. */
+/* 0; ERR_BODY: no request of ours (then `out` has nothing but the id, if that much could be read; else 0). A
+ * request of another version, or that isn't known, is one: see operator_request_check. */
 int operator_request_unpack(struct arena *arena, struct bytes packed, struct operator_request *out,
                             struct error *e);
 

@@ -1,4 +1,4 @@
-/* Answers. One with a single large change may be larger than other messages. */
+/* Answers. One with a single large change, or a long list, may be larger than requests are. */
 #include <string.h>
 
 #include "common/check.h"
@@ -133,7 +133,7 @@ static bool hello_unpack(struct arena *arena, struct bytes packed, struct operat
 static bool confirm_unpack(struct arena *arena, struct bytes packed, struct operator_reply *to)
 {
     const Garner__ConfirmReply *from = wire_unpack(&garner__confirm_reply__descriptor, arena, packed,
-                                                   LIMIT_MESSAGE_BYTES);
+                                                   REPLY_BYTES_MAX);
     if (!from)
         return false;
     struct confirmed *all = arena_alloc(arena, (from->n_collections + 1) * sizeof *all);

@@ -25,7 +25,7 @@ struct rpc_publisher {
     bool is_ipc;
     struct rpc_lock lock; /* of all below, and of the connections */
     struct peer *peers, *gone;
-    uint32_t peer_count;
+    uint32_t peer_count; /* of both */
     uint64_t messages, dropped;
     bool closing;
 };
@@ -54,7 +54,6 @@ static void changed(void *context, struct rpc_conn *conn)
     take_out(peer);
     peer->next = publisher->gone;
     publisher->gone = peer;
-    publisher->peer_count--;
     pthread_cond_broadcast(&publisher->lock.changed);
 }
 
@@ -87,12 +86,14 @@ static void free_gone(struct rpc_publisher *publisher)
     struct peer *gone = publisher->gone;
     publisher->gone = NULL;
     pthread_mutex_unlock(&publisher->lock.mutex);
-    for (struct peer *next; gone; gone = next) {
+    uint32_t count = 0;
+    for (struct peer *next; gone; gone = next, count++) {
         next = gone->next;
         rpc_conn_free(gone->conn);
         free(gone);
     }
     pthread_mutex_lock(&publisher->lock.mutex);
+    publisher->peer_count -= count;
 }
 
 void rpc_publisher_tell(struct rpc_publisher *publisher, struct bytes message)

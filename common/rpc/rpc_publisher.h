@@ -25,8 +25,8 @@ void rpc_publisher_close(struct rpc_publisher *publisher);
 /* Tell all who are there. One thread at a time; doesn't wait for anybody. */
 void rpc_publisher_tell(struct rpc_publisher *publisher, struct bytes message);
 
-/* Frees what those had who have gone; to be called now and then, by the thread that tells. Is anybody there?
- */
+/* Frees what those had who have gone, and count until then; to be called now and then, by the thread that
+ * tells. Is anybody there? */
 bool rpc_publisher_tidy(struct rpc_publisher *publisher);
 
 void rpc_publisher_count(struct rpc_publisher *publisher, struct rpc_publisher_counts *out); /* any thread */

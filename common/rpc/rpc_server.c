@@ -1,11 +1,7 @@
 /* REP's side of SP. On NNG's threads a message is put into a queue, and nothing else; the serving thread
- * takes it from there.
- *
- * What has waited longer than it wanted goes first, then new requests, then what was woken; so a flood of
- * requests delays a long poll until its time is over, and no further. */
+ * takes it from there, in the order that rpc_queue.h says. */
 #include "common/rpc/rpc_server.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/check.h"

@@ -18,7 +18,7 @@ struct rpc_turn {
     int64_t waited_ms;    /* since it came */
     bool over;            /* it must be answered now */
     int64_t wait_ms;      /* to be set when it isn't answered: so long at most since it came */
-    struct buffer answer; /* to be filled; the server closes it. At most `answer_bytes_max` */
+    struct buffer answer; /* to be filled; the server closes it */
 };
 
 enum rpc_verdict { RPC_ANSWER, RPC_WAIT };

@@ -132,7 +132,7 @@ void rpc_subscriber_close(struct rpc_subscriber *subscriber)
     pthread_cond_broadcast(&subscriber->lock.changed);
     pthread_mutex_unlock(&subscriber->lock.mutex);
     if (subscriber->aio)
-        nng_aio_cancel(subscriber->aio);
+        nng_aio_stop(subscriber->aio); /* also what its thread is just about to begin */
     if (subscriber->has_thread)
         CHECK(pthread_join(subscriber->thread, NULL) == 0);
     if (subscriber->aio)

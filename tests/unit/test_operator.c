@@ -167,6 +167,26 @@ static void answers_come_as_they_were_sent(void **state)
     assert_bytes(reply_again(lab, &reply).status, "any");
 }
 
+/* A provider that answered with nothing for a while has what many accounts hold held back. */
+static void a_long_list_of_what_was_confirmed_comes_as_it_was_sent(void **state)
+{
+    enum { COUNT = 20000 };
+    struct lab *lab = *state;
+    struct confirmed *confirmed = arena_alloc(&lab->arena, COUNT * sizeof *confirmed);
+    for (int i = 0; i < COUNT; i++)
+        confirmed[i] = (struct confirmed){
+            {BYTES("aws"), BYTES("123456789012"), BYTES("eu-west-1"), BYTES("aws.ec2.security_group"), {0}},
+            .held = 3,
+            .rows = (uint64_t)i,
+            .since_ms = 5};
+    struct operator_reply reply = {
+        .id = 3, .kind = OPERATOR_CONFIRM, .confirmed = confirmed, .confirmed_count = COUNT};
+    reply = reply_again(lab, &reply);
+    assert_true(lab->out.len > LIMIT_MESSAGE_BYTES);
+    assert_int_equal(reply.confirmed_count, COUNT);
+    assert_int_equal(reply.confirmed[COUNT - 1].rows, COUNT - 1);
+}
+
 static void items_in_quarantine_come_as_they_were_sent(void **state)
 {
     struct operator_item items[] = {
@@ -341,6 +361,7 @@ int main(void)
         TEST(what_is_asked_of_quarantine_comes_as_it_was_sent),
         TEST(a_demand_for_changes_comes_as_it_was_sent),
         TEST(answers_come_as_they_were_sent),
+        TEST(a_long_list_of_what_was_confirmed_comes_as_it_was_sent),
         TEST(items_in_quarantine_come_as_they_were_sent),
         TEST(changes_and_refusals_come_as_they_were_sent),
         TEST(a_failure_comes_with_its_code_and_sentence),
