@@ -36,6 +36,8 @@ static void read_more(struct rpc_conn *conn)
     struct sp_room room = sp_reader_room(&conn->reader);
     nng_iov iov[2] = {{room.message, room.message_len}, {room.input, room.input_len}};
     CHECK(nng_aio_set_iov(conn->rx, room.message_len ? 2 : 1, room.message_len ? iov : iov + 1) == 0);
+    if (conn->greeted) /* it may be silent for ever, but not in the midst of a message */
+        nng_aio_set_timeout(conn->rx, room.message_len ? LIMIT_RPC_SEND_MS : NNG_DURATION_INFINITE);
     conn->reading = true;
     nng_stream_recv(conn->stream, conn->rx);
 }
@@ -49,7 +51,6 @@ static void take_messages(struct rpc_conn *conn)
             read_more(conn);
             break;
         case SP_GREETED:
-            nng_aio_set_timeout(conn->rx, NNG_DURATION_INFINITE);
             conn->greeted = true;
             greet(conn);
             tell(conn);

@@ -58,8 +58,8 @@ struct rpc_speech {
 };
 
 /* Begin to read, and greet: at once where there is one way to speak only, else as the peer did. The stream is
- * the connection's from now on. A peer that hasn't greeted within `greet_ms`, speaks otherwise or sends more
- * than `message_max` is closed. `count` is 1 or 2. */
+ * the connection's from now on. A peer that hasn't greeted within `greet_ms`, speaks otherwise, sends more
+ * than `message_max` or leaves a message half sent for LIMIT_RPC_SEND_MS is closed. `count` is 1 or 2. */
 struct rpc_conn *rpc_conn_open(const struct rpc_conn_owner *owner, nng_stream *stream, bool ipc,
                                const struct rpc_speech *speeches, size_t count, size_t message_max,
                                int32_t greet_ms);

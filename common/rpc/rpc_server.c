@@ -175,19 +175,26 @@ static void conn_changed(void *context, struct rpc_conn *conn)
         resume_peers(peer->server);
 }
 
-/* Those answers that their peers don't take may fill a part of the memory, and no more: who took nothing of
- * its for the longest time is disconnected, and may ask again. */
-static void bound_answers(struct rpc_server *server)
+/* Who is to go for the answers to be few enough again; null: they are. */
+static struct peer *find_stalled(const struct rpc_server *server)
 {
     struct peer *stalled = NULL;
     size_t bytes = 0;
     for (struct peer *peer = server->peers; peer; peer = peer->next) {
+        if (!peer->conn->outgoing || peer->conn->closed)
+            continue;
         bytes += peer->conn->outgoing_bytes;
-        if (peer->conn->outgoing && !peer->conn->closed &&
-            (!stalled || peer->conn->moved_ms < stalled->conn->moved_ms))
+        if (!stalled || peer->conn->moved_ms < stalled->conn->moved_ms)
             stalled = peer;
     }
-    if (bytes > LIMIT_RPC_ANSWER_BYTES && stalled)
+    return bytes > LIMIT_RPC_ANSWER_BYTES ? stalled : NULL;
+}
+
+/* Those answers that their peers don't take may fill a part of the memory, and no more: who took nothing of
+ * its for the longest time is disconnected, and may ask again. */
+static void bound_answers(struct rpc_server *server)
+{
+    for (struct peer *stalled = find_stalled(server); stalled; stalled = find_stalled(server))
         rpc_conn_close(stalled->conn, NNG_ETIMEDOUT);
 }
 
@@ -260,6 +267,7 @@ static void tell(struct rpc_server *server)
             rpc_conn_send(peer->conn, (struct bytes){0}, &copy);
         buffer_close(&copy);
     }
+    bound_answers(server);
     if (all)
         server->tell_ms = listeners ? now_ms + LIMIT_RPC_TELL_MS : 0;
     buffer_close(&message);

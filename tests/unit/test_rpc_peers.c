@@ -147,6 +147,27 @@ static void who_listens_and_says_nothing_is_given_up(void **state)
     close(fd);
 }
 
+/* A request that never ends would keep the memory that it has announced. */
+static void who_leaves_a_request_half_sent_is_disconnected_and_who_is_silent_is_not(void **state)
+{
+    struct lab *lab = *state;
+    char head[12], end;
+    int half = raw_connection(lab), silent = raw_connection(lab);
+    raw_greet(half);
+    raw_greet(silent);
+    be64_put(head, 4 + 1000);
+    be32_put(head + 8, UINT32_C(1) << 31);
+    raw_put(half, head, sizeof head);
+    raw_put(half, "a beginning", 11);
+    int64_t began_ms = clock_steady_ms();
+    assert_true(recv(half, &end, 1, 0) <= 0);
+    assert_in_range(clock_steady_ms() - began_ms, LIMIT_RPC_SEND_MS - 100, LIMIT_RPC_SEND_MS + 10000);
+    raw_ask(silent, 1, "one");
+    raw_expect(silent, NULL);
+    close(half);
+    close(silent);
+}
+
 static void *speak_http(void *context)
 {
     char request[64];
@@ -245,6 +266,7 @@ int main(void)
         TEST(an_answer_that_is_too_large_is_not_taken),
         TEST(where_nobody_listens_the_address_is_named),
         TEST(who_listens_and_says_nothing_is_given_up),
+        TEST(who_leaves_a_request_half_sent_is_disconnected_and_who_is_silent_is_not),
         TEST(who_speaks_another_protocol_is_no_garner),
         TEST(a_client_goes_on_with_a_server_that_came_back),
         TEST(an_address_in_use_says_what_to_do),

@@ -149,6 +149,20 @@ static void a_position_of_another_history_is_refused_at_the_head_too(void **stat
     assert_int_equal(fetch(lab, demand).refusals[0].kind, REFUSAL_FUTURE);
 }
 
+/* Each is refused, and together they take no more memory than so many do. */
+static void as_many_positions_as_there_may_be_are_refused(void **state)
+{
+    struct serve_lab *lab = *state;
+    const uint32_t count = LIMIT_SHARDS - SHARDS;
+    struct position *positions = arena_zalloc(&lab->arena, count * sizeof *positions);
+    for (uint32_t i = 0; i < count; i++)
+        positions[i] = (struct position){.shard = SHARDS + i, .epoch = 1, .seq = 1};
+    struct feed_changes got = fetch(lab, (struct feed_demand){.positions = positions, .count = count});
+    assert_int_equal(got.refusal_count, count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_true(got.refusals[i].kind == REFUSAL_FUTURE && got.refusals[i].shard == SHARDS + i);
+}
+
 static struct feed_map ask_map(struct serve_lab *lab)
 {
     struct operator_request request = {.kind = OPERATOR_MAP};
@@ -361,6 +375,7 @@ int main(void)
         SERVE_TEST(a_position_that_is_not_there_yet_is_refused),
         SERVE_TEST(a_position_of_another_change_is_refused),
         SERVE_TEST(a_position_of_another_history_is_refused_at_the_head_too),
+        SERVE_TEST(as_many_positions_as_there_may_be_are_refused),
         SERVE_TEST(a_shard_that_is_elsewhere_is_said_to_have_moved),
         SERVE_TEST(who_waits_for_a_shard_that_moves_is_told_at_once),
         SERVE_TEST(a_demand_that_cannot_be_meant_is_told_why),

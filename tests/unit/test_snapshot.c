@@ -13,15 +13,15 @@
 static struct feed_part take_part(struct lab *lab, struct feed_snapshot demand)
 {
     struct buffer packed = {0};
-    struct position begin;
-    struct feed_part part;
+    struct feed_part part, said;
     demand.shard = 12;
-    LAB_OK(lab, snapshot_answer(lab->store, &demand, &packed, &begin, &lab->e));
+    LAB_OK(lab, snapshot_answer(lab->store, &demand, &packed, &said, &lab->e));
     struct bytes copy = arena_copy(&lab->arena, buffer_bytes(&packed));
     buffer_close(&packed);
     assert_true(feed_part_unpack(&lab->arena, copy, &part));
     if (!part.refusal.kind)
-        assert_true(part.begin.seq == begin.seq && part.begin.check == begin.check && begin.shard == 12);
+        assert_true(part.begin.seq == said.begin.seq && part.begin.check == said.begin.check &&
+                    said.begin.shard == 12);
     return part;
 }
 
@@ -236,12 +236,12 @@ static void a_demand_that_cannot_be_meant_is_told_why(void **state)
 {
     struct lab *lab = *state;
     struct buffer packed = {0};
-    struct position begin;
+    struct feed_part said;
     struct feed_snapshot demand = {.shard = 12};
-    assert_int_equal(snapshot_answer(lab->store, &demand, &packed, &begin, &lab->e), ERR_USAGE);
+    assert_int_equal(snapshot_answer(lab->store, &demand, &packed, &said, &lab->e), ERR_USAGE);
     demand.max_bytes = 1;
     demand.filter.touches = BYTES("nowhere");
-    assert_int_equal(snapshot_answer(lab->store, &demand, &packed, &begin, &lab->e), ERR_USAGE);
+    assert_int_equal(snapshot_answer(lab->store, &demand, &packed, &said, &lab->e), ERR_USAGE);
     buffer_close(&packed);
 }
 

@@ -133,13 +133,14 @@ static int check(const struct deliver *deliver, struct feed_demand *demand, stru
     return r ? r : filter_check(&demand->filter, arena, e);
 }
 
-static void add_refusal(struct arena *arena, struct feed_changes *out, const struct refusal *refusal)
+/* Room is made once, for each shard that is here and each that the demand names besides. */
+static void add_refusal(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out,
+                        const struct refusal *refusal)
 {
-    struct refusal *all = arena_alloc(arena, (out->refusal_count + 1) * sizeof *all);
-    if (out->refusal_count)
-        memcpy(all, out->refusals, out->refusal_count * sizeof *all);
-    all[out->refusal_count++] = *refusal;
-    out->refusals = all;
+    if (!out->refusals)
+        out->refusals = arena_alloc(&deliver->arena,
+                                    (deliver->folder->shards + (size_t)demand->count) * sizeof *refusal);
+    ((struct refusal *)(uintptr_t)out->refusals)[out->refusal_count++] = *refusal;
 }
 
 static void seek(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out)
@@ -150,7 +151,7 @@ static void seek(struct deliver *deliver, const struct feed_demand *demand, stru
         if (position->shard < deliver->folder->shards)
             feed_source_seek(&deliver->source, position);
         else if (!position_is_none(position))
-            add_refusal(&deliver->arena, out,
+            add_refusal(deliver, demand, out,
                         &(struct refusal){.kind = REFUSAL_FUTURE, .shard = position->shard});
     }
 }
@@ -187,7 +188,7 @@ static void choose_shards(struct deliver *deliver, const struct feed_demand *dem
                          (wanted < demand->shard_count && demand->shards[wanted] == i);
         bool is_here = deliver_has(deliver, i);
         if (is_wanted && !is_here)
-            add_refusal(&deliver->arena, out, &(struct refusal){.kind = REFUSAL_MOVED, .shard = i});
+            add_refusal(deliver, demand, out, &(struct refusal){.kind = REFUSAL_MOVED, .shard = i});
         shard->idle = !is_wanted || !is_here || is_at_head(deliver, i, &shard->at);
     }
 }
@@ -283,11 +284,11 @@ static int add_changes(struct deliver *deliver, const struct feed_demand *demand
     return r;
 }
 
-static void add_refusals(struct deliver *deliver, struct feed_changes *out)
+static void add_refusals(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out)
 {
     for (uint32_t i = 0; deliver->source.refused && i < deliver->folder->shards; i++)
         if (deliver->source.shards[i].refusal.kind)
-            add_refusal(&deliver->arena, out, &deliver->source.shards[i].refusal);
+            add_refusal(deliver, demand, out, &deliver->source.shards[i].refusal);
 }
 
 static int give(struct deliver *deliver, const struct feed_demand *demand, struct buffer *to,
@@ -296,7 +297,7 @@ static int give(struct deliver *deliver, const struct feed_demand *demand, struc
     seek(deliver, demand, out);
     choose_shards(deliver, demand, out);
     int r = feed_source_begin(&deliver->source, e);
-    add_refusals(deliver, out);
+    add_refusals(deliver, demand, out);
     if (!r && !out->refusal_count)
         r = add_changes(deliver, demand, to, out, e);
     feed_source_end(&deliver->source);

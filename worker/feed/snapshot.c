@@ -118,10 +118,10 @@ static int read_part(struct reading *reading, struct feed_part *part)
 }
 
 int snapshot_answer(struct store *store, struct feed_snapshot *demand, struct buffer *out,
-                    struct position *begin, struct error *e)
+                    struct feed_part *part, struct error *e)
 {
     struct arena arena = {0}, scratch = {0}, checked = {0};
-    struct feed_part part = {.last = true, .begin = {.shard = demand->shard}};
+    *part = (struct feed_part){.last = true, .begin = {.shard = demand->shard}};
     uint64_t bytes = demand->max_bytes < LIMIT_MESSAGE_BYTES ? demand->max_bytes : LIMIT_MESSAGE_BYTES;
     struct reading reading = {.store = store,
                               .demand = demand,
@@ -134,11 +134,10 @@ int snapshot_answer(struct store *store, struct feed_snapshot *demand, struct bu
     if (!r && !bytes)
         r = error_set(e, ERR_USAGE, "a demand for 0 bytes: ask for 1 at least");
     if (!r && store)
-        r = read_part(&reading, &part);
+        r = read_part(&reading, part);
     else if (!r && demand->has_begin && !position_is_none(&demand->begin))
-        part.refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = demand->shard};
-    feed_part_end(out, &part);
-    *begin = part.begin;
+        part->refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = demand->shard};
+    feed_part_end(out, part);
     arena_close(&arena);
     arena_close(&scratch);
     arena_close(&checked);

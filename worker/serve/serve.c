@@ -95,7 +95,7 @@ static int snapshot(struct serve *serve, struct operator_request *request, struc
                     struct error *e)
 {
     struct feed_snapshot *demand = &request->snapshot;
-    struct position position;
+    struct feed_part part;
     struct store *store;
     if (demand->shard >= serve->set.folder->shards)
         return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
@@ -110,10 +110,10 @@ static int snapshot(struct serve *serve, struct operator_request *request, struc
     if (r)
         return r;
     size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
-    r = snapshot_answer(store, demand, &turn->answer, &position, e);
+    r = snapshot_answer(store, demand, &turn->answer, &part, e);
     operator_reply_end(&turn->answer, begun);
-    if (!r && serve->set.holds)
-        feed_hold(serve->set.holds, demand->shard, position.seq, clock_steady_ms());
+    if (!r && !part.refusal.kind && serve->set.holds)
+        feed_hold(serve->set.holds, demand->shard, part.begin.seq, clock_steady_ms());
     return r;
 }
 

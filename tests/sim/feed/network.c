@@ -48,14 +48,14 @@ static void answer_snapshot(struct world *w, struct worker *worker, struct opera
 {
     uint32_t shard = request->snapshot.shard;
     struct store *store;
-    struct position begin;
+    struct feed_part part;
     struct feed_part moved = {.last = true, .refusal = {.kind = REFUSAL_MOVED, .shard = shard}};
     if (!deliver_has(worker->deliver, shard)) {
         feed_part_end(out, &moved);
         return;
     }
     WORLD_OK(w, folder_reader(&worker->folder, shard, &store, &w->e));
-    WORLD_OK(w, snapshot_answer(store, &request->snapshot, out, &begin, &w->e));
+    WORLD_OK(w, snapshot_answer(store, &request->snapshot, out, &part, &w->e));
     folder_reader_done(&worker->folder, store);
 }
 
