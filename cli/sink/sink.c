@@ -117,7 +117,7 @@ static enum sink_fault begin(struct sink *sink, struct error *e)
     bool there;
     enum sink_fault fault = make_ready(sink, &sink->state, e);
     if (!fault && sink->options->resync) {
-        fault = sink_state_resync(&sink->db, sink->options->keeps, e);
+        fault = sink_state_resync(&sink->db, sink->writer, sink->options->keeps, e);
         if (!fault)
             fault = sink_state_load(&sink->db, &sink->state, &there, e);
     }
