@@ -233,7 +233,7 @@ static bool is_worth_a_transaction(const struct sink *sink, const struct garner_
 {
     return batch->kind != GARNER_NOTHING ||
            strcmp(cursor ? cursor : "", buffer_text(&sink->state.cursor)) != 0 ||
-           (sink->state.sweeping && !sink->snapshot) || clock_steady_ms() - sink->written_ms >= NOTE_MS;
+           sink_write_may_sweep(sink, batch) || clock_steady_ms() - sink->written_ms >= NOTE_MS;
 }
 
 /* What failed for the moment: -1 when it is to be tried again. */
@@ -283,7 +283,5 @@ enum sink_verdict sink_take(struct sink *sink, const struct garner_batch *batch,
         tell(sink, "");
     if (verdict == SINK_TAKEN)
         sink_write_done(sink, batch);
-    if (verdict == SINK_SEEK)
-        sink->snapshot = false;
     return (enum sink_verdict)verdict;
 }

@@ -66,6 +66,13 @@ static void nothing_new_moves_the_cursor_only(void **state)
     lab_expect(lab, "SELECT step FROM feed", "1");
 }
 
+static void who_hears_nothing_hasnt_caught_up(void **state)
+{
+    struct lab *lab = *state;
+    lab_silence(lab, "c5");
+    lab_expect(lab, "SELECT cursor, caught_up_at FROM feed", "c5 -");
+}
+
 static void without_changes_only_the_state_is_kept(void **state)
 {
     struct lab *lab = *state;
@@ -298,8 +305,10 @@ static void a_resync_replaces_the_state_and_keeps_the_changes(void **state)
     lab_expect(lab, "SELECT count(*) FROM resources", "3"); /* there is something to ask meanwhile */
     lab->shard = 1;
     lab->seq = 0;
+    lab_silence(lab, NULL);
+    lab_expect(lab, "SELECT count(*) FROM resources", "3");
     lab_begins(lab, GARNER_WHY_ASKED);
-    lab_nothing(lab, "c0"); /* the other side is slow: we haven't caught up */
+    lab_silence(lab, "c0");
     lab_expect(lab, "SELECT count(*) FROM resources", "3");
     lab_row(lab, "of both", 1, "{\"v\":2}");
     lab_rows_come(lab, "t.a", true);
@@ -336,6 +345,7 @@ int main(void)
         TEST(of_several_changes_in_a_batch_the_last_counts),
         TEST(the_same_id_in_another_place_is_another_resource),
         TEST(nothing_new_moves_the_cursor_only),
+        TEST(who_hears_nothing_hasnt_caught_up),
         TEST(without_changes_only_the_state_is_kept),
         TEST(old_changes_go_when_they_are_to_be_kept_for_a_time),
         TEST(a_collections_states_come_and_go),
