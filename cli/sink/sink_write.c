@@ -60,6 +60,8 @@ static void add_statements(const struct sink *sink, const struct garner_batch *b
     case GARNER_CHANGES:
         if (!sink->options->no_changes)
             sink_sql_add(sql, sink_sql_changes, sink->careful, 0);
+        if (sink->state.sweeping)
+            sink_sql_add(sql, sink_sql_before, false, 0);
         sink_sql_add(sql, sink_sql_state, sink->careful, 0);
         sink_sql_add(sql, sink_sql_resources, sink->careful, 0);
         break;

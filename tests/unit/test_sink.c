@@ -323,6 +323,28 @@ static void a_resync_replaces_the_state_and_keeps_the_changes(void **state)
     lab_expect_resources(lab, "t.a of both 2, t.b new 1");
 }
 
+/* Killed between two shards' snapshots, it gets the second shard's changes from the first one on instead. */
+static void what_changes_while_all_is_taken_anew_is_not_compared_with_what_was_before(void **state)
+{
+    struct lab *lab = *state;
+    lab->seq = 100;
+    lab_change(lab, GARNER_CREATED, "t.a", "of both", "{\"v\":1}");
+    lab_change(lab, GARNER_CREATED, "t.a", "of the other feed", "{\"v\":1}");
+    lab_status(lab, GARNER_LISTED, "t.a");
+    lab_comes(lab, "other");
+    lab->options.resync = true;
+    assert_int_equal(lab_reopen(lab), SINK_TAKEN);
+    lab->options.resync = false;
+    lab_comes(lab, "first shard");
+    assert_int_equal(lab_reopen(lab), SINK_TAKEN);
+    lab->seq = 0;
+    lab_change(lab, GARNER_CREATED, "t.a", "of both", "{\"v\":2}");
+    lab_comes(lab, "c1");
+    lab_nothing(lab, "c1");
+    lab_expect_resources(lab, "t.a of both 2");
+    lab_expect(lab, "SELECT type, complete FROM collections", "t.a f");
+}
+
 static void another_part_of_the_feed_needs_a_resync(void **state)
 {
     struct lab *lab = *state;
@@ -358,6 +380,7 @@ int main(void)
         TEST(after_a_divergence_only_what_is_complete_loses_rows_until_the_rest_is_listed),
         TEST(whoever_is_killed_amid_a_snapshot_gets_it_again),
         TEST(a_resync_replaces_the_state_and_keeps_the_changes),
+        TEST(what_changes_while_all_is_taken_anew_is_not_compared_with_what_was_before),
         TEST(another_part_of_the_feed_needs_a_resync),
     };
     return cmocka_run_group_tests(tests, lab_server_start, lab_server_stop);
