@@ -145,6 +145,17 @@ static void who_finds_that_all_is_to_be_taken_anew_does_so(void **state)
     assert_null(sink_cursor(&lab->sink));
 }
 
+static void a_feed_table_that_somebody_emptied_is_an_error_that_says_so(void **state)
+{
+    struct lab *lab = *state;
+    lab_comes(lab, "c1");
+    lab_run(lab, "DELETE FROM feed");
+    lab_change(lab, GARNER_CREATED, "t.a", "one", "{\"v\":1}");
+    struct garner_batch batch = lab_batch(lab);
+    assert_int_equal(lab_take(lab, &batch, "c2"), SINK_FAILED);
+    assert_non_null(strstr(lab->error.text, "somebody emptied it"));
+}
+
 /* --- schemas --- */
 
 static void a_newer_schema_is_refused_and_left_alone(void **state)
@@ -298,6 +309,7 @@ int main(void)
         TEST(a_second_sink_is_told_who_is_there),
         TEST(who_finds_that_another_one_wrote_goes_on_from_there),
         TEST(who_finds_that_all_is_to_be_taken_anew_does_so),
+        TEST(a_feed_table_that_somebody_emptied_is_an_error_that_says_so),
         TEST(a_newer_schema_is_refused_and_left_alone),
         TEST(somebody_elses_tables_are_left_alone),
         TEST(names_that_cant_be_a_schemas_are_refused),
