@@ -26,7 +26,7 @@ void feed_remote_close(struct feed_remote *remote)
     *remote = (struct feed_remote){0};
 }
 
-int feed_remote_begin(struct feed_remote *remote, int wait_ms, bool *more, struct error *e)
+int feed_remote_begin(struct feed_remote *remote, int wait_ms, bool *at_end, struct error *e)
 {
     struct garner_error error;
     if (!remote->batch || remote->given == remote->batch->change_count) {
@@ -36,7 +36,7 @@ int feed_remote_begin(struct feed_remote *remote, int wait_ms, bool *more, struc
             return error_of(&error, e);
         }
     }
-    *more = remote->batch->more;
+    *at_end = remote->batch->at_end;
     return 0;
 }
 

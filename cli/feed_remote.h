@@ -21,10 +21,11 @@ struct feed_remote {
 int feed_remote_open(struct feed_remote *remote, const struct garner_options *options, struct error *e);
 void feed_remote_close(struct feed_remote *remote); /* safe on all zero */
 
-/* Get more, unless there is some of the last batch, and wait up to `wait_ms` when there is none. `*more`:
- * there is even more than was given. ERR_USAGE: refused (COMPACTED, FUTURE, …); ERR_CONNECT: nobody there for
- * as long as the options say; and others. */
-int feed_remote_begin(struct feed_remote *remote, int wait_ms, bool *more, struct error *e);
+/* Get more, unless there is some of the last batch, and wait up to `wait_ms` when there is none. `*at_end`:
+ * we were told that there is nothing behind it; nothing may also come because the other side is slow.
+ * ERR_USAGE: refused (COMPACTED, FUTURE, …); ERR_CONNECT: nobody there for as long as the options say; and
+ * others. */
+int feed_remote_begin(struct feed_remote *remote, int wait_ms, bool *at_end, struct error *e);
 
 /* The next change, valid until the next call; null at the end of the batch. */
 int feed_remote_next(struct feed_remote *remote, const struct change **change, struct error *e);

@@ -141,12 +141,12 @@ static int read_folder(struct feed *feed, struct error *e)
 /* A connection that is lost while we follow is waited for. */
 static int read_remote(struct feed *feed, struct error *e)
 {
-    bool more = false;
-    int r = feed_remote_begin(&feed->remote, feed->follow ? ASK_MS : 0, &more, e);
+    bool at_end = false;
+    int r = feed_remote_begin(&feed->remote, feed->follow ? ASK_MS : 0, &at_end, e);
     feed->wait_ms = 0;
     if (!r)
         r = take_all(feed, e);
-    feed->at_end = !feed->taken && !more;
+    feed->at_end = !feed->taken && (feed->follow || at_end);
     return r;
 }
 

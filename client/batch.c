@@ -118,12 +118,14 @@ static bool take_part(struct garner *feed, struct garner_answer *answer)
 int garner_take_batch(struct garner *feed, bool *taken, struct error *e)
 {
     struct garner_answer *answer = feed->current;
+    int r = 0;
     *taken = false;
     if (answer->arrival.kind == FOLLOW_SNAPSHOT) {
         *taken = take_part(feed, answer);
     } else if (!answer->begun) {
-        answer->begun = *taken = true;
-        return take_changes(feed, &answer->reply.fetch, e);
+        answer->begun = true;
+        r = take_changes(feed, &answer->reply.fetch, e);
+        *taken = !r;
     }
-    return 0;
+    return r;
 }

@@ -50,6 +50,7 @@ void garner_drop_answers(struct garner *feed)
     if (feed->current)
         garner_free_answer(feed, feed->current);
     feed->current = NULL;
+    feed->current_is_done = false;
     for (struct garner_answer *next; feed->first; feed->first = next) {
         next = feed->first->next;
         garner_free_answer(feed, feed->first);
@@ -87,6 +88,7 @@ static void finish_current(struct garner *feed)
     follow_given(&feed->follow, &answer->arrival, &answer->reply);
     garner_free_answer(feed, answer);
     feed->current = NULL;
+    feed->current_is_done = false;
 }
 
 static bool is_end_of_part(const struct garner_answer *answer)

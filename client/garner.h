@@ -230,7 +230,8 @@ GARNER_API const char *garner_cursor(struct garner *feed);
 /* … and behind its first `count` changes only: for who stops in the midst of a batch. */
 GARNER_API const char *garner_cursor_within(struct garner *feed, size_t count);
 
-/* Go on elsewhere: `from` as in the options. What waits here is dropped. */
+/* Go on elsewhere: `from` as in the options. What waits here is dropped; so after an error, too, only
+ * garner_seek and garner_close are of use. */
 GARNER_API enum garner_code garner_seek(struct garner *feed, const char *from, struct garner_error *error);
 
 /* Have garner_next return GARNER_STOPPED, now and from now on. Any thread, and a signal's handler, too. */

@@ -106,6 +106,8 @@ int garner_begin_at(struct garner *feed, const char *from, struct error *e)
 {
     int r = feed->follow.needs_map ? garner_learn_map(feed, e) : 0;
     garner_drop_answers(feed);
+    for (uint32_t i = 0; i < feed->follow.worker_count; i++)
+        feed->links[i].at_end = false; /* it was that of where we were */
     if (!r && from && (strcmp(from, "now") == 0 || strcmp(from, "oldest") == 0))
         r = seek_end(feed, strcmp(from, "now") == 0, e);
     else if (!r && from)
@@ -119,6 +121,9 @@ enum garner_code garner_seek(struct garner *feed, const char *from, struct garne
 {
     struct error e;
     feed->failed.code = GARNER_OK;
-    int r = garner_begin_at(feed, from, &e);
-    return r ? garner_fail_as(error, &e) : GARNER_OK;
+    if (garner_begin_at(feed, from, &e) == 0)
+        return GARNER_OK;
+    garner_fail_as(&feed->failed, &e); /* what waited is dropped: it mustn't go on behind that */
+    *error = feed->failed;
+    return error->code;
 }

@@ -77,24 +77,27 @@ static enum sink_fault connect_lock(struct sink *sink, struct error *e)
     return fault;
 }
 
+/* Where the tables stand. */
+static enum sink_fault load(struct sink *sink, struct sink_state *found, struct error *e)
+{
+    bool there = false;
+    enum sink_fault fault = sink_state_load(&sink->db, found, &there, e);
+    if (fault || there)
+        return fault;
+    error_set(e, ERR_STORE, "the table feed in schema '%s' is empty, somebody emptied it: start again",
+              sink->options->schema);
+    return SINK_FATAL;
+}
+
 /* Behind the lock: the tables, and where they stand. */
 static enum sink_fault make_ready(struct sink *sink, struct sink_state *found, struct error *e)
 {
-    const char *schema = sink->options->schema;
-    bool there = false;
-    enum sink_fault fault = sink_schema_make(&sink->db, schema, e);
+    enum sink_fault fault = sink_schema_make(&sink->db, sink->options->schema, e);
     if (!fault)
         fault = sink_db_run(&sink->db, sink_batch_table, e);
     if (!fault)
         fault = sink_state_make(&sink->db, sink->options->keeps, e);
-    if (!fault)
-        fault = sink_state_load(&sink->db, found, &there, e);
-    if (!fault && !there) {
-        error_set(e, ERR_STORE, "the table feed in schema '%s' is empty, somebody emptied it: start again",
-                  schema);
-        fault = SINK_FATAL;
-    }
-    return fault;
+    return fault ? fault : load(sink, found, e);
 }
 
 /* --- opening --- */
@@ -114,12 +117,11 @@ static enum sink_fault check_keeps(struct sink *sink, struct error *e)
 
 static enum sink_fault begin(struct sink *sink, struct error *e)
 {
-    bool there;
     enum sink_fault fault = make_ready(sink, &sink->state, e);
     if (!fault && sink->options->resync) {
-        fault = sink_state_resync(&sink->db, sink->options->keeps, e);
+        fault = sink_state_resync(&sink->db, sink->writer, sink->options->keeps, e);
         if (!fault)
-            fault = sink_state_load(&sink->db, &sink->state, &there, e);
+            fault = load(sink, &sink->state, e);
     }
     if (!fault)
         fault = check_keeps(sink, e);
@@ -233,7 +235,7 @@ static bool is_worth_a_transaction(const struct sink *sink, const struct garner_
 {
     return batch->kind != GARNER_NOTHING ||
            strcmp(cursor ? cursor : "", buffer_text(&sink->state.cursor)) != 0 ||
-           (sink->state.sweeping && !sink->snapshot) || clock_steady_ms() - sink->written_ms >= NOTE_MS;
+           sink_write_may_sweep(sink, batch) || clock_steady_ms() - sink->written_ms >= NOTE_MS;
 }
 
 /* What failed for the moment: -1 when it is to be tried again. */
@@ -251,18 +253,18 @@ static int after_fault(struct sink *sink, enum sink_fault fault, int *wait_ms, s
     return wait_longer(sink, wait_ms) ? -1 : SINK_STOPPED;
 }
 
-static int take_over(struct sink *sink, struct error *e)
+/* Somebody else wrote. */
+static int take_over(struct sink *sink, int *wait_ms, struct error *e)
 {
-    bool there;
     struct sink_state found = {0};
-    enum sink_fault fault = sink_state_load(&sink->db, &found, &there, e);
-    if (!fault && there) {
-        sink_state_close(&sink->state);
-        sink->state = found;
-        return SINK_SEEK;
+    enum sink_fault fault = load(sink, &found, e);
+    if (fault) {
+        sink_state_close(&found);
+        return after_fault(sink, fault, wait_ms, e);
     }
-    sink_state_close(&found);
-    return fault ? SINK_FAILED : SINK_SEEK;
+    sink_state_close(&sink->state);
+    sink->state = found;
+    return SINK_SEEK;
 }
 
 enum sink_verdict sink_take(struct sink *sink, const struct garner_batch *batch, const char *cursor,
@@ -277,13 +279,11 @@ enum sink_verdict sink_take(struct sink *sink, const struct garner_batch *batch,
         if (fault)
             verdict = after_fault(sink, fault, &wait_ms, e);
         else
-            verdict = ours ? SINK_TAKEN : take_over(sink, e);
+            verdict = ours ? SINK_TAKEN : take_over(sink, &wait_ms, e);
     }
     if (verdict == SINK_TAKEN || verdict == SINK_SEEK)
         tell(sink, "");
     if (verdict == SINK_TAKEN)
         sink_write_done(sink, batch);
-    if (verdict == SINK_SEEK)
-        sink->snapshot = false;
     return (enum sink_verdict)verdict;
 }

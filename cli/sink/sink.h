@@ -40,7 +40,6 @@ struct sink {
     int64_t writer;              /* this sink's own number */
     int64_t written_ms, kept_ms; /* when the last transaction was; when old changes went */
     uint64_t changes;            /* that were taken */
-    bool snapshot;               /* one is under way */
     bool careful;                /* a document of this batch is one that jsonb can't hold, perhaps */
     char said[ERROR_TEXT_MAX];   /* the trouble that was told of; "": none */
 };

@@ -53,6 +53,11 @@ const char sink_sql_state[] =
     " USING (SELECT DISTINCT ON (key) key, seq, op FROM taken WHERE op < 4 ORDER BY key, ord DESC) l"
     " WHERE l.op = 3 AND r.key = l.key AND r.seq < l.seq;";
 
+/* A row from before has seqs of another history. */
+const char sink_sql_before[] =
+    "DELETE FROM resources r USING feed f, taken t WHERE r.key = t.key AND r.mark < f.sweep_below;"
+    "DELETE FROM collections c USING feed f, taken t WHERE c.key = t.collection AND c.mark < f.sweep_below;";
+
 /* Of a resource that was deleted and created again the first sight is the latter's. */
 const char sink_sql_resources[] =
     "INSERT INTO resources AS r (provider, account, region, type, parent, id, document, first_seen, "

@@ -6,6 +6,7 @@
 #include "common/bytes.h"
 
 extern const char sink_sql_changes[];   /* changes -> table `changes` */
+extern const char sink_sql_before[];    /* while all is taken anew: what changes aren't compared with */
 extern const char sink_sql_state[];     /* changes -> the other tables … */
 extern const char sink_sql_resources[]; /* … and resources that were created or updated */
 extern const char sink_sql_begin[];     /* a snapshot of shard `$number` is begun */

@@ -21,6 +21,16 @@ void sink_state_close(struct sink_state *state)
     buffer_close(&state->keeps);
 }
 
+static enum sink_fault run_with(struct sink_db *db, const char *sql, int count, const char *const *values,
+                                struct error *e)
+{
+    PGresult *result;
+    enum sink_fault fault = sink_db_ask(db, sql, count, values, &result, e);
+    if (!fault)
+        PQclear(result);
+    return fault;
+}
+
 /* --- the lock --- */
 
 /* Advisory locks are numbers, which all programs of a database share. */
@@ -75,11 +85,7 @@ enum sink_fault sink_state_end_old(struct sink_db *db, const struct sink_db *old
                               " WHERE pid = $1::integer AND backend_start::text = $2";
     char pid[NUMBER_BYTES];
     const char *values[] = {number(old->pid, pid), old->started};
-    PGresult *result;
-    enum sink_fault fault = sink_db_ask(db, sql, 2, values, &result, e);
-    if (!fault)
-        PQclear(result);
-    return fault;
+    return run_with(db, sql, 2, values, e);
 }
 
 /* --- the row --- */
@@ -106,26 +112,19 @@ enum sink_fault sink_state_load(struct sink_db *db, struct sink_state *state, bo
     return SINK_FINE;
 }
 
-static enum sink_fault run_with_keeps(struct sink_db *db, const char *sql, const char *keeps, struct error *e)
-{
-    PGresult *result;
-    enum sink_fault fault = sink_db_ask(db, sql, 1, &keeps, &result, e);
-    if (!fault)
-        PQclear(result);
-    return fault;
-}
-
 enum sink_fault sink_state_make(struct sink_db *db, const char *keeps, struct error *e)
 {
-    return run_with_keeps(db, "INSERT INTO feed (keeps) VALUES ($1) ON CONFLICT DO NOTHING", keeps, e);
+    return run_with(db, "INSERT INTO feed (keeps) VALUES ($1) ON CONFLICT DO NOTHING", 1, &keeps, e);
 }
 
-enum sink_fault sink_state_resync(struct sink_db *db, const char *keeps, struct error *e)
+enum sink_fault sink_state_resync(struct sink_db *db, int64_t writer, const char *keeps, struct error *e)
 {
-    return run_with_keeps(db,
-                          "UPDATE feed SET cursor = NULL, keeps = $1, history = history + 1, step = step + 1,"
-                          " mark = mark + 1, sweep_below = mark + 1, updated_at = now()",
-                          keeps, e);
+    static const char sql[] = "UPDATE feed SET cursor = NULL, keeps = $1, history = history + 1,"
+                              " writer = $2::bigint, step = step + 1,"
+                              " mark = mark + 1, sweep_below = mark + 1, updated_at = now()";
+    char me[NUMBER_BYTES];
+    const char *values[] = {keeps, number(writer, me)};
+    return run_with(db, sql, 2, values, e);
 }
 
 enum sink_fault sink_state_advance(struct sink_db *db, const struct sink_state *state, int64_t writer,

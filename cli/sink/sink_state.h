@@ -32,8 +32,9 @@ enum sink_fault sink_state_load(struct sink_db *db, struct sink_state *state, bo
 /* Make the row, for a feed of which nothing was taken yet. */
 enum sink_fault sink_state_make(struct sink_db *db, const char *keeps, struct error *e);
 
-/* Forget the cursor, so that all is taken anew; what is there goes once the new state is. */
-enum sink_fault sink_state_resync(struct sink_db *db, const char *keeps, struct error *e);
+/* Forget the cursor, so that all is taken anew; what is there goes once the new state is. A step of `writer`,
+ * so that a sink that had lost its connection doesn't take it for its own. */
+enum sink_fault sink_state_resync(struct sink_db *db, int64_t writer, const char *keeps, struct error *e);
 
 /* In a transaction: it is `writer`'s and follows `state`; `caught_up` when there was no more. `*ours` false:
  * somebody else wrote, so it mustn't be committed. */

@@ -48,9 +48,10 @@ static void add_end(const struct garner_batch *batch, struct buffer *sql)
     sink_sql_add(sql, sink_sql_end, false, batch->shard);
 }
 
-static bool may_sweep(const struct sink *sink, const struct garner_batch *batch)
+/* That nothing came isn't enough: who was asked may be slow, or gone. */
+bool sink_write_may_sweep(const struct sink *sink, const struct garner_batch *batch)
 {
-    return sink->state.sweeping && !sink->snapshot && batch->kind == GARNER_NOTHING && !batch->more;
+    return sink->state.sweeping && batch->kind == GARNER_NOTHING && batch->at_end;
 }
 
 static void add_statements(const struct sink *sink, const struct garner_batch *batch, struct buffer *sql)
@@ -59,6 +60,8 @@ static void add_statements(const struct sink *sink, const struct garner_batch *b
     case GARNER_CHANGES:
         if (!sink->options->no_changes)
             sink_sql_add(sql, sink_sql_changes, sink->careful, 0);
+        if (sink->state.sweeping)
+            sink_sql_add(sql, sink_sql_before, false, 0);
         sink_sql_add(sql, sink_sql_state, sink->careful, 0);
         sink_sql_add(sql, sink_sql_resources, sink->careful, 0);
         break;
@@ -72,7 +75,7 @@ static void add_statements(const struct sink *sink, const struct garner_batch *b
         add_end(batch, sql);
         break;
     case GARNER_NOTHING:
-        if (may_sweep(sink, batch))
+        if (sink_write_may_sweep(sink, batch))
             sink_sql_add(sql, sink_sql_sweep, false, 0);
         break;
     }
@@ -110,18 +113,13 @@ static enum sink_fault drop_old(struct sink *sink, bool *more, struct error *e)
 
 /* --- the transaction --- */
 
-static bool is_caught_up(const struct garner_batch *batch)
-{
-    return !batch->more && (batch->kind == GARNER_NOTHING || batch->kind == GARNER_CHANGES);
-}
-
 static enum sink_fault write_batch(struct sink *sink, const struct garner_batch *batch, const char *cursor,
                                    bool *ours, bool *more, struct error *e)
 {
     struct sink_db *db = &sink->db;
     enum sink_fault fault = sink_db_run(db, "BEGIN", e);
     if (!fault)
-        fault = sink_state_advance(db, &sink->state, sink->writer, cursor, is_caught_up(batch), ours, e);
+        fault = sink_state_advance(db, &sink->state, sink->writer, cursor, batch->at_end, ours, e);
     if (fault || !*ours)
         return fault;
     fault = copy_batch(sink, batch, e);
@@ -134,10 +132,8 @@ static enum sink_fault write_batch(struct sink *sink, const struct garner_batch 
 
 void sink_write_done(struct sink *sink, const struct garner_batch *batch)
 {
-    if (may_sweep(sink, batch))
+    if (sink_write_may_sweep(sink, batch))
         sink->state.sweeping = false;
-    if (batch->kind == GARNER_SNAPSHOT_BEGIN || batch->kind == GARNER_SNAPSHOT_END)
-        sink->snapshot = batch->kind == GARNER_SNAPSHOT_BEGIN;
     if (batch->kind == GARNER_CHANGES)
         sink->changes += batch->change_count;
     sink->written_ms = clock_steady_ms();

@@ -9,6 +9,9 @@
 enum sink_fault sink_write(struct sink *sink, const struct garner_batch *batch, const char *cursor,
                            bool *ours, struct error *e);
 
+/* With this batch all has been taken anew, so what was there before goes. */
+bool sink_write_may_sweep(const struct sink *sink, const struct garner_batch *batch);
+
 /* The batch is in the tables, by sink_write or as it turned out: note what follows from that. */
 void sink_write_done(struct sink *sink, const struct garner_batch *batch);
 

@@ -1,4 +1,4 @@
-"""The subscriber of client/python among those who answer what no `garner run` answers on demand: a Garner that is scripted."""
+"""The subscriber of client/python, and `garner feed`, among those who answer what no `garner run` answers on demand: a Garner that is scripted."""
 
 import contextlib
 import os
@@ -160,6 +160,28 @@ def test_who_is_sent_away_at_once_does_not_ask_all_the_time(garner_feed, scripte
         batches = iter(feed)
         began = time.monotonic()
         assert [next(batches).changes for _ in range(3)] == [[], [], []] and time.monotonic() - began >= 0.9
+
+
+def test_a_feed_that_ends_once_all_is_printed_waits_for_a_slow_garner(garner_feed, scripted, lab):
+    def script(request):
+        if not request.HasField("fetch"):
+            return None
+        if request.fetch.oldest or request.fetch.positions:
+            return {"fetch": {}}
+        time.sleep(2)
+        made = garner_feed.wire.Change.FromString(change(garner_feed, 1, "i0", {}, op=1))
+        made.collection = 1
+        return {"fetch": {"changes": [made.SerializeToString()], "positions": [at(1)]}}
+    told = lab.garner("feed", "--at", scripted(script).address, "--from", "oldest", "--no-follow", "--json")
+    assert [change["id"] for change in told.changes()] == ["i0"]
+
+
+def test_a_change_that_cant_be_read_isnt_behind_the_bookmark(garner_feed, scripted, lab):
+    bad = {"fetch": {"changes": [b"no change"], "positions": [at(1)]}}
+    start = garner_feed.wire.cursor_to_text(FEED, {})
+    address = scripted(lambda request: bad if request.HasField("fetch") else None).address
+    told = lab.garner("feed", "--at", address, "--from", start, "--no-follow", "--json", expect=None)
+    assert told.said("can't be read") and start in told.out.decode().splitlines()[-1]
 
 
 @pytest.mark.parametrize("to, said, code, sentence", [

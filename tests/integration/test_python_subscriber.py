@@ -465,7 +465,7 @@ def test_the_documented_bytes_are_what_goes_over(lab, things, garner_feed):
     change = garner_feed.Change(told.changes[0])
     assert (change.op, change.id, change.after) == ("created", "i0", {"id": "i0"}) and len(change.packed) == 49
     position = wire.position_behind(change)
-    assert told.positions[0] == position == asked[2].fetch.positions[0] and position.check == 0xafe1759d
+    assert told.positions[0] == position == asked[2].fetch.positions[0] and position.check == 0x45ee42b8
     cursor = wire.cursor_to_text(feed, {3: position})
     assert f"`{cursor}`" in (ROOT / "docs/feed.md").read_text() and wire.cursor_from_text(cursor)[0] == feed
 

@@ -329,6 +329,41 @@ static void who_is_not_patient_is_told_that_nobody_is_there(void **state)
     leave(&s);
 }
 
+/* The second answer has come, and the third can't be asked for. */
+static void after_an_error_the_cursor_is_behind_what_was_given(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct subscriber s;
+    for (int i = 0; i < 7; i++)
+        set_resource(lab, "1", "t", "a", i);
+    subscribe(lab, &s, (struct garner_options){.from = "oldest", .max_demand = 3, .give_up_ms = 1});
+    assert_int_equal(garner_next(s.feed, 0, &s.batch, &s.error), GARNER_OK);
+    assert_int_equal(s.batch->change_count, 3);
+    char *cursor = cursor_of(lab, &s);
+    usleep(300000);
+    serve_close(lab->serve);
+    lab->serve = NULL;
+    assert_int_equal(garner_next(s.feed, 0, &s.batch, &s.error), GARNER_CONNECT);
+    assert_string_equal(garner_cursor(s.feed), cursor);
+    leave(&s);
+}
+
+static void a_seek_that_fails_is_an_error_until_one_succeeds(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct subscriber s;
+    for (int i = 0; i < 7; i++)
+        set_resource(lab, "1", "t", arena_printf(&lab->arena, "r%d", i), i);
+    subscribe(lab, &s, (struct garner_options){.from = "oldest", .max_demand = 3});
+    assert_int_equal(garner_next(s.feed, 0, &s.batch, &s.error), GARNER_OK);
+    char *cursor = cursor_of(lab, &s);
+    assert_int_equal(garner_seek(s.feed, "nonsense", &s.error), GARNER_USAGE);
+    assert_int_equal(garner_next(s.feed, 0, &s.batch, &s.error), GARNER_USAGE);
+    assert_int_equal(garner_seek(s.feed, cursor, &s.error), GARNER_OK);
+    expect(&s, "+r3 +r4 +r5 +r6 ");
+    leave(&s);
+}
+
 static enum garner_code refused(struct serve_lab *lab, struct garner_options options,
                                 struct garner_error *error)
 {
@@ -375,6 +410,8 @@ int main(void)
         SERVE_TEST(a_function_is_called_until_it_says_no),
         SERVE_TEST(it_goes_on_with_a_garner_that_came_back),
         SERVE_TEST(who_is_not_patient_is_told_that_nobody_is_there),
+        SERVE_TEST(after_an_error_the_cursor_is_behind_what_was_given),
+        SERVE_TEST(a_seek_that_fails_is_an_error_until_one_succeeds),
         SERVE_TEST(what_cannot_be_meant_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,13 @@ static void nothing_new_moves_the_cursor_only(void **state)
     lab_expect(lab, "SELECT step FROM feed", "1");
 }
 
+static void who_hears_nothing_hasnt_caught_up(void **state)
+{
+    struct lab *lab = *state;
+    lab_silence(lab, "c5");
+    lab_expect(lab, "SELECT cursor, caught_up_at FROM feed", "c5 -");
+}
+
 static void without_changes_only_the_state_is_kept(void **state)
 {
     struct lab *lab = *state;
@@ -298,8 +305,10 @@ static void a_resync_replaces_the_state_and_keeps_the_changes(void **state)
     lab_expect(lab, "SELECT count(*) FROM resources", "3"); /* there is something to ask meanwhile */
     lab->shard = 1;
     lab->seq = 0;
+    lab_silence(lab, NULL);
+    lab_expect(lab, "SELECT count(*) FROM resources", "3");
     lab_begins(lab, GARNER_WHY_ASKED);
-    lab_nothing(lab, "c0"); /* the other side is slow: we haven't caught up */
+    lab_silence(lab, "c0");
     lab_expect(lab, "SELECT count(*) FROM resources", "3");
     lab_row(lab, "of both", 1, "{\"v\":2}");
     lab_rows_come(lab, "t.a", true);
@@ -312,6 +321,28 @@ static void a_resync_replaces_the_state_and_keeps_the_changes(void **state)
     lab_expect(lab, "SELECT history, seq, id FROM changes ORDER BY 1, 2",
                "1 1 of the other feed, 1 2 of both, 1 3 of a type of the other feed, 2 1 new");
     lab_expect_resources(lab, "t.a of both 2, t.b new 1");
+}
+
+/* Killed between two shards' snapshots, it gets the second shard's changes from the first one on instead. */
+static void what_changes_while_all_is_taken_anew_is_not_compared_with_what_was_before(void **state)
+{
+    struct lab *lab = *state;
+    lab->seq = 100;
+    lab_change(lab, GARNER_CREATED, "t.a", "of both", "{\"v\":1}");
+    lab_change(lab, GARNER_CREATED, "t.a", "of the other feed", "{\"v\":1}");
+    lab_status(lab, GARNER_LISTED, "t.a");
+    lab_comes(lab, "other");
+    lab->options.resync = true;
+    assert_int_equal(lab_reopen(lab), SINK_TAKEN);
+    lab->options.resync = false;
+    lab_comes(lab, "first shard");
+    assert_int_equal(lab_reopen(lab), SINK_TAKEN);
+    lab->seq = 0;
+    lab_change(lab, GARNER_CREATED, "t.a", "of both", "{\"v\":2}");
+    lab_comes(lab, "c1");
+    lab_nothing(lab, "c1");
+    lab_expect_resources(lab, "t.a of both 2");
+    lab_expect(lab, "SELECT type, complete FROM collections", "t.a f");
 }
 
 static void another_part_of_the_feed_needs_a_resync(void **state)
@@ -336,6 +367,7 @@ int main(void)
         TEST(of_several_changes_in_a_batch_the_last_counts),
         TEST(the_same_id_in_another_place_is_another_resource),
         TEST(nothing_new_moves_the_cursor_only),
+        TEST(who_hears_nothing_hasnt_caught_up),
         TEST(without_changes_only_the_state_is_kept),
         TEST(old_changes_go_when_they_are_to_be_kept_for_a_time),
         TEST(a_collections_states_come_and_go),
@@ -348,6 +380,7 @@ int main(void)
         TEST(after_a_divergence_only_what_is_complete_loses_rows_until_the_rest_is_listed),
         TEST(whoever_is_killed_amid_a_snapshot_gets_it_again),
         TEST(a_resync_replaces_the_state_and_keeps_the_changes),
+        TEST(what_changes_while_all_is_taken_anew_is_not_compared_with_what_was_before),
         TEST(another_part_of_the_feed_needs_a_resync),
     };
     return cmocka_run_group_tests(tests, lab_server_start, lab_server_stop);

@@ -128,6 +128,34 @@ static void who_finds_that_another_one_wrote_goes_on_from_there(void **state)
     lab_expect_cursor(lab, "c3");
 }
 
+/* … also from one that began to take all anew, and got no further. */
+static void who_finds_that_all_is_to_be_taken_anew_does_so(void **state)
+{
+    struct lab *lab = *state;
+    struct sink second;
+    lab_comes(lab, "c1");
+    lab_run(lab, end_sinks);
+    lab->options.resync = true;
+    lab->options.lock_ms = 5000;
+    assert_int_equal(sink_open(&second, &lab->options, &lab->error), SINK_TAKEN);
+    sink_close(&second);
+    lab_change(lab, GARNER_CREATED, "t.a", "one", "{\"v\":1}");
+    struct garner_batch batch = lab_batch(lab);
+    assert_int_equal(lab_take(lab, &batch, "c2"), SINK_SEEK);
+    assert_null(sink_cursor(&lab->sink));
+}
+
+static void a_feed_table_that_somebody_emptied_is_an_error_that_says_so(void **state)
+{
+    struct lab *lab = *state;
+    lab_comes(lab, "c1");
+    lab_run(lab, "DELETE FROM feed");
+    lab_change(lab, GARNER_CREATED, "t.a", "one", "{\"v\":1}");
+    struct garner_batch batch = lab_batch(lab);
+    assert_int_equal(lab_take(lab, &batch, "c2"), SINK_FAILED);
+    assert_non_null(strstr(lab->error.text, "somebody emptied it"));
+}
+
 /* --- schemas --- */
 
 static void a_newer_schema_is_refused_and_left_alone(void **state)
@@ -280,6 +308,8 @@ int main(void)
         TEST(a_table_that_is_gone_is_an_error_that_says_so),
         TEST(a_second_sink_is_told_who_is_there),
         TEST(who_finds_that_another_one_wrote_goes_on_from_there),
+        TEST(who_finds_that_all_is_to_be_taken_anew_does_so),
+        TEST(a_feed_table_that_somebody_emptied_is_an_error_that_says_so),
         TEST(a_newer_schema_is_refused_and_left_alone),
         TEST(somebody_elses_tables_are_left_alone),
         TEST(names_that_cant_be_a_schemas_are_refused),

@@ -242,7 +242,15 @@ static inline void lab_comes(struct lab *lab, const char *cursor)
     lab_must(lab, &batch, cursor);
 }
 
+/* There is nothing more. */
 static inline void lab_nothing(struct lab *lab, const char *cursor)
+{
+    struct garner_batch batch = {.kind = GARNER_NOTHING, .at_end = true};
+    lab_must(lab, &batch, cursor);
+}
+
+/* Nothing came: the other side is slow, or gone. */
+static inline void lab_silence(struct lab *lab, const char *cursor)
 {
     struct garner_batch batch = {.kind = GARNER_NOTHING};
     lab_must(lab, &batch, cursor);
