@@ -116,27 +116,33 @@ static bool from_hex(const char *text, uint8_t out[TOKEN_DIGEST_BYTES])
     return true;
 }
 
-static void read_token(struct reader *r, const yaml_node *node, struct tenant *tenant)
+/* The digest, as it stands or of the token that does. False: neither can be had. */
+static bool read_token(struct reader *r, const yaml_node *node, uint8_t digest[TOKEN_DIGEST_BYTES])
 {
     const yaml_node *hex = yaml_get(node, "sha256"), *plain = yaml_get(node, "plain");
+    unsigned errors = r->report->errors;
+    uint8_t of_nothing[TOKEN_DIGEST_BYTES];
     struct arena secret = {0};
     const char *text;
+    digest_of(BYTES(""), of_nothing);
     if (hex && plain) {
         yaml_error(r->report, r->file, plain, "either 'sha256' or 'plain', not both");
-    } else if (hex) {
-        if (yaml_read_text(r->report, r->file, hex, &secret, &text) && !from_hex(text, tenant->digest))
-            yaml_error(r->report, r->file, hex,
-                       "64 hexadecimal digits are needed: printf %%s \"$TOKEN\" | sha256sum");
-    } else if (plain) {
-        if (yaml_read_text(r->report, r->file, plain, &secret, &text) && strlen(text) < PLAIN_BYTES_MIN)
+    } else if (!hex && !plain) {
+        yaml_error(r->report, r->file, node, "a token needs 'sha256' or 'plain'");
+    } else if (yaml_read_text(r->report, r->file, hex ? hex : plain, &secret, &text)) {
+        if (plain && strlen(text) < PLAIN_BYTES_MIN)
             yaml_error(r->report, r->file, plain, "a token of less than %d characters can be guessed",
                        PLAIN_BYTES_MIN);
-        else
-            digest_of(yaml_text(plain), tenant->digest);
-    } else {
-        yaml_error(r->report, r->file, node, "a token needs 'sha256' or 'plain'");
+        else if (plain)
+            digest_of(bytes_of(text), digest);
+        else if (!from_hex(text, digest))
+            yaml_error(r->report, r->file, hex,
+                       "64 hexadecimal digits are needed: printf %%s \"$TOKEN\" | sha256sum");
+        else if (memcmp(digest, of_nothing, sizeof of_nothing) == 0)
+            yaml_error(r->report, r->file, hex, "this is the digest of nothing: was TOKEN set?");
     }
     arena_wipe(&secret);
+    return r->report->errors == errors;
 }
 
 static void read_accounts(struct reader *r, const yaml_node *node, struct tenant *tenant)
@@ -155,7 +161,7 @@ static void read_accounts(struct reader *r, const yaml_node *node, struct tenant
         const char *slash = strchr(names[i], '/');
         accounts[i] = bytes_of(names[i]);
         if (!slash || slash == names[i] || !slash[1])
-            yaml_error(r->report, r->file, yaml_item(node, i), "expected PROVIDER/ID, not '%s'", names[i]);
+            yaml_error(r->report, r->file, yaml_item(node, i), "expected PROVIDER/ID");
     }
     if (!tenant->count || tenant->count > LIMIT_FILTER_VALUES)
         yaml_error(r->report, r->file, node, "1 to %d accounts, or all", LIMIT_FILTER_VALUES);
@@ -173,33 +179,21 @@ static void read_tenant(struct reader *r, const yaml_node *node, struct tenant *
         yaml_read_text(r->report, r->file, n, &r->tokens->arena, &tenant->name);
     else
         yaml_error(r->report, r->file, node, "a token needs a 'name', to be called by");
-    read_token(r, node, tenant);
+    bool known = read_token(r, node, tenant->digest);
     if ((n = yaml_get(node, "accounts")))
         read_accounts(r, n, tenant);
     else
         yaml_error(r->report, r->file, node, "a token needs 'accounts': a list of PROVIDER/ID, or all");
-    for (const struct tenant *other = r->tokens->tenants; other < tenant; other++)
+    for (const struct tenant *other = r->tokens->tenants; known && other < tenant; other++)
         if (memcmp(other->digest, tenant->digest, sizeof tenant->digest) == 0)
             yaml_error(r->report, r->file, node, "this token stands here twice");
-}
-
-/* Messages show lines, and these must not be those of tokens. */
-static void hide_tokens(struct yaml_file *file, const yaml_node *list)
-{
-    for (uint32_t i = 0; list && yaml_kind(list) == YAML_LIST && i < yaml_count(list); i++) {
-        const yaml_node *item = yaml_item(list, i);
-        const yaml_node *plain = yaml_kind(item) == YAML_MAP ? yaml_get(item, "plain") : NULL;
-        if (plain)
-            yaml_hide(file, plain);
-    }
 }
 
 static void read_root(struct reader *r)
 {
     static const char *const keys[] = {"tokens", NULL};
     const yaml_node *root = yaml_root(r->file);
-    const yaml_node *list = yaml_kind(root) == YAML_MAP ? yaml_get(root, "tokens") : NULL;
-    hide_tokens(r->file, list);
+    const yaml_node *list = yaml_get(root, "tokens");
     if (!yaml_check_keys(r->report, r->file, root, keys))
         return;
     if (!list) {
@@ -227,7 +221,7 @@ static struct tokens *new_tokens(void)
 
 int tokens_open(const char *path, struct tokens **out, struct buffer *warnings, struct error *e)
 {
-    struct yaml_report report = {0};
+    struct yaml_report report = {.secret = true};
     struct tokens *tokens = new_tokens();
     struct reader reader = {tokens, yaml_open(path, &report), &report};
     struct stat status;

@@ -22,6 +22,7 @@ struct yaml_report {
     struct buffer text; /* as shown above, a newline after each line */
     unsigned errors;
     unsigned warnings;
+    bool secret; /* set by the caller: messages show places, and nothing of what stands there */
 };
 
 void yaml_report_close(struct yaml_report *r);

@@ -121,10 +121,12 @@ static bool take_alias(struct builder *b, struct fy_event *event)
     while (i > 0 && !bytes_equal(b->anchors[i - 1].name, name))
         i--;
     if (i == 0)
-        return FAIL(b, at->place, "there is no anchor '&%.*s' before this alias", BYTES_ARG(name));
+        return FAIL(b, at->place, "there is no anchor '&%.*s' before this alias",
+                    BYTES_ARG(yaml_shown(b->report, name)));
     const yaml_node *named = b->anchors[i - 1].node;
     if (named->open)
-        return FAIL(b, at->place, "alias '*%.*s' stands within what it names", BYTES_ARG(name));
+        return FAIL(b, at->place, "alias '*%.*s' stands within what it names",
+                    BYTES_ARG(yaml_shown(b->report, name)));
     if (b->depth + named->height > LIMIT_DEPTH)
         return FAIL(b, at->place, "more than %d lists and maps within each other", LIMIT_DEPTH);
     b->alias_nodes += named->weight;
@@ -175,7 +177,7 @@ static bool check_map(struct builder *b, const yaml_node *map)
     for (uint32_t i = 1; i < map->count; i++)
         if (bytes_equal(keys[i - 1]->text, keys[i]->text))
             sound = FAIL(b, keys[i]->place, "key '%.*s' stands twice: first in line %u",
-                         BYTES_ARG(keys[i]->text), keys[i - 1]->place.line);
+                         BYTES_ARG(yaml_shown(b->report, keys[i]->text)), keys[i - 1]->place.line);
     free(keys);
     return sound;
 }

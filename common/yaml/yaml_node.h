@@ -39,6 +39,9 @@ const yaml_node *yaml_build(struct yaml_file *file, struct yaml_report *report);
 struct yaml_place yaml_place_of_offset(struct bytes text, size_t offset);
 struct yaml_place yaml_place_of_line(struct bytes text, uint32_t line, uint32_t column);
 
+/* What stands in a file, for a message: its beginning. */
+struct bytes yaml_shown(const struct yaml_report *r, struct bytes text);
+
 void yaml_report_error(struct yaml_report *r, const char *name, struct bytes text, struct yaml_place place,
                        const char *format, ...) __attribute__((format(printf, 5, 6)));
 

@@ -9,8 +9,6 @@
 #include "common/units.h"
 #include "common/yaml/yaml_node.h"
 
-enum { SHOWN_BYTES = 80 }; /* of a wrong value, in a message */
-
 static const char *kind_name(const yaml_node *n)
 {
     if (yaml_is_null(n))
@@ -18,20 +16,11 @@ static const char *kind_name(const yaml_node *n)
     return n->kind == YAML_SCALAR ? "a text" : n->kind == YAML_LIST ? "a list" : "a map";
 }
 
-static struct bytes shown(struct bytes text)
-{
-    if (text.len > SHOWN_BYTES)
-        text.len = SHOWN_BYTES;
-    while (!bytes_is_utf8(text, NULL))
-        text.len--;
-    return text;
-}
-
 /* "expected WHAT, not 'TEXT'". Always false. */
 static bool unexpected(struct yaml_report *r, const struct yaml_file *f, const yaml_node *n, const char *what)
 {
     if (n->kind == YAML_SCALAR && !yaml_is_null(n))
-        yaml_error(r, f, n, "expected %s, not '%.*s'", what, BYTES_ARG(shown(n->text)));
+        yaml_error(r, f, n, "expected %s, not '%.*s'", what, BYTES_ARG(yaml_shown(r, n->text)));
     else
         yaml_error(r, f, n, "expected %s, not %s", what, kind_name(n));
     return false;
@@ -66,10 +55,10 @@ bool yaml_check_keys(struct yaml_report *r, const struct yaml_file *f, const yam
             continue;
         const char *nearest = nearest_word(key->text, known, count);
         if (nearest)
-            yaml_error(r, f, key, "unknown key '%.*s': did you mean '%s'?", BYTES_ARG(shown(key->text)),
-                       nearest);
+            yaml_error(r, f, key, "unknown key '%.*s': did you mean '%s'?",
+                       BYTES_ARG(yaml_shown(r, key->text)), nearest);
         else
-            yaml_error(r, f, key, "unknown key '%.*s'", BYTES_ARG(shown(key->text)));
+            yaml_error(r, f, key, "unknown key '%.*s'", BYTES_ARG(yaml_shown(r, key->text)));
     }
     return true;
 }
@@ -144,7 +133,7 @@ bool yaml_read_word(struct yaml_report *r, const struct yaml_file *f, const yaml
     const char *nearest = n->kind == YAML_SCALAR ? nearest_word(n->text, words, count) : NULL;
     if (nearest)
         yaml_error(r, f, n, "expected %s, not '%.*s': did you mean '%s'?", buffer_text(&all),
-                   BYTES_ARG(shown(n->text)), nearest);
+                   BYTES_ARG(yaml_shown(r, n->text)), nearest);
     else
         unexpected(r, f, n, buffer_text(&all));
     buffer_close(&all);
@@ -192,7 +181,7 @@ bool yaml_read_texts(struct yaml_report *r, const struct yaml_file *f, const yam
         return false;
     const char *twice = find_twice(texts, n->count);
     if (twice) {
-        yaml_error(r, f, n, "'%s' stands twice in this list", twice);
+        yaml_error(r, f, n, "'%.*s' stands twice in this list", BYTES_ARG(yaml_shown(r, bytes_of(twice))));
         return false;
     }
     *out = texts;

@@ -16,12 +16,27 @@ struct yaml_source {
     size_t hidden_count;
 };
 
-enum { SHOWN_BEFORE = 90, SHOWN_AFTER = 60 }; /* characters of a source line around the caret */
+enum {
+    SHOWN_BEFORE = 90, /* characters of a source line before the caret */
+    SHOWN_AFTER = 60,  /* … and behind it */
+    SHOWN_BYTES = 80   /* of a wrong value, in a sentence */
+};
 
 void yaml_report_close(struct yaml_report *r)
 {
     buffer_close(&r->text);
     *r = (struct yaml_report){0};
+}
+
+struct bytes yaml_shown(const struct yaml_report *r, struct bytes text)
+{
+    if (r->secret)
+        return BYTES("***");
+    if (text.len > SHOWN_BYTES)
+        text.len = SHOWN_BYTES;
+    while (!bytes_is_utf8(text, NULL))
+        text.len--;
+    return text;
 }
 
 static bool is_break(char c)
@@ -132,7 +147,7 @@ static void add_message(struct yaml_report *r, const char *severity, const struc
     if (place.line)
         buffer_printf(&r->text, ":%u:%u", place.line, place.column);
     buffer_printf(&r->text, ": %s: %s\n", severity, clean.text);
-    if (place.line)
+    if (place.line && !r->secret)
         add_source(&r->text, source, place);
 }
 

@@ -5,7 +5,10 @@
 #ifndef GARNER_TEST_FUZZ_H
 #define GARNER_TEST_FUZZ_H
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/bytes.h"
 #include "common/check.h"
@@ -20,6 +23,21 @@ static inline struct bytes fuzz_line(struct bytes *rest)
     struct bytes line = {rest->data, end ? (size_t)(end - rest->data) : rest->len};
     *rest = bytes_from(*rest, end ? line.len + 1 : line.len);
     return line;
+}
+
+/* The input as a file, for what reads one: in memory, made once. Its path. */
+static inline const char *fuzz_file(struct bytes text)
+{
+    static char path[64];
+    static int fd = -1;
+    if (fd < 0) {
+        fd = memfd_create("fuzz", MFD_CLOEXEC);
+        CHECK(fd >= 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    }
+    CHECK(ftruncate(fd, 0) == 0);
+    CHECK(pwrite(fd, text.data, text.len, 0) == (ssize_t)text.len);
+    return path;
 }
 
 #endif

@@ -1,10 +1,4 @@
-/* Any text as a configuration: read with messages, or without; one without errors keeps to its own limits.
- *
- * It is read from a file, as garner.yaml is: one in memory, which is made once. */
-#include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
+/* Any text as a configuration: read with messages, or without; one without errors keeps to its own limits. */
 #include "common/config/config.h"
 #include "common/limits.h"
 #include "tests/fuzz/fuzz.h"
@@ -14,20 +8,6 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libfyaml.so";
-}
-
-static const char *write_file(struct bytes text)
-{
-    static char path[64];
-    static int fd = -1;
-    if (fd < 0) {
-        fd = memfd_create("garner.yaml", MFD_CLOEXEC);
-        CHECK(fd >= 0);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    }
-    CHECK(ftruncate(fd, 0) == 0);
-    CHECK(pwrite(fd, text.data, text.len, 0) == (ssize_t)text.len);
-    return path;
 }
 
 static void look(const struct config *config)
@@ -49,7 +29,7 @@ static void look(const struct config *config)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yaml_report report = {0};
-    struct config *config = config_open(write_file((struct bytes){(const char *)data, size}), &report);
+    struct config *config = config_open(fuzz_file((struct bytes){(const char *)data, size}), &report);
     CHECK(config || report.errors);
     if (config && !report.errors)
         look(config);

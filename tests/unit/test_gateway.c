@@ -19,20 +19,25 @@
 
 /* --- tokens --- */
 
-static struct tokens *tokens_of(const char *text)
+static int open_text(const char *text, struct tokens **tokens, struct error *e)
 {
     char path[] = "/tmp/garner-tokens-XXXXXX";
     struct buffer warnings = {0};
-    struct tokens *tokens;
-    struct error e;
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    int r = tokens_open(path, &tokens, &warnings, &e);
+    int r = tokens_open(path, tokens, &warnings, e);
     unlink(path);
     buffer_close(&warnings);
-    if (r)
+    return r;
+}
+
+static struct tokens *tokens_of(const char *text)
+{
+    struct tokens *tokens;
+    struct error e;
+    if (open_text(text, &tokens, &e))
         fail_msg("%s", e.text);
     return tokens;
 }
@@ -74,6 +79,44 @@ static void a_digest_stands_for_its_token(void **state)
     assert_non_null(tokens_find(tokens, "Bearer test"));
     assert_null(tokens_find(tokens, "Bearer Test"));
     tokens_release(tokens);
+}
+
+/* What is refused, and what is said of it; whatever a token is mistaken for, it isn't shown. */
+static void a_file_with_a_mistake_is_refused_and_no_token_shown(void **state)
+{
+    (void)state;
+    static const char *const mistakes[][2] = {
+        {"tokens: [{name: x, plain: [open-sesame-0123], accounts: all}]", "not a list"},
+        {"tokens: [{name: x, plain: , accounts: all}]", "not nothing"},
+        {"tokens: [{name: x, sha256: open-sesame-0123, accounts: all}]", "64 hexadecimal"},
+        {"tokens: [{name: x, plian: open-sesame-0123, accounts: all}]", "did you mean 'plain'"},
+        {"tokens: [{name: x, plain:open-sesame-0123, accounts: all}]", "unknown key"},
+        {"tokens: [{name: x, plain: *open-sesame-0123, accounts: all}]", "no anchor"},
+        {"tokens: [{name: x, plain: \"open-sesame-0123, accounts: all}]", "tokens"},
+        {"tokens: {plain: open-sesame-0123}", "a list of tokens"},
+        {"tokens: [open-sesame-0123]", "a map of keys"},
+        {"open-sesame-0123", "a map of keys"},
+        {"tokens: [{name: x, accounts: all, sha256: "
+         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}]",
+         "digest of nothing"},
+    };
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        struct tokens *tokens;
+        struct error e;
+        assert_int_equal(open_text(mistakes[i][0], &tokens, &e), ERR_CONFIG);
+        assert_null(tokens);
+        assert_non_null(strstr(e.text, mistakes[i][1]));
+        assert_null(strstr(e.text, "open-sesame"));
+    }
+}
+
+static void two_tokens_that_are_missing_are_not_the_same(void **state)
+{
+    (void)state;
+    struct tokens *tokens;
+    struct error e;
+    open_text("tokens: [{name: x, accounts: all}, {name: y, accounts: all}]", &tokens, &e);
+    assert_null(strstr(e.text, "twice"));
 }
 
 static void a_tenant_has_its_accounts_and_none_whose_name_only_begins_so(void **state)
@@ -347,6 +390,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_is_found_whole_and_as_a_bearers_only),
         cmocka_unit_test(a_digest_stands_for_its_token),
+        cmocka_unit_test(a_file_with_a_mistake_is_refused_and_no_token_shown),
+        cmocka_unit_test(two_tokens_that_are_missing_are_not_the_same),
         cmocka_unit_test(a_tenant_has_its_accounts_and_none_whose_name_only_begins_so),
         cmocka_unit_test(a_token_whose_accounts_changed_isnt_the_same),
         cmocka_unit_test(what_is_asked_for_is_cut_to_what_the_tenant_has),

@@ -92,6 +92,21 @@ static void a_message_shows_its_place(void **state)
     (void)state;
 }
 
+static void a_secret_report_shows_places_only(void **state)
+{
+    static const char *const known[] = {"page", NULL};
+    struct yaml_report report = {.secret = true};
+    struct yaml_file *file = yaml_open_text("f.yaml", BYTES("pages: x\n"), &report);
+    assert_true(yaml_check_keys(&report, file, yaml_root(file), known));
+    yaml_expect(&report, file, yaml_value(yaml_root(file), 0), YAML_LIST, "a list");
+    assert_string_equal(buffer_text(&report.text),
+                        "f.yaml:1:1: error: unknown key '***': did you mean 'page'?\n"
+                        "f.yaml:1:8: error: expected a list, not '***'\n");
+    yaml_close(file);
+    yaml_report_close(&report);
+    (void)state;
+}
+
 /* A long line is cut around the caret, and a message longer than a screen is cut. */
 static void long_lines_are_cut(void **state)
 {
@@ -358,6 +373,7 @@ int main(void)
         cmocka_unit_test(a_file_becomes_nodes_with_places),
         cmocka_unit_test(aliases_share_their_node),
         cmocka_unit_test(a_message_shows_its_place),
+        cmocka_unit_test(a_secret_report_shows_places_only),
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(messages_end_somewhere),
         cmocka_unit_test(what_is_no_yaml_is_refused),
