@@ -263,6 +263,8 @@ static int changes_arrived(struct follow *follow, const struct feed_changes *cha
 {
     if (changes->refusal_count)
         return take_refusals(follow, changes->refusals, changes->refusal_count, refused, e);
+    if (changes->count > follow->set.max_events)
+        return wrong(e, "there are more changes than were asked for");
     for (uint32_t i = 0; i < changes->position_count; i++) {
         const struct position *position = &changes->positions[i];
         if (position->shard >= follow->set.shards || position->seq < follow->all[position->shard].asked.seq)

@@ -94,7 +94,7 @@ struct follow_arrival {
 };
 
 /* An answer has arrived. ERR_USAGE: refused, and not to be answered by a snapshot; ERR_BODY: it can't be
- * right. `*why` is set with ERR_USAGE to what was refused. */
+ * right. `*refused` is set with ERR_USAGE to what was. */
 int follow_arrived(struct follow *follow, uint32_t worker, const struct operator_reply *reply,
                    struct follow_arrival *arrival, enum refusal_kind *refused, struct error *e);
 

@@ -82,6 +82,15 @@ bool gateway_lets(struct gateway *gateway, const struct http_request *request, s
 
 /* --- answers --- */
 
+/* Tokens may have changed after a stream's were looked up, and before it was there to be looked at. */
+static void look_again(struct gateway *gateway, const struct tokens *tokens)
+{
+    struct tokens *now = keys_hold(&gateway->keys);
+    if (now != tokens)
+        pool_retoken(gateway->pool, now);
+    tokens_release(now);
+}
+
 static void answer_stream(struct gateway *gateway, const struct http_request *request, enum query_kind kind,
                           struct http_reply *reply)
 {
@@ -93,6 +102,8 @@ static void answer_stream(struct gateway *gateway, const struct http_request *re
         fault_to_reply(&query.fault, reply);
     else if (!pool_take(gateway->pool, request, &query, tokens, tenant, &fault))
         fault_to_reply(&fault, reply);
+    else
+        look_again(gateway, tokens);
     query_close(&query);
     tokens_release(tokens);
 }

@@ -188,6 +188,7 @@ static void serve(struct pool_thread *thread, struct entry *entry)
     entry->more = now == STREAM_MORE;
     entry->done = now == STREAM_ENDS;
     entry->due_ms = clock_steady_ms() + MARK_MS;
+    pthread_cond_signal(&pool->lock.changed); /* who was woken for it meanwhile found it running */
 }
 
 static void *serve_all(void *context)
