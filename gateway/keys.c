@@ -10,7 +10,7 @@ static int read_file(const char *path, struct tokens **out, struct error *e)
 {
     struct buffer warnings = {0};
     int r = tokens_open(path, out, &warnings, e);
-    if (warnings.len)
+    if (!r && warnings.len)
         log_line(LOG_WARN, buffer_text(&warnings), NULL);
     buffer_close(&warnings);
     return r;
@@ -53,14 +53,20 @@ bool keys_refresh(struct keys *keys)
     struct tokens *tokens, *old;
     struct error e;
     struct stat now;
-    if (!keys->path || stat(keys->path, &now) || is_seen(&now, &keys->seen))
+    if (!keys->path)
+        return false;
+    if (stat(keys->path, &now))
+        now = (struct stat){0};
+    bool same = is_seen(&now, &keys->seen);
+    if (same && !keys->failed)
         return false;
     keys->seen = now;
-    if (read_file(keys->path, &tokens, &e)) {
+    keys->failed = read_file(keys->path, &tokens, &e) != 0;
+    if (keys->failed && !same)
         log_line(LOG_ERROR, "the tokens are left as they were: correct the file", "file", keys->path, "cause",
                  e.text, NULL);
+    if (keys->failed)
         return false;
-    }
     pthread_mutex_lock(&keys->lock);
     old = keys->now;
     keys->now = tokens;

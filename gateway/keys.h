@@ -12,7 +12,8 @@ struct keys {
     const char *path; /* null: there is no file */
     pthread_mutex_t lock;
     struct tokens *now;
-    struct stat seen; /* of the file */
+    struct stat seen; /* of the file; zero: it wasn't there */
+    bool failed;      /* to read it, that time: it is tried again */
 };
 
 /* The path must outlive it. ERR_CONFIG. To be closed in any case. */

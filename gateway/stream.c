@@ -11,6 +11,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/log.h"
 
 enum { MARK_MS = 1000 };
 
@@ -57,8 +58,10 @@ static int fail(struct fault *fault, const struct stream *stream, const struct e
                   "/v1/resources, and go on with the cursor at its end");
     else if (e->code == ERR_USAGE)
         fault_set(fault, FAULT_USAGE, "%s", e->text);
-    else
-        fault_set(fault, FAULT_REFUSED, "%s", e->text);
+    else { /* it may name files and accounts: for the operator only */
+        log_line(LOG_ERROR, "a stream ends: a worker couldn't answer", "cause", e->text, NULL);
+        fault_set(fault, FAULT_REFUSED, "the worker couldn't answer: its operators find why in the log");
+    }
     return e->code;
 }
 

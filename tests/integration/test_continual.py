@@ -287,7 +287,7 @@ def test_kill_9_at_random_moments(lab, server):
         run.kill()
         lab.verify()
     with Continual(lab) as run:
-        run.wait(lambda: {key[5] for key in lab.world() if key[3] == CHILD} ==
-                 {f"{parent['id']}-{n}" for parent in parents for n in range(3)})
+        run.started().wait(lambda: {key[5] for key in lab.world() if key[3] == CHILD} ==
+                           {f"{parent['id']}-{n}" for parent in parents for n in range(3)})
     assert {key[5] for key in lab.world() if key[3] == "p.thing"} == {f"t{n}" for n in range(20)}
     assert not [e for e in lab.feed("--from", "oldest").changes("p.thing") if e["op"] == "deleted"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 
 import pytest
 import yaml
@@ -132,6 +133,10 @@ def test_the_file_is_read_anew_and_who_isnt_in_it_any_more_is_cut_off(at, lab):
         awaited(lambda: "the tokens are left as they were" in at.log.read_text())
         assert "a-secret-that-is-long" not in at.log.read_text()
         assert get(at.port, "/metrics", OPERATOR).status == 200
+        (lab.folder / "tokens.yaml").unlink()
+        awaited(lambda: at.log.read_text().count("the tokens are left as they were") == 2)
+        time.sleep(2.5)
+        assert at.log.read_text().count("the tokens are left as they were") == 2
         write_tokens(lab, OWN, 0o644)
         awaited(lambda: get(at.port, "/v1/status", ACME).status == 200)
         assert "can be read or written by everybody" in at.log.read_text() and not theirs.ended
