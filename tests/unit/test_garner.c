@@ -329,7 +329,7 @@ static void who_is_not_patient_is_told_that_nobody_is_there(void **state)
     leave(&s);
 }
 
-/* The second answer has come, and the third can't be asked for. */
+/* Most likely the second answer has come by then, and the third can't be asked for. */
 static void after_an_error_the_cursor_is_behind_what_was_given(void **state)
 {
     struct serve_lab *lab = *state;
@@ -339,11 +339,16 @@ static void after_an_error_the_cursor_is_behind_what_was_given(void **state)
     subscribe(lab, &s, (struct garner_options){.from = "oldest", .max_demand = 3, .give_up_ms = 1});
     assert_int_equal(garner_next(s.feed, 0, &s.batch, &s.error), GARNER_OK);
     assert_int_equal(s.batch->change_count, 3);
-    char *cursor = cursor_of(lab, &s);
+    char *cursor;
+    enum garner_code code;
     usleep(300000);
     serve_close(lab->serve);
     lab->serve = NULL;
-    assert_int_equal(garner_next(s.feed, 0, &s.batch, &s.error), GARNER_CONNECT);
+    do {
+        cursor = cursor_of(lab, &s);
+        code = garner_next(s.feed, 10, &s.batch, &s.error);
+    } while (code == GARNER_OK);
+    assert_int_equal(code, GARNER_CONNECT);
     assert_string_equal(garner_cursor(s.feed), cursor);
     leave(&s);
 }

@@ -100,7 +100,8 @@ static void add_aborted(struct world *w, struct feed_changes *changes, struct ar
     }
 }
 
-static void lie_changes(struct world *w, struct feed_changes *changes, struct arena *arena)
+/* A change too many would be noticed by itself: `room` says whether one more may be there. */
+static void lie_changes(struct world *w, struct feed_changes *changes, bool room, struct arena *arena)
 {
     if (changes->refusal_count && w->lie == LIE_FUTURE)
         for (uint32_t i = 0; i < changes->refusal_count; i++) {
@@ -112,11 +113,11 @@ static void lie_changes(struct world *w, struct feed_changes *changes, struct ar
         return;
     if (w->lie == LIE_SKIP)
         drop_change(changes, pick(w, changes->count));
-    else if (w->lie == LIE_TWICE)
+    else if (w->lie == LIE_TWICE && room)
         add_change(changes, changes->changes[pick(w, changes->count)], arena);
     else if (w->lie == LIE_ORDER)
         swap_changes(changes, arena);
-    else if (w->lie == LIE_UNCOMMITTED)
+    else if (w->lie == LIE_UNCOMMITTED && room)
         add_aborted(w, changes, arena);
 }
 
@@ -145,7 +146,7 @@ void lie_reply(struct world *w, const struct operator_request *request, struct o
                struct arena *arena)
 {
     if (request->kind == OPERATOR_FETCH)
-        lie_changes(w, &reply->fetch, arena);
+        lie_changes(w, &reply->fetch, reply->fetch.count < request->fetch.max_events, arena);
     else
         lie_part(w, &reply->snapshot);
 }
