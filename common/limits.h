@@ -131,11 +131,11 @@ enum {
     LIMIT_RPC_PEERS = 1024,             /* connected at once */
     LIMIT_RPC_ANSWER_BYTES = 64 << 20,  /* of answers that their peers haven't taken */
     LIMIT_RPC_SPARE_BYTES = 4 << 20,    /* of memory that is kept for the next answers */
-    LIMIT_RPC_SEND_MS = 10000,   /* that a peer may take nothing of a message, or leave one half sent */
-    LIMIT_RPC_CLOSE_MS = 2000,   /* that a server which ends gives its last answers to go */
-    LIMIT_RPC_TELL_MS = 1000,    /* that listeners hear everything again after */
-    LIMIT_RPC_CONNECT_MS = 5000, /* until a connection is there */
-    LIMIT_RPC_ANSWER_MS = 30000, /* for an answer, beside what the request itself wants to wait */
+    LIMIT_RPC_SEND_MS = 10000,          /* that a message may stay half sent, or half taken */
+    LIMIT_RPC_CLOSE_MS = 2000,          /* that a server which ends gives its last answers to go */
+    LIMIT_RPC_TELL_MS = 1000,           /* that listeners hear everything again after */
+    LIMIT_RPC_CONNECT_MS = 5000,        /* until a connection is there */
+    LIMIT_RPC_ANSWER_MS = 30000,        /* for an answer, beside what the request itself wants to wait */
     LIMIT_MESSAGE_BYTES = 1 << 20,
     LIMIT_WAIT_MS = 30000, /* a request for what is still to come */
 

@@ -62,11 +62,12 @@ bool keys_refresh(struct keys *keys)
         return false;
     keys->seen = now;
     keys->failed = read_file(keys->path, &tokens, &e) != 0;
-    if (keys->failed && !same)
-        log_line(LOG_ERROR, "the tokens are left as they were: correct the file", "file", keys->path, "cause",
-                 e.text, NULL);
-    if (keys->failed)
+    if (keys->failed) {
+        if (!same)
+            log_line(LOG_ERROR, "the tokens are left as they were: correct the file", "file", keys->path,
+                     "cause", e.text, NULL);
         return false;
+    }
     pthread_mutex_lock(&keys->lock);
     old = keys->now;
     keys->now = tokens;

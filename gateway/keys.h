@@ -1,5 +1,5 @@
-/* Keys: the tokens that count just now. A file of them that has changed is read again; one with mistakes
- * changes nothing. Any thread. */
+/* Keys: the tokens that count just now. A file of them that has changed is read again; one with mistakes,
+ * or that isn't there, changes nothing and is tried again. Any thread. */
 #ifndef GARNER_GATEWAY_KEYS_H
 #define GARNER_GATEWAY_KEYS_H
 

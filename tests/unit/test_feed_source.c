@@ -82,10 +82,10 @@ static int read_all(struct place *place)
     return count;
 }
 
-#define AT(shard_, seq_)                                                                                     \
-    {                                                                                                        \
-        .shard = (shard_), .epoch = 1, .seq = (seq_)                                                         \
-    }
+static struct position at(uint32_t shard, uint64_t seq)
+{
+    return (struct position){.shard = shard, .epoch = 1, .seq = seq};
+}
 
 static int seek(struct place *place, struct position *positions, uint32_t count)
 {
@@ -120,14 +120,14 @@ static void a_cursor_before_the_oldest_change_is_refused(void **state)
     struct place *place = *state;
     add_changes(place, 0, 10);
     compact(place, 0, 7);
-    OK(place, seek(place, (struct position[]){AT(0, 7)}, 1));
+    OK(place, seek(place, (struct position[]){at(0, 7)}, 1));
     assert_int_equal(read_all(place), 3);
-    assert_int_equal(seek(place, (struct position[]){AT(0, 6)}, 1), ERR_USAGE);
+    assert_int_equal(seek(place, (struct position[]){at(0, 6)}, 1), ERR_USAGE);
     assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 6 of shard 0, which keeps 8"));
     compact(place, 0, 10);
-    OK(place, seek(place, (struct position[]){AT(0, 10)}, 1));
+    OK(place, seek(place, (struct position[]){at(0, 10)}, 1));
     assert_int_equal(read_all(place), 0);
-    assert_int_equal(seek(place, (struct position[]){AT(0, 9)}, 1), ERR_USAGE);
+    assert_int_equal(seek(place, (struct position[]){at(0, 9)}, 1), ERR_USAGE);
 }
 
 /* It was taken when there was nothing of that shard yet, which would be skipped in silence. */
@@ -136,13 +136,13 @@ static void a_cursor_from_before_a_shards_lost_changes_is_refused(void **state)
     struct place *place = *state;
     add_changes(place, 0, 10);
     add_changes(place, 2, 4);
-    OK(place, seek(place, (struct position[]){AT(0, 8)}, 1));
+    OK(place, seek(place, (struct position[]){at(0, 8)}, 1));
     assert_int_equal(read_all(place), 6);
     compact(place, 2, 1);
-    assert_int_equal(seek(place, (struct position[]){AT(0, 8)}, 1), ERR_USAGE);
+    assert_int_equal(seek(place, (struct position[]){at(0, 8)}, 1), ERR_USAGE);
     assert_non_null(strstr(place->e.text, "COMPACTED: the cursor is at change 0 of shard 2, which keeps 2"));
-    assert_int_equal(seek(place, (struct position[]){AT(0, 8), AT(2, 0)}, 2), ERR_USAGE);
-    OK(place, seek(place, (struct position[]){AT(0, 8), AT(2, 1)}, 2));
+    assert_int_equal(seek(place, (struct position[]){at(0, 8), at(2, 0)}, 2), ERR_USAGE);
+    OK(place, seek(place, (struct position[]){at(0, 8), at(2, 1)}, 2));
     assert_int_equal(read_all(place), 5);
 }
 
@@ -151,7 +151,7 @@ static void a_reader_that_falls_behind_is_told(void **state)
 {
     struct place *place = *state;
     add_changes(place, 0, 10);
-    OK(place, seek(place, (struct position[]){AT(0, 3)}, 1));
+    OK(place, seek(place, (struct position[]){at(0, 3)}, 1));
     compact(place, 0, 4);
     OK(place, feed_source_begin(&place->source, &place->e));
     feed_source_end(&place->source);
@@ -161,7 +161,7 @@ static void a_reader_that_falls_behind_is_told(void **state)
 
 static int seek_until(struct place *place, struct point until)
 {
-    struct position position = AT(0, 3);
+    struct position position = at(0, 3);
     position.until = until;
     return seek(place, &position, 1);
 }

@@ -11,17 +11,19 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "worker/feed/snapshot.h"
 #include "worker/feed/source.h"
 
 struct deliver {
     struct folder *folder;
     struct feed_source source;
     struct arena arena, scratch;
-    _Atomic uint64_t *heads; /* by shard */
-    uint64_t *said;          /* of these, what deliver_heads gave last */
-    atomic_bool *elsewhere;  /* by shard */
-    _Atomic uint64_t placed; /* how often a shard came or went: the map's version */
-    struct position *sound;  /* by shard, the farthest */
+    struct refusal *refusals; /* of the answer that is made, in the arena; null: none yet */
+    _Atomic uint64_t *heads;  /* by shard */
+    uint64_t *said;           /* of these, what deliver_heads gave last */
+    atomic_bool *elsewhere;   /* by shard */
+    _Atomic uint64_t placed;  /* how often a shard came or went: the map's version */
+    struct position *sound;   /* by shard, the farthest */
 };
 
 int deliver_open(struct folder *folder, struct deliver **out, struct error *e)
@@ -119,6 +121,12 @@ void deliver_map(const struct deliver *deliver, struct arena *arena, struct feed
 
 /* --- where the demand stands --- */
 
+static int no_shard(uint32_t shard, uint32_t shards, struct error *e)
+{
+    return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on", shard,
+                     shards);
+}
+
 static int check(const struct deliver *deliver, struct feed_demand *demand, struct arena *arena,
                  struct error *e)
 {
@@ -127,8 +135,7 @@ static int check(const struct deliver *deliver, struct feed_demand *demand, stru
         return error_set(e, ERR_USAGE, "a demand for 0 %s: ask for 1 at least",
                          demand->max_events ? "bytes" : "changes");
     if (demand->shard_count && demand->shards[demand->shard_count - 1] >= shards)
-        return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
-                         demand->shards[demand->shard_count - 1], shards);
+        return no_shard(demand->shards[demand->shard_count - 1], shards, e);
     int r = feed_check_whose(demand->feed, deliver->folder->feed, e);
     return r ? r : filter_check(&demand->filter, arena, e);
 }
@@ -137,10 +144,11 @@ static int check(const struct deliver *deliver, struct feed_demand *demand, stru
 static void add_refusal(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out,
                         const struct refusal *refusal)
 {
-    if (!out->refusals)
-        out->refusals = arena_alloc(&deliver->arena,
-                                    (deliver->folder->shards + (size_t)demand->count) * sizeof *refusal);
-    ((struct refusal *)(uintptr_t)out->refusals)[out->refusal_count++] = *refusal;
+    if (!deliver->refusals)
+        deliver->refusals = arena_alloc(&deliver->arena,
+                                        (deliver->folder->shards + (size_t)demand->count) * sizeof *refusal);
+    deliver->refusals[out->refusal_count++] = *refusal;
+    out->refusals = deliver->refusals;
 }
 
 static void seek(struct deliver *deliver, const struct feed_demand *demand, struct feed_changes *out)
@@ -327,6 +335,7 @@ int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct b
 {
     struct feed_changes changes = {0};
     arena_reset(&deliver->arena);
+    deliver->refusals = NULL;
     *delivered = DELIVERED_CHANGES;
     int r = check(deliver, demand, &deliver->arena, e);
     if (r)
@@ -340,4 +349,22 @@ int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct b
     }
     feed_changes_end(out, &changes);
     return r;
+}
+
+int deliver_snapshot(struct deliver *deliver, struct feed_snapshot *demand, struct buffer *out,
+                     struct feed_part *part, struct error *e)
+{
+    const struct folder *folder = deliver->folder;
+    uint64_t head;
+    if (demand->shard >= folder->shards)
+        return no_shard(demand->shard, folder->shards, e);
+    int r = feed_check_whose(demand->feed, folder->feed, e);
+    if (!r && !deliver_has(deliver, demand->shard)) {
+        *part = (struct feed_part){.refusal = {.kind = REFUSAL_MOVED, .shard = demand->shard}};
+        feed_part_end(out, part);
+        return 0;
+    }
+    if (!r)
+        r = feed_source_head(&deliver->source, demand->shard, &head, e); /* opens it */
+    return r ? r : snapshot_answer(deliver->source.shards[demand->shard].store, demand, out, part, e);
 }

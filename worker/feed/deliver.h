@@ -1,4 +1,4 @@
-/* Deliver: answers demands for changes, many subscribers' from one set of readers.
+/* Deliver: answers demands for changes and snapshots, many subscribers' from one set of readers.
  *
  * Nothing is kept of a subscriber: its demand says where it stands. One thread delivers; any may say that
  * there is more. */
@@ -38,6 +38,10 @@ void deliver_map(const struct deliver *deliver, struct arena *arena, struct feed
  * than before. */
 int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct buffer *out,
                    enum delivered *delivered, struct error *e);
+
+/* Append a part of a shard's snapshot, or why there is none (worker/feed/snapshot.h); `*part` as there. */
+int deliver_snapshot(struct deliver *deliver, struct feed_snapshot *demand, struct buffer *out,
+                     struct feed_part *part, struct error *e);
 
 /* The heads of all shards that are here, or of those only whose head has moved since this was asked last; in
  * the arena. */

@@ -2,7 +2,6 @@
  * changes that finds none is kept by the server, and looked at again when something was committed. */
 #include "worker/serve/serve.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,35 +81,14 @@ static enum rpc_verdict fetch(struct serve *serve, struct operator_request *requ
     return waits ? RPC_WAIT : RPC_ANSWER;
 }
 
-static void give_moved(const struct operator_request *request, struct buffer *answer)
-{
-    const struct refusal moved = {.kind = REFUSAL_MOVED, .shard = request->snapshot.shard};
-    size_t begun = operator_reply_begin(request->id, request->kind, answer);
-    feed_part_end(answer, &(struct feed_part){.refusal = moved});
-    operator_reply_end(answer, begun);
-}
-
 /* Likewise. */
 static int snapshot(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
                     struct error *e)
 {
     struct feed_snapshot *demand = &request->snapshot;
     struct feed_part part;
-    struct store *store;
-    if (demand->shard >= serve->set.folder->shards)
-        return error_set(e, ERR_USAGE, "there is no shard %" PRIu32 ": there are %" PRIu32 ", from 0 on",
-                         demand->shard, serve->set.folder->shards);
-    int r = feed_check_whose(demand->feed, serve->set.folder->feed, e);
-    if (!r && !deliver_has(serve->deliver, demand->shard)) {
-        give_moved(request, &turn->answer);
-        return 0;
-    }
-    if (!r)
-        r = serve_reader(serve, demand->shard, &store, e);
-    if (r)
-        return r;
     size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
-    r = snapshot_answer(store, demand, &turn->answer, &part, e);
+    int r = deliver_snapshot(serve->deliver, demand, &turn->answer, &part, e);
     operator_reply_end(&turn->answer, begun);
     if (!r && !part.refusal.kind && serve->set.holds)
         feed_hold(serve->set.holds, demand->shard, part.begin.seq, clock_steady_ms());

@@ -4,7 +4,6 @@
 
 #include "common/check.h"
 #include "tests/sim/feed/world.h"
-#include "worker/feed/snapshot.h"
 
 static uint64_t later(struct world *w)
 {
@@ -46,17 +45,8 @@ static void answer_fetch(struct world *w, struct worker *worker, struct operator
 static void answer_snapshot(struct world *w, struct worker *worker, struct operator_request *request,
                             struct buffer *out)
 {
-    uint32_t shard = request->snapshot.shard;
-    struct store *store;
     struct feed_part part;
-    struct feed_part moved = {.last = true, .refusal = {.kind = REFUSAL_MOVED, .shard = shard}};
-    if (!deliver_has(worker->deliver, shard)) {
-        feed_part_end(out, &moved);
-        return;
-    }
-    WORLD_OK(w, folder_reader(&worker->folder, shard, &store, &w->e));
-    WORLD_OK(w, snapshot_answer(store, &request->snapshot, out, &part, &w->e));
-    folder_reader_done(&worker->folder, store);
+    WORLD_OK(w, deliver_snapshot(worker->deliver, &request->snapshot, out, &part, &w->e));
 }
 
 static bool note_answer(struct world *w, const struct message *message, const struct position *asked,
