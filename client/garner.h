@@ -174,7 +174,7 @@ struct garner_options {
     const char
         *from; /* a cursor; "now"; "oldest": all that is kept; null: the whole state first, as snapshots */
 
-    const char *const *accounts; /* "provider/id", or the id alone */
+    const char *const *accounts; /* "provider/id", or the id alone if it has no / */
     const char *const *providers;
     const char *const *regions; /* "": account scope */
     const char *const *types;

@@ -6,49 +6,80 @@
 #include "common/check.h"
 #include "common/clock.h"
 
-enum { REST_MS = 200 };
+enum {
+    REST_MS = 200, /* whoever can't be reached isn't tried again before … */
+    REST_TIMES = 4, /* … nor for so many times as long as it took to find out: nobody waits for long who … */
+    UNUSED_MS = 60000 /* … can be reached. Workers come and go, and so do their connections. */
+};
 
 void reach_open(struct reach *reach, const char *home)
 {
     *reach = (struct reach){.home = home};
 }
 
+static void close_end(struct reach_end *end)
+{
+    client_close(end->client);
+    free(end->address);
+}
+
 void reach_close(struct reach *reach)
 {
-    for (uint32_t i = 0; i < reach->count; i++) {
-        client_close(reach->ends[i].client);
-        free(reach->ends[i].address);
-    }
+    for (uint32_t i = 0; i < reach->count; i++)
+        close_end(&reach->ends[i]);
     free(reach->ends);
     arena_close(&reach->arena);
     *reach = (struct reach){0};
 }
 
-static struct reach_end *find(struct reach *reach, const char *address)
+static void forget_unused(struct reach *reach, int64_t now_ms)
 {
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < reach->count; i++)
-        if (strcmp(reach->ends[i].address, address) == 0)
-            return &reach->ends[i];
-    reach->ends = mem_resize(reach->ends, (reach->count + 1) * sizeof *reach->ends);
-    reach->ends[reach->count] = (struct reach_end){.address = mem_strdup(address)};
-    return &reach->ends[reach->count++];
+        if (now_ms - reach->ends[i].used_ms < UNUSED_MS)
+            reach->ends[kept++] = reach->ends[i];
+        else
+            close_end(&reach->ends[i]);
+    reach->count = kept;
 }
 
-static int connect_end(struct reach *reach, struct reach_end *end, struct error *e)
+static struct reach_end *find(struct reach *reach, const char *address)
 {
-    bool is_home = strcmp(end->address, reach->home) == 0;
+    int64_t now_ms = clock_steady_ms();
+    uint32_t i = 0;
+    while (i < reach->count && strcmp(reach->ends[i].address, address) != 0)
+        i++;
+    if (i == reach->count) {
+        forget_unused(reach, now_ms);
+        i = reach->count;
+        reach->ends = mem_resize(reach->ends, (reach->count + 1) * sizeof *reach->ends);
+        reach->ends[reach->count++] = (struct reach_end){.address = mem_strdup(address)};
+    }
+    reach->ends[i].used_ms = now_ms;
+    return &reach->ends[i];
+}
+
+/* It can't be reached, which took from `began_ms` to find out. */
+static int rest(struct reach_end *end, int64_t began_ms, const struct error *e)
+{
+    int64_t now_ms = clock_steady_ms(), rest_ms = REST_TIMES * (now_ms - began_ms);
+    client_close(end->client);
+    end->client = NULL;
+    end->again_ms = now_ms + (rest_ms > REST_MS ? rest_ms : REST_MS);
+    end->refused = *e;
+    return e->code;
+}
+
+static int connect_end(struct reach_end *end, struct error *e)
+{
+    int64_t now_ms = clock_steady_ms();
     if (end->client)
         return 0;
-    if (is_home && clock_steady_ms() < reach->again_ms) {
-        *e = reach->refused;
+    if (now_ms < end->again_ms) {
+        *e = end->refused;
         return e->code;
     }
-    int r = client_open(end->address, NULL, &end->client, e);
-    if (r && is_home) {
-        reach->again_ms = clock_steady_ms() + REST_MS;
-        reach->refused = *e;
-    }
-    return r;
+    return client_open(end->address, NULL, &end->client, e) ? rest(end, now_ms, e) : 0;
 }
 
 static const char *named(const struct reach *reach, const char *address)
@@ -59,7 +90,7 @@ static const char *named(const struct reach *reach, const char *address)
 int reach_client(struct reach *reach, const char *address, struct client **out, struct error *e)
 {
     struct reach_end *end = find(reach, named(reach, address));
-    int r = connect_end(reach, end, e);
+    int r = connect_end(end, e);
     *out = end->client;
     return r;
 }
@@ -68,14 +99,10 @@ int reach_ask(struct reach *reach, const char *address, struct operator_request 
               struct operator_reply *reply, struct error *e)
 {
     struct reach_end *end = find(reach, named(reach, address));
-    int r = connect_end(reach, end, e);
+    int r = connect_end(end, e);
+    int64_t began_ms = clock_steady_ms();
     reply->failure.code = ERR_OK;
-    if (r)
-        return r;
-    r = client_ask(end->client, request, arena, reply, e);
-    if (r && !reply->failure.code) {
-        client_close(end->client);
-        end->client = NULL;
-    }
+    if (!r && (r = client_ask(end->client, request, arena, reply, e)) && !reply->failure.code)
+        rest(end, began_ms, e);
     return r;
 }

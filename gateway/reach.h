@@ -8,15 +8,16 @@
 struct reach_end {
     char *address;
     struct client *client; /* null: there is none just now */
+    int64_t used_ms;
+    int64_t again_ms;     /* it isn't tried before … */
+    struct error refused; /* … since that went so */
 };
 
 struct reach {
     const char *home; /* whom to ask for the map */
     struct reach_end *ends;
     uint32_t count;
-    int64_t again_ms;     /* `home` isn't asked before … */
-    struct error refused; /* … since that went so */
-    struct arena arena;   /* of one answer; for who uses this */
+    struct arena arena; /* of one answer; for who uses this */
 };
 
 void reach_open(struct reach *reach, const char *home); /* the text must outlive it */
@@ -26,7 +27,8 @@ void reach_close(struct reach *reach);
  * ago, at once. */
 int reach_client(struct reach *reach, const char *address, struct client **out, struct error *e);
 
-/* Ask there. As client_ask; after an error that isn't the worker's own answer the connection is made anew. */
+/* Ask there. As client_ask; after an error that isn't the worker's own answer the connection is made anew, in
+ * a moment. */
 int reach_ask(struct reach *reach, const char *address, struct operator_request *request, struct arena *arena,
               struct operator_reply *reply, struct error *e);
 

@@ -71,11 +71,11 @@ bool filter_is_any(const struct filter *filter)
 
 bool filter_account_is(struct bytes wanted, struct bytes provider, struct bytes account)
 {
-    size_t len = provider.len;
-    if (bytes_equal(account, wanted))
-        return true;
-    return wanted.len > len && bytes_equal((struct bytes){wanted.data, len}, provider) &&
-           wanted.data[len] == '/' && bytes_equal(bytes_from(wanted, len + 1), account);
+    const char *slash = wanted.len ? memchr(wanted.data, '/', wanted.len) : NULL;
+    if (!slash)
+        return bytes_equal(wanted, account);
+    struct bytes named = {wanted.data, (size_t)(slash - wanted.data)};
+    return bytes_equal(named, provider) && bytes_equal(bytes_from(wanted, named.len + 1), account);
 }
 
 static bool has_account(const struct filter_list *list, const struct collection_key *key)
