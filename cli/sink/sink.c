@@ -125,7 +125,7 @@ static enum sink_fault begin(struct sink *sink, struct error *e)
     }
     if (!fault)
         fault = check_keeps(sink, e);
-    return fault ? fault : sink_db_run(&sink->db, "DELETE FROM snapshots", e);
+    return fault ? fault : sink_state_cut_off(&sink->db, &sink->state, e);
 }
 
 /* Another sink's end is waited for, and a connection that broke although there had been one is made again. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "proto/cursor.h"
 
 enum { NUMBER_BYTES = 24 };
 
@@ -114,7 +115,13 @@ enum sink_fault sink_state_load(struct sink_db *db, struct sink_state *state, bo
 
 enum sink_fault sink_state_make(struct sink_db *db, const char *keeps, struct error *e)
 {
-    return run_with(db, "INSERT INTO feed (keeps) VALUES ($1) ON CONFLICT DO NOTHING", 1, &keeps, e);
+    static const char sql[] =
+        "INSERT INTO feed (keeps, history, mark, sweep_below)"
+        " SELECT $1::text, coalesce(history + 1, 1), coalesce(mark + 1, 0), mark + 1 FROM (SELECT"
+        "  (SELECT max(history) FROM changes) AS history, (SELECT max(mark) FROM"
+        "   (SELECT mark FROM resources UNION ALL SELECT mark FROM collections) marks) AS mark) found"
+        " WHERE NOT EXISTS (SELECT FROM feed) ON CONFLICT DO NOTHING";
+    return run_with(db, sql, 1, &keeps, e);
 }
 
 enum sink_fault sink_state_resync(struct sink_db *db, int64_t writer, const char *keeps, struct error *e)
@@ -125,6 +132,43 @@ enum sink_fault sink_state_resync(struct sink_db *db, int64_t writer, const char
     char me[NUMBER_BYTES];
     const char *values[] = {keeps, number(writer, me)};
     return run_with(db, sql, 2, values, e);
+}
+
+/* As an array of PostgreSQL's. False: it can't be read, which whoever is asked with it says. */
+static bool list_shards(const char *cursor, struct buffer *out)
+{
+    struct arena arena = {0};
+    struct cursor read = {0};
+    struct error ignored;
+    bool good = !*cursor || !cursor_from_text(&arena, bytes_of(cursor), &read, &ignored);
+    buffer_add_text(out, "{");
+    for (uint32_t i = 0; i < read.count; i++)
+        buffer_printf(out, "%s%" PRIu32, i ? "," : "", read.positions[i].shard);
+    buffer_add_text(out, "}");
+    arena_close(&arena);
+    return good;
+}
+
+enum sink_fault sink_state_cut_off(struct sink_db *db, struct sink_state *state, struct error *e)
+{
+    static const char sql[] =
+        "WITH cut_off AS (DELETE FROM snapshots RETURNING shard, mark),"
+        " unnamed AS (SELECT * FROM cut_off WHERE shard <> ALL ($1::integer[])),"
+        " rows_of AS (UPDATE resources r SET mark = -1 FROM unnamed u, collections c"
+        "  WHERE c.shard = u.shard AND r.collection = c.key AND r.mark >= u.mark),"
+        " collections_of AS (UPDATE collections c SET mark = -1 FROM unnamed u"
+        "  WHERE c.shard = u.shard AND c.mark >= u.mark)"
+        " UPDATE feed SET sweep_below = coalesce(sweep_below, 0) WHERE EXISTS (SELECT FROM unnamed)";
+    struct buffer shards = {0};
+    const char *named = list_shards(buffer_text(&state->cursor), &shards) ? buffer_text(&shards) : NULL;
+    PGresult *result;
+    enum sink_fault fault = sink_db_ask(db, sql, 1, &named, &result, e);
+    buffer_close(&shards);
+    if (fault)
+        return fault;
+    state->sweeping |= strcmp(PQcmdTuples(result), "1") == 0;
+    PQclear(result);
+    return SINK_FINE;
 }
 
 enum sink_fault sink_state_advance(struct sink_db *db, const struct sink_state *state, int64_t writer,

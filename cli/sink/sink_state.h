@@ -29,12 +29,18 @@ enum sink_fault sink_state_end_old(struct sink_db *db, const struct sink_db *old
 /* Read the row; `*there` false when there is none. */
 enum sink_fault sink_state_load(struct sink_db *db, struct sink_state *state, bool *there, struct error *e);
 
-/* Make the row, for a feed of which nothing was taken yet. */
+/* Make the row, for a feed of which nothing was taken yet. What is in the tables all the same, since somebody
+ * emptied this one, goes as after sink_state_resync. */
 enum sink_fault sink_state_make(struct sink_db *db, const char *keeps, struct error *e);
 
 /* Forget the cursor, so that all is taken anew; what is there goes once the new state is. A step of `writer`,
  * so that a sink that had lost its connection doesn't take it for its own. */
 enum sink_fault sink_state_resync(struct sink_db *db, int64_t writer, const char *keeps, struct error *e);
+
+/* End the snapshots that a sink before this one was amid. A shard that the cursor names not is followed from
+ * its beginning, perhaps in another history by now: what came of it goes once we have caught up, unless it
+ * came again. */
+enum sink_fault sink_state_cut_off(struct sink_db *db, struct sink_state *state, struct error *e);
 
 /* In a transaction: it is `writer`'s and follows `state`; `caught_up` when there was no more. `*ours` false:
  * somebody else wrote, so it mustn't be committed. */

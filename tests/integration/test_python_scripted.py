@@ -1,6 +1,7 @@
 """The subscriber of client/python, and `garner feed`, among those who answer what no `garner run` answers on demand: a Garner that is scripted."""
 
 import contextlib
+import decimal
 import os
 import sqlite3
 import subprocess
@@ -201,3 +202,13 @@ def test_answers_that_are_no_good_are_told(garner_feed, scripted, to, said, code
     with pytest.raises(garner_feed.FeedError, match=sentence) as e, garner_feed.Feed(server.address, cursor, wait=0) as feed:
         next(iter(feed))
     assert e.value.code == code
+
+
+@pytest.mark.parametrize("text, value", [
+    ("10000000000000000000000000", "1e25"), ("1E999999999999999999999", "Infinity"), ("-1e1000000000000000000", "-Infinity"),
+    ("1e-999999999999999999999", "0"), ("-0.00e99999999999999999999999", "-0"),
+])
+def test_a_number_keeps_its_literal_however_large_it_is(garner_feed, text, value):
+    number = garner_feed.Number(text)
+    assert number == decimal.Decimal(value) and number.is_signed() == value.startswith("-")
+    assert garner_feed.to_json({"n": number}) == f'{{"n":{text}}}'

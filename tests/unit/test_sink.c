@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "proto/cursor.h"
 #include "test_sink_lab.h"
 
 /* --- changes --- */
@@ -289,6 +290,46 @@ static void whoever_is_killed_amid_a_snapshot_gets_it_again(void **state)
     lab_expect_resources(lab, "t.a one 9");
 }
 
+static const char *cursor_of(struct arena *arena, uint32_t shard)
+{
+    struct position at = {.shard = shard, .epoch = 1, .seq = 5, .check = 7};
+    struct cursor cursor = {.positions = &at, .count = 1};
+    struct buffer text = {0};
+    cursor_to_text(&cursor, &text);
+    const char *copy = arena_strdup(arena, buffer_bytes(&text));
+    buffer_close(&text);
+    return copy;
+}
+
+/* Of the first state one shard is there when it is killed, and part of the next. That one is followed from
+ * its beginning, but goes back to a backup meanwhile: nothing will ever say that "lost" is gone. */
+static void what_a_first_state_that_was_cut_off_has_left_goes_unless_it_comes_again(void **state)
+{
+    struct lab *lab = *state;
+    struct arena arena = {0};
+    const char *first = cursor_of(&arena, 1);
+    lab->shard = 1;
+    lab_begins(lab, GARNER_WHY_ASKED);
+    lab_row(lab, "of the first", 5, "{\"v\":1}");
+    lab_rows_come(lab, "t.first", true);
+    lab_ends(lab, GARNER_WHY_ASKED, first);
+    lab->shard = LAB_SHARD;
+    lab_begins(lab, GARNER_WHY_ASKED);
+    lab_row(lab, "stays", 8, "{\"v\":8}");
+    lab_row(lab, "lost", 9, "{\"v\":9}");
+    lab_rows_come(lab, "t.a", true);
+    assert_int_equal(lab_reopen(lab), SINK_TAKEN);
+    assert_string_equal(sink_cursor(&lab->sink), first);
+    lab_expect(lab, "SELECT count(*) FROM resources", "3");
+    lab->seq = 0;
+    lab_change(lab, GARNER_CREATED, "t.a", "stays", "{\"v\":1}");
+    lab_comes(lab, "c1");
+    lab_nothing(lab, "c1");
+    lab_expect_resources(lab, "t.a stays 1, t.first of the first 1");
+    lab_expect(lab, "SELECT sweep_below FROM feed", "-");
+    arena_close(&arena);
+}
+
 /* --- taking all anew --- */
 
 static void a_resync_replaces_the_state_and_keeps_the_changes(void **state)
@@ -379,6 +420,7 @@ int main(void)
         TEST(changes_of_another_shard_come_amid_a_snapshot),
         TEST(after_a_divergence_only_what_is_complete_loses_rows_until_the_rest_is_listed),
         TEST(whoever_is_killed_amid_a_snapshot_gets_it_again),
+        TEST(what_a_first_state_that_was_cut_off_has_left_goes_unless_it_comes_again),
         TEST(a_resync_replaces_the_state_and_keeps_the_changes),
         TEST(what_changes_while_all_is_taken_anew_is_not_compared_with_what_was_before),
         TEST(another_part_of_the_feed_needs_a_resync),

@@ -156,6 +156,28 @@ static void a_feed_table_that_somebody_emptied_is_an_error_that_says_so(void **s
     assert_non_null(strstr(lab->error.text, "somebody emptied it"));
 }
 
+static void a_sink_that_finds_its_feed_table_emptied_takes_all_anew(void **state)
+{
+    struct lab *lab = *state;
+    lab_change(lab, GARNER_CREATED, "t.a", "lost", "{\"v\":1}");
+    lab_change(lab, GARNER_CREATED, "t.a", "stays", "{\"v\":1}");
+    lab_comes(lab, "c1");
+    lab_run(lab, "TRUNCATE feed");
+    assert_int_equal(lab_reopen(lab), SINK_TAKEN);
+    assert_null(sink_cursor(&lab->sink));
+    lab_expect(lab, "SELECT count(*) FROM resources", "2");
+    lab_begins(lab, GARNER_WHY_ASKED);
+    lab_row(lab, "stays", 1, "{\"v\":2}");
+    lab_rows_come(lab, "t.a", true);
+    lab_ends(lab, GARNER_WHY_ASKED, "c2");
+    lab->seq = 0;
+    lab_change(lab, GARNER_CREATED, "t.b", "new", "{\"v\":1}");
+    lab_comes(lab, "c3");
+    lab_nothing(lab, "c3");
+    lab_expect_resources(lab, "t.a stays 2, t.b new 1");
+    lab_expect(lab, "SELECT history, seq, id FROM changes ORDER BY 1, 2", "1 1 lost, 1 2 stays, 2 1 new");
+}
+
 /* --- schemas --- */
 
 static void a_newer_schema_is_refused_and_left_alone(void **state)
@@ -310,6 +332,7 @@ int main(void)
         TEST(who_finds_that_another_one_wrote_goes_on_from_there),
         TEST(who_finds_that_all_is_to_be_taken_anew_does_so),
         TEST(a_feed_table_that_somebody_emptied_is_an_error_that_says_so),
+        TEST(a_sink_that_finds_its_feed_table_emptied_takes_all_anew),
         TEST(a_newer_schema_is_refused_and_left_alone),
         TEST(somebody_elses_tables_are_left_alone),
         TEST(names_that_cant_be_a_schemas_are_refused),

@@ -82,34 +82,34 @@ static void fail(struct shard *shard, const struct error *e)
         report_shard_failure(shard, e);
 }
 
-static int commit(struct shard *shard, uint32_t gone)
+static int commit(struct shard *shard, uint32_t gone, struct error *e)
 {
     struct run *run = shard->run;
-    struct error e;
-    int code = store_commit(shard->store, &e);
+    int code = store_commit(shard->store, e);
     health_committed(shard, code);
-    if (code) {
-        fail(shard, &e);
+    if (code)
         return code;
-    }
     report_shard_well(shard);
     run->totals.commits++;
     run->totals.compacted += gone;
     return 0;
 }
 
-/* `step` null: no change is to go. */
+/* `step` null: no change is to go. What goes of the changes is committed before the receipts are looked at:
+ * in a full map there may be room for those only then. */
 static int compact_batch(struct shard *shard, const struct retention_step *step, bool *end)
 {
     struct error e;
     uint32_t gone = 0;
     int code = step ? compact_changes(shard, step, &gone, &e) : 0;
+    if (!code && step)
+        code = commit(shard, gone, &e);
     if (!code)
         code = let_receipts_go(shard, end, &e);
+    if (!code && store_writing(shard->store))
+        code = commit(shard, 0, &e);
     if (code)
         fail(shard, &e);
-    else if (store_writing(shard->store))
-        code = commit(shard, gone);
     run_tick(shard->run);
     return code;
 }

@@ -18,10 +18,15 @@ RECEIPT_COUNTS = ("pages", "items", "requests", "bytes", "created", "updated", "
 
 
 class Number(decimal.Decimal):
-    """A number whose literal counts: `text` is what the provider sent."""
+    """A number whose literal counts: `text` is what the provider sent. Beyond what Decimal holds it is infinite, or zero."""
 
     def __new__(cls, text):
-        made = super().__new__(cls, text)
+        try:
+            made = super().__new__(cls, text)
+        except decimal.InvalidOperation:
+            digits, exponent = text.lower().split("e")
+            small = exponent.startswith("-") or not digits.strip("-0.")
+            made = super().__new__(cls, ("-" if text.startswith("-") else "") + ("0" if small else "Infinity"))
         made.text = text
         return made
 
