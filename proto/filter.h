@@ -35,8 +35,9 @@ int filter_check(struct filter *filter, struct arena *arena, struct error *e);
 
 bool filter_is_any(const struct filter *filter); /* everything passes */
 
-/* Is the account one that is meant by "provider/id" or an id alone? No provider's name has a `/`: what has one
- * is of the provider before the first. So "aws/1" is one account, even beside another provider's "aws/1". */
+/* Is the account one that is meant by "provider/id" or an id alone? No provider's name has a `/`: what has
+ * one is of the provider before the first. So "aws/1" is one account, even beside another provider's "aws/1".
+ */
 bool filter_account_is(struct bytes wanted, struct bytes provider, struct bytes account);
 
 /* Which share of a partition a collection belongs to: XXH3-64 of provider, account, region, type and parent,

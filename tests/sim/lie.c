@@ -1,7 +1,6 @@
 #include "tests/sim/lie.h"
 
-#include <string.h>
-
+#include "tests/sim/program.h"
 #include "tests/sim/validate.h"
 
 static const char *const names[LIES] = {
@@ -12,10 +11,7 @@ static const char *const names[LIES] = {
 
 int lie_of_name(const char *name)
 {
-    for (int i = 0; i < LIES; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return -1;
+    return program_find(name, names, LIES);
 }
 
 const char *lie_name(int lie)

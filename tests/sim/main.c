@@ -9,13 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "common/bytes.h"
+#include "common/clock.h"
 #include "tests/sim/lie.h"
+#include "tests/sim/program.h"
 #include "tests/sim/round.h"
 
-enum { WORLD_HARVESTS = 40, DIARY_LINES = 120, ALL_FAULTS_FROM = 2000 };
+enum { WORLD_HARVESTS = 40, DIARY_LINES = 120, ALL_FAULTS_FROM = 2000, LEVELS = 3 };
+
+static const char *const levels[LEVELS] = {"none", "some", "all"};
 
 struct setting {
     uint64_t seed, harvests, from, world;
@@ -39,18 +41,8 @@ static bool run_world(const struct setting *s, uint64_t number, struct tally *ta
     return fine;
 }
 
-/* The last lines of a text. */
-static const char *tail_of(const struct buffer *text, unsigned lines)
-{
-    const char *at = buffer_text(text) + text->len;
-    while (at > buffer_text(text) && (at[-1] != '\n' || lines--))
-        at--;
-    return at;
-}
-
 static void print_again(const struct setting *s, uint64_t number)
 {
-    static const char *const levels[] = {"none", "some", "all"};
     fprintf(stderr, "again: garner-sim-harvest --seed %" PRIu64 " --world %" PRIu64 " --faults %s", s->seed,
             number, levels[s->level]);
     if (s->style != PLAN_ANY_STYLE)
@@ -66,7 +58,7 @@ static void print_diary(const struct setting *s, uint64_t number)
     struct buffer diary = {0};
     char failure[1024];
     run_world(s, number, &unused, &diary, failure);
-    fprintf(stderr, "%s", s->verbose ? buffer_text(&diary) : tail_of(&diary, DIARY_LINES));
+    fprintf(stderr, "%s", s->verbose ? buffer_text(&diary) : program_tail(&diary, DIARY_LINES));
     fprintf(stderr, "world %" PRIu64 " of seed %" PRIu64 " is wrong: %s\n", number, s->seed, failure);
     print_again(s, number);
     buffer_close(&diary);
@@ -96,13 +88,9 @@ static bool run_all(const struct setting *s, struct tally *tally)
 
 static bool read_level(const char *text, enum fault_level *out)
 {
-    static const char *const levels[] = {"none", "some", "all"};
-    for (unsigned i = 0; i < 3; i++)
-        if (strcmp(text, levels[i]) == 0) {
-            *out = (enum fault_level)i;
-            return true;
-        }
-    return false;
+    int level = program_find(text, levels, LEVELS);
+    *out = level < 0 ? LEVEL_SOME : (enum fault_level)level;
+    return level >= 0;
 }
 
 static bool read_text(struct setting *s, const char *name, const char *text)
@@ -166,13 +154,6 @@ static void print_usage(FILE *out)
         "what was there. Exit code 1, and a diary: something was wrong.\n");
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv)
 {
     static struct tally tally;
@@ -189,9 +170,9 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return 2;
     }
-    double began = seconds_now();
+    int64_t began_ms = clock_steady_ms();
     bool fine = run_all(&s, &tally);
-    tally_print(&tally, seconds_now() - began, stdout);
+    tally_print(&tally, (double)(clock_steady_ms() - began_ms) / 1e3, stdout);
     bool shows_all = s.level == LEVEL_NONE || s.has_world || s.style != PLAN_ANY_STYLE ||
                      s.harvests < ALL_FAULTS_FROM;
     const char *lacks = fine && !shows_all ? tally_lacks(&tally) : NULL;

@@ -109,7 +109,8 @@ static void an_account_is_named_with_its_provider_or_without(void **state)
     assert_false(passes(lab, (struct filter){.accounts = *list(lab, "b", NULL)}));
     assert_false(passes(lab, (struct filter){.accounts = *list(lab, "a/b", NULL)}));
     assert_true(passes(lab, (struct filter){.accounts = *list(lab, "aws/a/b", NULL)}));
-    lab->change.key.provider = BYTES("gcp"); /* nor for its own: gcp's account "aws/1" isn't aws' account "1" */
+    lab->change.key.provider =
+        BYTES("gcp"); /* nor for its own: gcp's account "aws/1" isn't aws' account "1" */
     lab->change.key.account = BYTES("aws/1");
     assert_false(passes(lab, (struct filter){.accounts = *list(lab, "aws/1", NULL)}));
     assert_true(passes(lab, (struct filter){.accounts = *list(lab, "gcp/aws/1", NULL)}));

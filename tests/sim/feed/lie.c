@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "tests/sim/feed/world.h"
+#include "tests/sim/program.h"
 
 static const char *const names[LIES] = {
 #define X(name, text) [LIE_##name] = text,
@@ -12,10 +13,7 @@ static const char *const names[LIES] = {
 
 int lie_of_name(const char *name)
 {
-    for (int i = 0; i < LIES; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return -1;
+    return program_find(name, names, LIES);
 }
 
 const char *lie_name(enum lie lie)

@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "tests/sim/feed/world.h"
+#include "tests/sim/program.h"
 
 enum { DIARY_LINES = 100, ALL_FROM = 20 };
 
@@ -35,22 +36,13 @@ static bool run_world(const struct setting *s, uint64_t number, struct tally *ta
     return fine;
 }
 
-/* The last lines of a text. */
-static const char *tail_of(const struct buffer *text, unsigned lines)
-{
-    const char *at = buffer_text(text) + text->len;
-    while (at > buffer_text(text) && (at[-1] != '\n' || lines--))
-        at--;
-    return at;
-}
-
 static void print_diary(const struct setting *s, uint64_t number)
 {
     static struct tally unused;
     struct buffer diary = {0};
     char failure[512];
     bool fine = run_world(s, number, &unused, &diary, failure);
-    fprintf(stderr, "%s", s->verbose ? buffer_text(&diary) : tail_of(&diary, DIARY_LINES));
+    fprintf(stderr, "%s", s->verbose ? buffer_text(&diary) : program_tail(&diary, DIARY_LINES));
     if (!fine) {
         fprintf(stderr, "world %" PRIu64 " of seed %" PRIu64 " is wrong: %s\n", number, s->seed, failure);
         fprintf(stderr, "again: garner-sim-feed --seed %" PRIu64 " --world %" PRIu64 "%s%s --verbose\n",
@@ -141,13 +133,6 @@ static void print_usage(FILE *out)
             "given against what was committed. Exit code 1, and a diary: something was wrong.\n");
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 int main(int argc, char **argv)
 {
     static struct tally tally;
@@ -160,9 +145,9 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return 2;
     }
-    double began = seconds_now();
+    int64_t began_ms = clock_steady_ms();
     bool fine = run_all(&s, &tally);
-    print_tally(&tally, seconds_now() - began);
+    print_tally(&tally, (double)(clock_steady_ms() - began_ms) / 1e3);
     const char *lacks = fine && !s.has_world && s.worlds >= ALL_FROM ? what_lacks(&tally) : NULL;
     if (lacks)
         fprintf(stderr, "this never happened, so the run shows nothing of it: %s\n", lacks);
