@@ -8,7 +8,7 @@
 
 enum {
     REST_MS = 200, /* whoever can't be reached isn't tried again before … */
-    REST_TIMES = 4, /* … nor for so many times as long as it took to find out: nobody waits for long who … */
+    REST_TIMES = 2, /* … nor for so many times as long as it took to find out: nobody waits for long who … */
     UNUSED_MS = 60000 /* … can be reached. Workers come and go, and so do their connections. */
 };
 
