@@ -183,13 +183,11 @@ def test_what_subscribers_stored_is_what_was_committed_whoever_was_killed_when(l
                 chance.choice(subscribers).die()
             time.sleep(chance.uniform(0, 0.7))
             run.kill()
-            run._join()
             run.start()
         world.rest()
         run.started()
         wait_for(subscribers, run)
         run.stop()
-        run._join()
     finally:
         world.rests.set()
         if run.process.poll() is None:

@@ -220,7 +220,6 @@ def test_followers_lose_nothing_and_get_nothing_twice_while_it_is_stopped_and_st
             items += [{"id": f"i{n}-{k}"} for k in range(20)]
             run.wait(lambda n=n: f"i{n}-19" in followers[n].ids())
             how()
-            run._join()
             if n == 0:  # long enough for them to see
                 for follower in followers:
                     until(lambda follower=follower: any("waiting for it to come back" in line for line in follower.lines),
@@ -231,7 +230,6 @@ def test_followers_lose_nothing_and_get_nothing_twice_while_it_is_stopped_and_st
         for follower in followers:
             run.wait(lambda follower=follower: len(follower.ids()) >= len(items), within=60)
         run.stop()
-        run._join()
     finally:
         codes = [follower.stop() for follower in followers]
     assert codes == [0] * 4

@@ -102,13 +102,11 @@ def test_it_goes_on_behind_its_cursor_while_garner_is_killed_and_started(lab, th
         taken = take(feed, 3)
         for n, how in enumerate((run.stop, run.kill)):
             how()
-            run._join()
             things.items.append({"id": f"away{n}"})
             threading.Timer(0.3, lambda: things.harvest(run.start())).start()
             taken += take(feed, 1)
         cursor = feed.cursor
     run.stop()
-    run._join()
     things.items.append({"id": "later"})
     with run:
         things.harvest(run)
@@ -290,7 +288,6 @@ def test_forged_cut_foreign_and_future_cursors_are_told(lab, server, things, gar
         with garner_feed.Feed(run.listen, whole, wait=0) as feed:
             next(iter(feed))
             run.stop()
-            run._join()
             shutil.move(lab.data, tmp_path / "old")
             run.start()
             with pytest.raises(garner_feed.FeedError, match="another feed"):
@@ -300,7 +297,6 @@ def test_forged_cut_foreign_and_future_cursors_are_told(lab, server, things, gar
 
 def back_up(lab, run, to):
     run.stop()
-    run._join()
     shutil.copytree(lab.data, to)
 
 
@@ -323,7 +319,6 @@ def test_a_restored_backup_is_future_and_then_diverged_and_a_snapshot_heals(lab,
         next(iter(feed))
         cursor = feed.cursor
     run.stop()
-    run._join()
     restore(lab, tmp_path / "backup")
     things.items.pop()
     with Continual(lab) as run:

@@ -113,7 +113,7 @@ def test_before_it_has_begun(lab, server):
         run.process.terminate()
         run.process.wait(STOP_S)
         assert run.process.returncode in (0, -signal.SIGTERM), run  # as before it listens to signals
-        run._join()
+        run.join()
 
 
 def test_the_second_signal_ends_it_at_once(lab, server):

@@ -15,12 +15,12 @@ import urllib.request
 from pathlib import Path
 
 from fault_proxy import free_port
-from process import stop
+from process import Server
 
 READY_S = 60
 
 
-class Burst:
+class Burst(Server):
     """Started by its making, stopped at the end of the `with`. What it said is in `folder`/microburst.log."""
 
     def __init__(self, folder, upstream):
@@ -57,12 +57,3 @@ class Burst:
 
     def fired(self):
         return self._ask("GET", "fired")
-
-    def stop(self):
-        stop(self.process)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -17,7 +17,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from process import stop
+from process import Server
 
 ADDON = Path(__file__).with_name("fault_addon.py")
 OWN = Path(__file__).parents[2] / "build/venv-mitmproxy/bin/mitmdump"
@@ -39,7 +39,7 @@ def free_port():
         return one.getsockname()[1]
 
 
-class FaultProxy:
+class FaultProxy(Server):
     """Started by its making, stopped at the end of the `with`. What it said is in `folder`/mitmdump.log."""
 
     def __init__(self, folder, upstream):
@@ -96,12 +96,3 @@ class FaultProxy:
     def trouble(self):
         """What the add-on itself stumbled over."""
         return re.findall(r"^.*(?:Traceback|Addon error).*(?:\n.+)*", self.said(), re.MULTILINE)
-
-    def stop(self):
-        stop(self.process)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from process import stop
+from process import Server
 
 ACCOUNT = "123456789012"  # whose are the keys that are nobody's
 KEYS = {"aws_access_key_id": "AKIAMOTOMOTOMOTOMOTO", "aws_secret_access_key": "moto/secret+key"}
@@ -30,7 +30,7 @@ def role(account, name="garner"):
     return f"arn:aws:iam::{account}:role/{name}"
 
 
-class Moto:
+class Moto(Server):
     """Started by its making, stopped at the end of the `with`. What it said is in `folder`/moto.log."""
 
     def __init__(self, folder, **environment):
@@ -101,14 +101,3 @@ class Moto:
     def checks(self, on=True):
         """From now on moto checks signatures and IAM policies of all requests (or doesn't)."""
         self._ask("/moto-api/reset-auth", b"0" if on else b"inf")
-
-    # --- its end ---
-
-    def stop(self):
-        stop(self.process)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

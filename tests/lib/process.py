@@ -11,3 +11,16 @@ def stop(process):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+class Server:
+    """What a test starts as `process`, and stops at the end of its `with`."""
+
+    def stop(self):
+        stop(self.process)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from process import stop
+from process import Server
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -101,7 +101,7 @@ class Client:
         return json.loads(self.ask("GET", f"/v2/{repo}/tags/list")[1])["tags"]
 
 
-class Registry(Client):
+class Registry(Client, Server):
     """A docker-registry of our own, stopped and forgotten at the end of the `with`."""
 
     def __init__(self, folder):
@@ -121,12 +121,3 @@ class Registry(Client):
     def forget_repository(self, repo):
         """Take a repository off the storage: the API has no way."""
         shutil.rmtree(self.folder / "storage/docker/registry/v2/repositories" / repo)
-
-    def stop(self):
-        stop(self.process)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()

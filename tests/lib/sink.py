@@ -7,12 +7,11 @@
 
 import json
 import re
-import threading
 import time
 from decimal import Decimal
 
 import yaml
-from garner import SANITIZER, TIMEOUT_S, Result
+from command import Command
 
 KEY = ("provider", "account", "region", "type", "parent", "id")
 DIGITS_MAX = 1000
@@ -43,75 +42,30 @@ def parsed(text):
     return json.loads(text, parse_int=number, parse_float=number)
 
 
-class Sink:
+class Sink(Command):
+    verb, pause_s = "sink", 0.05
+
     def __init__(self, listen, db, *args, schema="garner", **environment):
-        self.lab, self.db, self.schema, self.lines, self.process = listen.lab, db, schema, [], None
+        super().__init__(listen.lab)
+        self.db, self.schema, self.run = db, schema, listen
         self.args = ["--at", listen.listen, *([] if schema == "garner" else ["--schema", schema]), *args]
-        self.run = listen
         self.environment = {**db.environment(), **environment}
 
     def __enter__(self):
         self.run.started()
-        return self.start()
-
-    def __exit__(self, kind, *_):
-        if self.process.poll() is None:
-            if kind:
-                self.kill()
-            else:
-                self.stop()
-        self._join()
+        return super().__enter__()
 
     def start(self):
         self.lab.env |= self.environment
         self.process = self.lab.start("sink", "postgres", *self.args)
-        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
-        self._reader.start()
+        self.read()
         return self
 
-    def _read(self, process):
-        for line in process.stderr:
-            self.lines.append(line.decode(errors="replace").rstrip("\n"))
-
-    def _join(self):
-        self._reader.join(10)
-        self.process.stdout.close()
-        self.process.stderr.close()
-
     def __str__(self):
-        return f"garner sink: exit {self.process.poll()}\n" + "\n".join(self.lines[-60:])
+        return f"{super().__str__()}\n--- PostgreSQL\n{self.db.said()[-2000:]}"
 
     def said(self, *patterns):
         return [line for line in list(self.lines) if all(re.search(pattern, line) for pattern in patterns)]
-
-    def wait(self, condition, within=30):
-        end = time.monotonic() + within
-        while not (came := condition()):
-            assert self.process.poll() is None, f"it ended\n{self}"
-            assert time.monotonic() < end, f"not within {within} s\n{self}\n{self.db.said()[-2000:]}"
-            time.sleep(0.05)
-        return came
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self._join()
-
-    def stop(self, code=0):
-        """SIGTERM, and a good end."""
-        self.process.terminate()
-        return self.ended(code)
-
-    def ended(self, code=0):
-        try:
-            self.process.wait(TIMEOUT_S)
-        except Exception:
-            self.process.kill()
-            raise AssertionError(f"it does not end\n{self}") from None
-        self._join()
-        result = Result(["sink"], self.process.returncode, b"", "\n".join(self.lines))
-        assert not SANITIZER.search(result.err) and self.process.returncode == code, f"{self}"
-        return result
 
     # --- what the tables hold ---
 
