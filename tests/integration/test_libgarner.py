@@ -58,7 +58,7 @@ find_package(garner 0.1 REQUIRED)
 add_executable(example {ROOT / "client/example.c"})
 target_link_libraries(example PRIVATE garner::garner)
 """)
-    check("cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
+    check("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}",
           f"-DCMAKE_C_COMPILER={cache('CMAKE_C_COMPILER:')}", f"-DCMAKE_C_FLAGS={' '.join(sanitizers())}")
     check("cmake", "--build", folder / "build")
     return folder / "build/example"
