@@ -8,80 +8,25 @@
 #include "common/clock.h"
 #include "common/limits.h"
 #include "common/rpc/rpc_address.h"
-#include "common/rpc/rpc_conn.h"
-#include "common/rpc/rpc_listener.h"
-#include "common/rpc/rpc_lock.h"
+#include "common/rpc/rpc_peers.h"
 #include "common/rpc/rpc_queue.h"
 #include "common/signals.h"
 
-struct peer {
-    struct rpc_server *server;
-    struct rpc_conn *conn;
-    uint32_t requests; /* of the server's, that are its */
-    bool gone;         /* it is in `gone` */
-    struct peer *previous, *next;
-};
-
 struct rpc_server {
     struct rpc_server_setting set;
-    struct rpc_listener listener;
-    bool is_ipc, has_thread;
+    bool has_thread;
     pthread_t thread;
-    struct rpc_lock lock; /* of all below, and of the connections */
-    struct peer *peers, *peers_end, *gone;
-    uint32_t peer_count;
+    struct rpc_peers peers; /* with the lock, of all below, too */
     struct rpc_queue queue;
     struct buffer spare; /* memory for an answer */
-    bool some_paused, resuming, closing;
+    bool some_paused, resuming;
     uint64_t told;   /* the queue's wakes that listeners heard of */
     int64_t tell_ms; /* when they are to hear everything again; 0: nobody listens */
 };
 
-/* --- who is there --- */
-
-static void add_peer(struct peer *peer)
+static struct rpc_server *server_of(const struct rpc_peer *peer)
 {
-    struct rpc_server *server = peer->server;
-    peer->previous = server->peers_end;
-    peer->next = NULL;
-    *(server->peers_end ? &server->peers_end->next : &server->peers) = peer;
-    server->peers_end = peer;
-}
-
-static void take_out_peer(struct peer *peer)
-{
-    struct rpc_server *server = peer->server;
-    *(peer->previous ? &peer->previous->next : &server->peers) = peer->next;
-    *(peer->next ? &peer->next->previous : &server->peers_end) = peer->previous;
-}
-
-/* One that nothing is under way for any more is for the serving thread to free. */
-static void settle_peer(struct peer *peer)
-{
-    struct rpc_server *server = peer->server;
-    if (peer->gone || peer->requests || !rpc_conn_has_ended(peer->conn))
-        return;
-    peer->gone = true;
-    take_out_peer(peer);
-    peer->next = server->gone;
-    server->gone = peer;
-    pthread_cond_broadcast(&server->lock.changed);
-}
-
-/* Lets go of the lock meanwhile. */
-static void free_gone(struct rpc_server *server)
-{
-    struct peer *gone = server->gone;
-    server->gone = NULL;
-    pthread_mutex_unlock(&server->lock.mutex);
-    uint32_t count = 0;
-    for (struct peer *next; gone; gone = next, count++) {
-        next = gone->next;
-        rpc_conn_free(gone->conn);
-        free(gone);
-    }
-    pthread_mutex_lock(&server->lock.mutex);
-    server->peer_count -= count;
+    return peer->peers->set.owner;
 }
 
 /* --- requests --- */
@@ -94,44 +39,44 @@ static bool is_full(const struct rpc_server *server)
 }
 
 /* A peer that has an answer to take isn't heard. */
-static bool has_room(const struct peer *peer)
+static bool has_room(const struct rpc_peer *peer)
 {
-    return !peer->server->closing && !is_full(peer->server) && !peer->conn->outgoing &&
+    return !peer->peers->closing && !is_full(server_of(peer)) && !peer->conn->outgoing &&
            peer->requests < LIMIT_RPC_PEER_REQUESTS;
 }
 
 /* A peer is served one answer after the other, so that it makes us keep no more than one. */
-static void hold(const struct peer *peer)
+static void hold(const struct rpc_peer *peer)
 {
-    rpc_queue_hold(&peer->server->queue, peer, peer->conn->outgoing > 0);
+    rpc_queue_hold(&server_of(peer)->queue, peer, peer->conn->outgoing > 0);
 }
 
-static bool is_listener(const struct peer *peer)
+static bool is_listener(const struct rpc_peer *peer)
 {
     return peer->conn->greeted && peer->conn->reader.peer == SP_SUB;
 }
 
 static bool came(void *context, struct rpc_conn *conn, struct buffer *message)
 {
-    struct peer *peer = context;
-    struct rpc_server *server = peer->server;
+    struct rpc_peer *peer = context;
+    struct rpc_server *server = server_of(peer);
     size_t route_len = sp_route(buffer_bytes(message)).len;
     if (!route_len || is_listener(peer)) {
         rpc_conn_close(conn, NNG_EPROTO);
         return false;
     }
-    if (server->closing)
+    if (server->peers.closing)
         return false;
     rpc_queue_add(&server->queue, peer, message, route_len, clock_steady_ms());
     peer->requests++;
     hold(peer);
-    pthread_cond_signal(&server->lock.changed);
+    pthread_cond_signal(&server->peers.lock.changed);
     bool more = has_room(peer);
     server->some_paused |= !more;
     return more;
 }
 
-static bool is_paused(const struct peer *peer)
+static bool is_paused(const struct rpc_peer *peer)
 {
     return peer->conn->paused && !peer->conn->closed;
 }
@@ -139,16 +84,15 @@ static bool is_paused(const struct peer *peer)
 /* Hear those again who had to wait for room: the one first that was heard longest ago. */
 static void resume_peers(struct rpc_server *server)
 {
-    struct peer *last = server->peers_end;
+    struct rpc_peer *last = server->peers.last;
     if (!server->some_paused || server->resuming) /* by one that was resumed, and then closed */
         return;
     server->resuming = true;
     server->some_paused = false;
-    for (struct peer *peer = server->peers, *next; peer; peer = next) {
+    for (struct rpc_peer *peer = server->peers.first, *next; peer; peer = next) {
         next = peer == last ? NULL : peer->next;
         if (is_paused(peer) && has_room(peer)) {
-            take_out_peer(peer);
-            add_peer(peer);
+            rpc_peers_to_end(peer);
             rpc_conn_resume(peer->conn);
         }
         server->some_paused |= is_paused(peer);
@@ -158,29 +102,30 @@ static void resume_peers(struct rpc_server *server)
 
 static void conn_changed(void *context, struct rpc_conn *conn)
 {
-    struct peer *peer = context;
+    struct rpc_peer *peer = context;
+    struct rpc_server *server = server_of(peer);
     if (conn->closed) {
-        peer->requests -= rpc_queue_drop_of(&peer->server->queue, peer); /* nobody waits for it */
-        settle_peer(peer);
-    } else if (is_listener(peer) && !peer->server->tell_ms) {
-        peer->server->tell_ms = clock_steady_ms() + LIMIT_RPC_TELL_MS; /* the first one */
-        pthread_cond_broadcast(&peer->server->lock.changed);
+        peer->requests -= rpc_queue_drop_of(&server->queue, peer); /* nobody waits for it */
+        rpc_peers_settle(peer);
+    } else if (is_listener(peer) && !server->tell_ms) {
+        server->tell_ms = clock_steady_ms() + LIMIT_RPC_TELL_MS; /* the first one */
+        pthread_cond_broadcast(&server->peers.lock.changed);
     } else if (peer->requests && !conn->outgoing) {
         hold(peer);
-        pthread_cond_broadcast(&peer->server->lock.changed);
+        pthread_cond_broadcast(&server->peers.lock.changed);
     }
-    if (peer->server->closing)
-        pthread_cond_broadcast(&peer->server->lock.changed);
+    if (server->peers.closing)
+        pthread_cond_broadcast(&server->peers.lock.changed);
     else
-        resume_peers(peer->server);
+        resume_peers(server);
 }
 
 /* Who is to go for the answers to be few enough again; null: they are. */
-static struct peer *find_stalled(const struct rpc_server *server)
+static struct rpc_peer *find_stalled(const struct rpc_server *server)
 {
-    struct peer *stalled = NULL;
+    struct rpc_peer *stalled = NULL;
     size_t bytes = 0;
-    for (struct peer *peer = server->peers; peer; peer = peer->next) {
+    for (struct rpc_peer *peer = server->peers.first; peer; peer = peer->next) {
         if (!peer->conn->outgoing || peer->conn->closed)
             continue;
         bytes += peer->conn->outgoing_bytes;
@@ -194,7 +139,7 @@ static struct peer *find_stalled(const struct rpc_server *server)
  * its for the longest time is disconnected, and may ask again. */
 static void bound_answers(struct rpc_server *server)
 {
-    for (struct peer *stalled = find_stalled(server); stalled; stalled = find_stalled(server))
+    for (struct rpc_peer *stalled = find_stalled(server); stalled; stalled = find_stalled(server))
         rpc_conn_close(stalled->conn, NNG_ETIMEDOUT);
 }
 
@@ -202,10 +147,10 @@ static void bound_answers(struct rpc_server *server)
 
 static void end_request(struct rpc_server *server, struct rpc_request *request)
 {
-    struct peer *peer = request->peer;
+    struct rpc_peer *peer = request->peer;
     rpc_queue_drop(&server->queue, request);
     peer->requests--;
-    settle_peer(peer);
+    rpc_peers_settle(peer);
     resume_peers(server);
 }
 
@@ -221,7 +166,7 @@ static void keep_spare(struct rpc_server *server, struct buffer *memory)
 /* Called with the lock, which it lets go of while it serves. */
 static void serve(struct rpc_server *server, struct rpc_request *request, bool over)
 {
-    struct rpc_conn *conn = ((struct peer *)request->peer)->conn;
+    struct rpc_conn *conn = ((const struct rpc_peer *)request->peer)->conn;
     struct bytes message = buffer_bytes(&request->message);
     struct rpc_turn turn = {
         .request = bytes_from(message, request->route_len),
@@ -230,10 +175,10 @@ static void serve(struct rpc_server *server, struct rpc_request *request, bool o
         .answer = server->spare,
     };
     server->spare = (struct buffer){0};
-    pthread_mutex_unlock(&server->lock.mutex);
+    pthread_mutex_unlock(&server->peers.lock.mutex);
     enum rpc_verdict verdict = server->set.serve(server->set.context, &turn);
     CHECK(verdict == RPC_ANSWER || !over);
-    pthread_mutex_lock(&server->lock.mutex);
+    pthread_mutex_lock(&server->peers.lock.mutex);
     if (verdict == RPC_WAIT && !conn->closed) {
         rpc_queue_keep(&server->queue, request, turn.wait_ms);
         keep_spare(server, &turn.answer);
@@ -253,10 +198,10 @@ static void tell(struct rpc_server *server)
     bool all = now_ms >= server->tell_ms, listeners = false;
     struct buffer message = {0};
     server->told = server->queue.wakes;
-    pthread_mutex_unlock(&server->lock.mutex);
+    pthread_mutex_unlock(&server->peers.lock.mutex);
     server->set.tell(server->set.context, all, &message);
-    pthread_mutex_lock(&server->lock.mutex);
-    for (struct peer *peer = server->peers, *next; peer; peer = next) {
+    pthread_mutex_lock(&server->peers.lock.mutex);
+    for (struct rpc_peer *peer = server->peers.first, *next; peer; peer = next) {
         next = peer->next;
         if (!is_listener(peer) || peer->conn->closed)
             continue;
@@ -275,7 +220,7 @@ static void tell(struct rpc_server *server)
 
 static bool is_to_tell(const struct rpc_server *server)
 {
-    return server->set.tell && server->tell_ms && !server->closing &&
+    return server->set.tell && server->tell_ms && !server->peers.closing &&
            (server->told != server->queue.wakes || clock_steady_ms() >= server->tell_ms);
 }
 
@@ -290,57 +235,36 @@ static void *work(void *context)
 {
     struct rpc_server *server = context;
     pthread_setname_np(pthread_self(), "serve");
-    pthread_mutex_lock(&server->lock.mutex);
+    pthread_mutex_lock(&server->peers.lock.mutex);
     for (;;) {
         bool over;
-        while (server->gone)
-            free_gone(server);
+        while (server->peers.gone)
+            rpc_peers_free_gone(&server->peers);
         if (is_to_tell(server))
             tell(server);
-        struct rpc_request *request = rpc_queue_take(&server->queue, clock_steady_ms(), server->closing,
+        struct rpc_request *request = rpc_queue_take(&server->queue, clock_steady_ms(), server->peers.closing,
                                                      &over);
         if (request)
             serve(server, request, over);
-        else if (server->closing)
+        else if (server->peers.closing)
             break;
         else
-            rpc_lock_wait(&server->lock, next_ms(server));
+            rpc_lock_wait(&server->peers.lock, next_ms(server));
     }
-    pthread_mutex_unlock(&server->lock.mutex);
+    pthread_mutex_unlock(&server->peers.lock.mutex);
     return NULL;
 }
 
 void rpc_server_wake(struct rpc_server *server)
 {
-    pthread_mutex_lock(&server->lock.mutex);
+    pthread_mutex_lock(&server->peers.lock.mutex);
     server->queue.wakes++;
     if (server->queue.kept || server->tell_ms)
-        pthread_cond_broadcast(&server->lock.changed);
-    pthread_mutex_unlock(&server->lock.mutex);
+        pthread_cond_broadcast(&server->peers.lock.changed);
+    pthread_mutex_unlock(&server->peers.lock.mutex);
 }
 
 /* --- opening and closing --- */
-
-static const struct rpc_speech speeches[] = {{SP_REP, SP_REQ}, {SP_PUB, SP_SUB}};
-
-static void take_stream(void *context, nng_stream *stream)
-{
-    struct rpc_server *server = context;
-    pthread_mutex_lock(&server->lock.mutex);
-    bool room = !server->closing && server->peer_count < LIMIT_RPC_PEERS;
-    if (room) {
-        struct peer *peer = mem_zalloc(sizeof *peer);
-        struct rpc_conn_owner owner = {&server->lock.mutex, peer, came, conn_changed, &server->spare};
-        peer->server = server;
-        peer->conn = rpc_conn_open(&owner, stream, server->is_ipc, speeches, server->set.tell ? 2 : 1,
-                                   server->set.request_bytes_max, LIMIT_RPC_CONNECT_MS);
-        server->peer_count++;
-        add_peer(peer);
-    }
-    pthread_mutex_unlock(&server->lock.mutex);
-    if (!room)
-        nng_stream_free(stream);
-}
 
 /* Signals are for other threads to take: NNG's are started by its first call, with the mask of whoever does
  * it. */
@@ -351,10 +275,8 @@ static int start(struct rpc_server *server, struct error *e)
     int r = rpc_address_check(server->set.address, e);
     if (r)
         error_at(e, "listen");
-    if (!r) {
-        server->is_ipc = rpc_address_is_ipc(server->set.address);
-        r = rpc_listener_open(&server->listener, server->set.address, take_stream, server, e);
-    }
+    else
+        r = rpc_peers_listen(&server->peers, e);
     if (!r) {
         int number = pthread_create(&server->thread, NULL, work, server);
         server->has_thread = !number;
@@ -368,11 +290,21 @@ static int start(struct rpc_server *server, struct error *e)
 
 int rpc_server_open(const struct rpc_server_setting *setting, struct rpc_server **out, struct error *e)
 {
+    static const struct rpc_speech speeches[] = {{SP_REP, SP_REQ}, {SP_PUB, SP_SUB}};
     struct rpc_server *server = mem_zalloc(sizeof *server);
+    struct rpc_peers_setting peers = {.address = setting->address,
+                                      .speeches = speeches,
+                                      .speech_count = setting->tell ? 2 : 1,
+                                      .message_max = setting->request_bytes_max,
+                                      .most = LIMIT_RPC_PEERS,
+                                      .owner = server,
+                                      .came = came,
+                                      .changed = conn_changed,
+                                      .spare = &server->spare};
     *out = NULL;
     server->set = *setting;
     rpc_queue_open(&server->queue, LIMIT_RPC_KEPT);
-    rpc_lock_open(&server->lock);
+    rpc_peers_open(&server->peers, &peers);
     int r = start(server, e);
     if (r)
         rpc_server_close(server);
@@ -383,12 +315,12 @@ int rpc_server_open(const struct rpc_server_setting *setting, struct rpc_server 
 
 const char *rpc_server_address(const struct rpc_server *server)
 {
-    return server->listener.address;
+    return server->peers.listener.address;
 }
 
 static bool has_answers(const struct rpc_server *server)
 {
-    for (const struct peer *peer = server->peers; peer; peer = peer->next)
+    for (const struct rpc_peer *peer = server->peers.first; peer; peer = peer->next)
         if (peer->conn->outgoing && !peer->conn->closed)
             return true;
     return false;
@@ -399,32 +331,26 @@ static void end_peers(struct rpc_server *server)
 {
     int64_t end_ms = clock_steady_ms() + LIMIT_RPC_CLOSE_MS;
     while (has_answers(server) && clock_steady_ms() < end_ms)
-        rpc_lock_wait(&server->lock, end_ms);
-    for (struct peer *peer = server->peers, *next; peer; peer = next) {
-        next = peer->next;
-        rpc_conn_close(peer->conn, NNG_ECLOSED);
-    }
-    while (server->peers)
-        rpc_lock_wait(&server->lock, INT64_MAX);
-    free_gone(server);
+        rpc_lock_wait(&server->peers.lock, end_ms);
+    rpc_peers_end(&server->peers);
 }
 
 void rpc_server_close(struct rpc_server *server)
 {
     if (!server)
         return;
-    pthread_mutex_lock(&server->lock.mutex);
-    server->closing = true;
-    pthread_cond_broadcast(&server->lock.changed);
-    pthread_mutex_unlock(&server->lock.mutex);
+    pthread_mutex_lock(&server->peers.lock.mutex);
+    server->peers.closing = true;
+    pthread_cond_broadcast(&server->peers.lock.changed);
+    pthread_mutex_unlock(&server->peers.lock.mutex);
     if (server->has_thread)
         CHECK(pthread_join(server->thread, NULL) == 0);
-    rpc_listener_close(&server->listener);
-    pthread_mutex_lock(&server->lock.mutex);
+    rpc_listener_close(&server->peers.listener);
+    pthread_mutex_lock(&server->peers.lock.mutex);
     end_peers(server);
-    pthread_mutex_unlock(&server->lock.mutex);
+    pthread_mutex_unlock(&server->peers.lock.mutex);
     rpc_queue_close(&server->queue);
     buffer_close(&server->spare);
-    rpc_lock_close(&server->lock);
+    rpc_peers_close(&server->peers);
     free(server);
 }
