@@ -21,9 +21,9 @@ static size_t left(const struct msgpack_reader *r)
 /* A big-endian number of so many bytes. */
 static int take_number(struct msgpack_reader *r, size_t len, uint64_t *out)
 {
+    *out = 0;
     if (left(r) < len)
         return msgpack_reader_corrupt(r, "a header is cut off");
-    *out = 0;
     for (size_t i = 0; i < len; i++)
         *out = *out << 8 | (unsigned char)r->packed.data[r->at++];
     return 0;
