@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 import garner  # noqa: E402
+from gateway import Starter  # noqa: E402
 from server import Server  # noqa: E402
 
 
@@ -31,6 +32,13 @@ def lab(tmp_path, server):
     # Whatever happened: the store opens, and its invariants hold.
     if (made.data / "shards").exists():
         made.verify()
+
+
+@pytest.fixture
+def start(lab):
+    made = Starter(lab)
+    yield made
+    made.end()
 
 
 # --- the subscriber of client/python ---

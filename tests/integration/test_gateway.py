@@ -4,10 +4,8 @@ import json
 import time
 
 import pytest
-import yaml
-from continual import free_port
 from garner import collection
-from gateway import Stream, awaited, brief, gateway, get, lines, refused, run
+from gateway import Stream, awaited, brief, get, lines, refused
 from server import Listing
 
 
@@ -27,34 +25,6 @@ def things(server):
     made = Things("a", "b")
     server.on("/things", made)
     return made
-
-
-@pytest.fixture
-def start(lab):
-    """A run that lists things every moment, with HTTP; its processes are ended."""
-    made = []
-
-    def begin(*collections, accounts=None, **config):
-        listed = collections or [collection(every="200ms")]
-        lab.has(*listed, accounts=accounts,
-                config={"http": "127.0.0.1:0", "listen": f"tcp://127.0.0.1:{free_port()}", **config})
-        return again()
-
-    def again():
-        made.append(run(lab, f"run{len(made)}.log"))
-        made[-1].listen = yaml.safe_load(lab.config.read_text())["listen"]
-        awaited(lambda: get(made[-1].port, "/readyz").status == 200)
-        return made[-1]
-
-    def beside(*args):
-        made.append(gateway(lab, *args, name=f"gateway{len(made)}.log"))
-        return made[-1]
-
-    begin.again, begin.beside = again, beside
-    yield begin
-    for process in reversed(made):
-        if process.process.poll() is None:
-            process.end()
 
 
 def test_a_stream_tells_what_was_and_then_what_happens_with_a_bookmark_behind(things, start):
@@ -203,8 +173,7 @@ def test_the_status_is_that_of_the_command(things, start, lab):
 
 def test_a_gateway_beside_it_survives_what_it_asks(things, start, lab):
     at = start()
-    beside = start.beside("--at", at.listen)
-    awaited(lambda: get(beside.port, "/readyz").status == 200)
+    beside = start.beside()
     with Stream(beside.port, "/v1/changes?from=oldest") as stream:
         stream.wait(lambda: "created b" in stream.brief())
         at.end()

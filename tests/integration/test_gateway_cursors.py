@@ -1,25 +1,18 @@
 """Cursors that lead nowhere, over HTTP: what follows isn't kept any more, the history is another one, or it ends before."""
 
 import pytest
-from continual import free_port
 from garner import collection
-from gateway import Stream, awaited, get, lines, refused, run
+from gateway import Stream, awaited, get, lines, refused
 from server import Listing
 
 
 @pytest.fixture
-def start(lab, server):
-    made = []
-
+def has(start, server):
+    """A run that lists these."""
     def begin(items, **config):
         server.on("/things", Listing(items, style="none"))
-        lab.has(collection(every="200ms"), config={"http": "127.0.0.1:0", "listen": f"tcp://127.0.0.1:{free_port()}", **config})
-        made.append(run(lab))
-        awaited(lambda: get(made[0].port, "/readyz").status == 200)
-        return made[0]
-    yield begin
-    for process in made:
-        process.end()
+        return start(collection(every="200ms"), **config)
+    return begin
 
 
 def forge(wire, cursor, **over):
@@ -42,8 +35,8 @@ def has_mark_behind(events, id):
     ({"epoch": lambda epoch: epoch + 1}, 409, "FUTURE"),
     ({"check": lambda check: check ^ 1}, 410, "DIVERGED"),
 ])
-def test_a_forged_cursor_is_told_what_is_wrong(start, garner_feed, over, status, word):
-    at = start([{"id": "a"}, {"id": "b"}])
+def test_a_forged_cursor_is_told_what_is_wrong(has, garner_feed, over, status, word):
+    at = has([{"id": "a"}, {"id": "b"}])
     with Stream(at.port, "/v1/changes?from=oldest") as stream:
         stream.wait(lambda: has_mark_behind(stream.events, "b"))
         cursor = stream.cursor
@@ -51,9 +44,9 @@ def test_a_forged_cursor_is_told_what_is_wrong(start, garner_feed, over, status,
     assert get(at.port, f"/v1/changes?from={cursor}&follow=false").status == 200
 
 
-def test_what_is_not_kept_any_more_is_gone_and_resources_lead_on(start, garner_feed):
+def test_what_is_not_kept_any_more_is_gone_and_resources_lead_on(has, garner_feed):
     items = [{"id": f"a{n}", "pad": "x" * 4000} for n in range(50)]
-    at = start(items, retention={"age": "7d", "bytes": 1})
+    at = has(items, retention={"age": "7d", "bytes": 1})
     kept = awaited(lambda: [one for one in lines(at.port, "/v1/resources") if one.get("op") == "bookmark"
                             and len(garner_feed.wire.cursor_from_text(one["cursor"])[1]) == 1])[-1]["cursor"]
     early = forge(garner_feed.wire, kept, seq=lambda seq: 1, check=lambda check: 0)

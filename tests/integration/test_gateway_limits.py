@@ -6,9 +6,8 @@ import socket
 import time
 
 import pytest
-from continual import free_port
 from garner import collection
-from gateway import Stream, awaited, gateway, get, lines, refused, run
+from gateway import Stream, awaited, get, lines, refused
 from server import Listing
 
 IDLE = 1500  # connections that ask nothing; of 5,000 and more by GARNER_TEST_IDLE, with as many files allowed
@@ -17,25 +16,12 @@ TOKENS = 'tokens: [{name: ops, plain: "0123456789abcdef", accounts: all}]'
 
 
 @pytest.fixture
-def start(lab, server):
-    made = []
-
+def has(start, server):
+    """A run that lists these."""
     def begin(items, **config):
         server.on("/things", Listing(items, size=10000))
-        lab.has(collection(every="300ms"), config={"http": "127.0.0.1:0", "listen": f"tcp://127.0.0.1:{free_port()}", **config})
-        made.append(run(lab))
-        awaited(lambda: get(made[0].port, "/readyz").status == 200)
-        return made[0]
-
-    def beside():
-        address = lab.config.read_text().split("listen: ")[1].split()[0]
-        made.append(gateway(lab, "--at", address))
-        awaited(lambda: get(made[-1].port, "/readyz").status == 200)
-        return made[-1]
-    begin.beside = beside
-    yield begin
-    for process in reversed(made):
-        process.end()
+        return start(collection(every="300ms"), **config)
+    return begin
 
 
 def connect(port):
@@ -50,11 +36,11 @@ def ask(port, path):
     return made
 
 
-def test_connections_that_ask_nothing_keep_nobody_out(start, server):
+def test_connections_that_ask_nothing_keep_nobody_out(has, server):
     count = int(os.environ.get("GARNER_TEST_IDLE", IDLE))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, count + 500)), hard))
-    at = start([{"id": "a"}])
+    at = has([{"id": "a"}])
     with Stream(at.port, "/v1/changes?from=oldest") as stream:
         stream.wait(lambda: stream.brief() == ["created a"])
         idle, slowest = [], 0
@@ -75,10 +61,10 @@ def test_connections_that_ask_nothing_keep_nobody_out(start, server):
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_reader_that_stops_takes_no_memory_and_holds_up_no_other(start, server, lab):
+def test_a_reader_that_stops_takes_no_memory_and_holds_up_no_other(has, start, server, lab):
     lab.env["ASAN_OPTIONS"] = "exitcode=99:quarantine_size_mb=1"
     pad = "x" * 2000
-    start([{"id": f"a{n}", "v": 0, "pad": pad} for n in range(1000)])
+    has([{"id": f"a{n}", "v": 0, "pad": pad} for n in range(1000)])
     beside = start.beside()
     with Stream(beside.port, "/v1/changes?from=oldest") as stream:
         stream.wait(lambda: len(stream.events) > 1000)
@@ -101,9 +87,9 @@ def test_a_reader_that_stops_takes_no_memory_and_holds_up_no_other(start, server
             made.close()
 
 
-def test_so_many_streams_and_no_more_are_for_one_token(start, lab):
+def test_so_many_streams_and_no_more_are_for_one_token(has, lab):
     (lab.folder / "tokens.yaml").write_text(TOKENS)
-    at = start([{"id": "a"}], tokens="tokens.yaml")
+    at = has([{"id": "a"}], tokens="tokens.yaml")
     made = [ask(at.port, "/v1/changes") for _ in range(STREAMS_PER_TENANT)]
     for connection in made:
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
@@ -118,8 +104,8 @@ def test_so_many_streams_and_no_more_are_for_one_token(start, lab):
         connection.close()
 
 
-def test_so_many_streams_and_no_more_are_for_all(start):
-    at = start([{"id": "a"}])
+def test_so_many_streams_and_no_more_are_for_all(has):
+    at = has([{"id": "a"}])
     made = [ask(at.port, "/v1/changes") for _ in range(STREAMS)]
     for connection in made:
         assert connection.recv(15) == b"HTTP/1.1 200 OK"

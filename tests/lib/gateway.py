@@ -15,7 +15,9 @@ import threading
 import time
 from collections import namedtuple
 
-from garner import CHANGES, SANITIZER, binary
+import yaml
+from continual import free_port
+from garner import CHANGES, SANITIZER, binary, collection
 
 Answer = namedtuple("Answer", "status headers text")
 
@@ -168,3 +170,35 @@ def gateway(lab, *args, name="gateway.log"):
         process = subprocess.Popen([program, "--http", "127.0.0.1:0", *map(str, args)], env=lab.environment(),
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=out, cwd=lab.folder)
     return Process(process, log)
+
+
+class Starter:
+    """`start(collection(), …, tokens=…)`: a run with `http` and `listen` that is ready; `beside()`: a gateway beside it. All are ended with the test."""
+
+    def __init__(self, lab):
+        self.lab, self.made = lab, []
+
+    def __call__(self, *collections, accounts=None, **config):
+        self.lab.has(*(collections or [collection(every="200ms")]), accounts=accounts,
+                     config={"http": "127.0.0.1:0", "listen": f"tcp://127.0.0.1:{free_port()}", **config})
+        return self.again()
+
+    def again(self):
+        return self._ready(run(self.lab, f"run{len(self.made)}.log"))
+
+    def beside(self):
+        return self._ready(gateway(self.lab, "--at", self._listen(), name=f"gateway{len(self.made)}.log"))
+
+    def end(self):
+        for process in reversed(self.made):
+            if process.process.poll() is None:
+                process.end()
+
+    def _listen(self):
+        return yaml.safe_load(self.lab.config.read_text())["listen"]
+
+    def _ready(self, process):
+        process.listen = self._listen()
+        self.made.append(process)
+        awaited(lambda: get(process.port, "/readyz").status == 200)
+        return process
