@@ -299,12 +299,12 @@ static void see_guest(void *context, struct MHD_Connection *connection, void **g
     }
     if (what != MHD_CONNECTION_NOTIFY_STARTED)
         return;
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection,
-                                                                 MHD_CONNECTION_INFO_CONNECTION_FD);
+    /* Each answer may be where the last one was: libmicrohttpd 1.0 has one place for all. */
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection,
                                                                       MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     *guest_place = guest = mem_alloc(sizeof *guest);
-    leaver = door_came(&server->door, guest, fd->connect_fd, address ? address->client_addr : NULL);
+    leaver = door_came(&server->door, guest, fd, address ? address->client_addr : NULL);
     if (leaver)
         shutdown(leaver->fd, SHUT_RDWR);
 }
