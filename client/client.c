@@ -132,6 +132,11 @@ void client_close(struct client *client)
     free(client);
 }
 
+bool client_is_away(int code)
+{
+    return code == ERR_CONNECT || code == ERR_RESOLVE || code == ERR_BUSY;
+}
+
 const struct operator_hello *client_peer(const struct client *client)
 {
     return &client->peer;

@@ -20,6 +20,9 @@ const char *client_address(const char *said);
 int client_open(const char *address, struct rpc_lock *lock, struct client **out, struct error *e);
 void client_close(struct client *client); /* null is fine */
 
+/* What of all this is worth another try in a while: nobody is there, or is too busy. */
+bool client_is_away(int code);
+
 /* Who is there, as it greeted us last. Valid until the next request. */
 const struct operator_hello *client_peer(const struct client *client);
 

@@ -17,18 +17,13 @@ enum {
 
 /* --- connections --- */
 
-static bool is_worth_another_try(int r)
-{
-    return r == ERR_CONNECT || r == ERR_RESOLVE || r == ERR_BUSY;
-}
-
 /* What a connection ended with. 0: it will be tried again; else the error. */
 static int note_lost(struct garner *feed, struct garner_link *link, int r, const struct error *e)
 {
     int64_t now_ms = clock_steady_ms();
     uint64_t up_to = (uint64_t)AGAIN_FIRST_MS << (link->failures < 6 ? link->failures : 6);
     link->at_end = false;
-    if (!is_worth_another_try(r))
+    if (!client_is_away(r))
         return r;
     up_to = up_to < AGAIN_MAX_MS ? up_to : AGAIN_MAX_MS;
     link->failures++;

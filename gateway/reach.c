@@ -63,8 +63,6 @@ static struct reach_end *find(struct reach *reach, const char *address)
 static int rest(struct reach_end *end, int64_t began_ms, const struct error *e)
 {
     int64_t now_ms = clock_steady_ms(), rest_ms = REST_TIMES * (now_ms - began_ms);
-    client_close(end->client);
-    end->client = NULL;
     end->again_ms = now_ms + (rest_ms > REST_MS ? rest_ms : REST_MS);
     end->refused = *e;
     return e->code;
@@ -100,9 +98,13 @@ int reach_ask(struct reach *reach, const char *address, struct operator_request 
 {
     struct reach_end *end = find(reach, named(reach, address));
     int r = connect_end(end, e);
-    int64_t began_ms = clock_steady_ms();
     reply->failure.code = ERR_OK;
-    if (!r && (r = client_ask(end->client, request, arena, reply, e)) && !reply->failure.code)
-        rest(end, began_ms, e);
+    if (r)
+        return r;
+    r = client_ask(end->client, request, arena, reply, e);
+    if (r && !reply->failure.code) { /* it may be this request's fault: others may ask at once */
+        client_close(end->client);
+        end->client = NULL;
+    }
     return r;
 }

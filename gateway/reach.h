@@ -27,8 +27,7 @@ void reach_close(struct reach *reach);
  * ago, at once. */
 int reach_client(struct reach *reach, const char *address, struct client **out, struct error *e);
 
-/* Ask there. As client_ask; after an error that isn't the worker's own answer the connection is made anew, in
- * a moment. */
+/* Ask there. As client_ask; after an error that isn't the worker's own answer the connection is made anew. */
 int reach_ask(struct reach *reach, const char *address, struct operator_request *request, struct arena *arena,
               struct operator_reply *reply, struct error *e);
 

@@ -41,16 +41,11 @@ bool stream_is_allowed(const struct stream *stream, const struct tokens *tokens)
 
 /* --- faults --- */
 
-static bool is_away(int r)
-{
-    return r == ERR_CONNECT || r == ERR_RESOLVE || r == ERR_BUSY;
-}
-
 static int fail(struct fault *fault, const struct stream *stream, const struct error *e)
 {
-    if (is_away(e->code) && stream->opened)
+    if (client_is_away(e->code) && stream->opened)
         return e->code; /* it is waited for */
-    if (is_away(e->code))
+    if (client_is_away(e->code))
         fault_set(fault, FAULT_UNAVAILABLE, "no worker can be reached just now: ask again in a moment");
     else if (e->code == ERR_STOPPED)
         fault_set(fault, FAULT_FOREIGN,

@@ -3,7 +3,8 @@
  *
  * A row's `seq` says which changes are in it already. It is 0 while the row is stale, so left over from
  * another history, whose seqs say nothing in this one. A row's `mark` is the last snapshot's that was begun
- * before it was written: at a snapshot's end those with a lower one weren't in it. */
+ * before it was written: at a snapshot's end those with a lower one weren't in it. It is -1 for what came of
+ * a snapshot that was cut off and won't be taken again: lower than any. */
 #include "cli/sink/sink_sql.h"
 
 #include <inttypes.h>
@@ -119,6 +120,15 @@ const char sink_sql_end_some[] =
     "UPDATE resources r SET stale = true, seq = 0 FROM snapshots s, collections c WHERE " OF_SNAPSHOT ";";
 
 const char sink_sql_end[] = "DELETE FROM snapshots WHERE shard = $number;";
+
+const char sink_sql_cut_off[] =
+    "WITH cut_off AS (DELETE FROM snapshots RETURNING shard, mark),"
+    " unnamed AS (SELECT * FROM cut_off WHERE shard <> ALL ($1::integer[])),"
+    " rows_of AS (UPDATE resources r SET mark = -1 FROM unnamed u, collections c"
+    "  WHERE c.shard = u.shard AND r.collection = c.key AND r.mark >= u.mark),"
+    " collections_of AS (UPDATE collections c SET mark = -1 FROM unnamed u"
+    "  WHERE c.shard = u.shard AND c.mark >= u.mark)"
+    " UPDATE feed SET sweep_below = coalesce(sweep_below, 0) WHERE EXISTS (SELECT FROM unnamed)";
 
 const char sink_sql_sweep[] = "DELETE FROM resources WHERE mark < (SELECT sweep_below FROM feed);"
                               "DELETE FROM collections WHERE mark < (SELECT sweep_below FROM feed);"

@@ -14,6 +14,7 @@ extern const char sink_sql_rows[];      /* rows of it */
 extern const char sink_sql_end_all[];   /* its end: what isn't in it is gone … */
 extern const char sink_sql_end_some[];  /* … or only where it is complete */
 extern const char sink_sql_end[];       /* after either */
+extern const char sink_sql_cut_off[];   /* all snapshots are over; $1: the shards that the cursor names */
 extern const char sink_sql_sweep[];     /* what was there before all was taken anew is gone */
 extern const char sink_sql_keep[];      /* some of the changes older than `$number` ms go */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/sink/sink_sql.h"
 #include "common/hash.h"
 #include "proto/cursor.h"
 
@@ -151,18 +152,10 @@ static bool list_shards(const char *cursor, struct buffer *out)
 
 enum sink_fault sink_state_cut_off(struct sink_db *db, struct sink_state *state, struct error *e)
 {
-    static const char sql[] =
-        "WITH cut_off AS (DELETE FROM snapshots RETURNING shard, mark),"
-        " unnamed AS (SELECT * FROM cut_off WHERE shard <> ALL ($1::integer[])),"
-        " rows_of AS (UPDATE resources r SET mark = -1 FROM unnamed u, collections c"
-        "  WHERE c.shard = u.shard AND r.collection = c.key AND r.mark >= u.mark),"
-        " collections_of AS (UPDATE collections c SET mark = -1 FROM unnamed u"
-        "  WHERE c.shard = u.shard AND c.mark >= u.mark)"
-        " UPDATE feed SET sweep_below = coalesce(sweep_below, 0) WHERE EXISTS (SELECT FROM unnamed)";
     struct buffer shards = {0};
     const char *named = list_shards(buffer_text(&state->cursor), &shards) ? buffer_text(&shards) : NULL;
     PGresult *result;
-    enum sink_fault fault = sink_db_ask(db, sql, 1, &named, &result, e);
+    enum sink_fault fault = sink_db_ask(db, sink_sql_cut_off, 1, &named, &result, e);
     buffer_close(&shards);
     if (fault)
         return fault;

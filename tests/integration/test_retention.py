@@ -92,9 +92,12 @@ def test_a_log_stays_as_large_as_was_said_while_all_changes(lab, server):
         assert metric(port, "garner_feed_changes_compacted_total") > 0
         first, early = seqs(lab)[0], size(lab)
         assert first > 1
+        sizes = []
         for _ in range(5):
-            assert metric(port, "garner_feed_log_bytes") < 2 * 1_050_000  # on a busy machine a cut may be some commits late
+            sizes.append(metric(port, "garner_feed_log_bytes"))
             time.sleep(0.3)
+        assert sorted(sizes)[2] < 1_050_000 + 500_000, sizes  # a commit more than may wait …
+        assert max(sizes) < 2 * 1_050_000, sizes  # … and on a busy machine some more, now and then
         run.wait(lambda: len(server.asked("/things")) > 30, 60)
         lab.verify()
         waited(lambda: metric(port, "garner_feed_log_bytes") < 1_050_000)

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/limits.h"
+#include "common/rpc/rpc_server.h"
 #include "gateway/reach.h"
 
 struct port {
@@ -69,9 +71,60 @@ static void whoever_cant_be_reached_is_left_alone_for_a_moment(void **state)
     close(other.fd);
 }
 
+/* One whose first answer about the map can't be read. */
+static enum rpc_verdict answer(void *context, struct rpc_turn *turn)
+{
+    uint32_t *maps = context;
+    struct arena arena = {0};
+    struct operator_request request;
+    struct error e;
+    assert_int_equal(operator_request_unpack(&arena, turn->request, &request, &e), 0);
+    struct operator_reply reply = {.id = request.id, .kind = request.kind};
+    reply.hello = (struct operator_hello){.from = OPERATOR_VERSION_FROM,
+                                          .to = OPERATOR_VERSION,
+                                          .program = BYTES("garner"),
+                                          .role = BYTES("run"),
+                                          .shards = 1};
+    if (request.kind == OPERATOR_MAP && (*maps)++ == 0)
+        buffer_add_text(&turn->answer, "no answer");
+    else
+        operator_reply_pack(&reply, &turn->answer);
+    arena_close(&arena);
+    return RPC_ANSWER;
+}
+
+static int ask_for_map(struct reach *reach)
+{
+    struct operator_request request = {.kind = OPERATOR_MAP};
+    struct operator_reply reply;
+    struct error e;
+    arena_reset(&reach->arena);
+    return reach_ask(reach, "", &request, &reach->arena, &reply, &e);
+}
+
+static void what_one_request_ended_with_isnt_told_to_the_next(void **state)
+{
+    (void)state;
+    uint32_t maps = 0;
+    struct rpc_server_setting setting = {.address = "tcp://127.0.0.1:0",
+                                         .request_bytes_max = LIMIT_MESSAGE_BYTES,
+                                         .context = &maps,
+                                         .serve = answer};
+    struct rpc_server *server;
+    struct reach reach;
+    struct error e;
+    assert_int_equal(rpc_server_open(&setting, &server, &e), 0);
+    reach_open(&reach, rpc_server_address(server));
+    assert_int_equal(ask_for_map(&reach), ERR_BODY);
+    assert_int_equal(ask_for_map(&reach), 0);
+    reach_close(&reach);
+    rpc_server_close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_one_request_ended_with_isnt_told_to_the_next),
         cmocka_unit_test(whoever_cant_be_reached_is_left_alone_for_a_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
