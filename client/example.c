@@ -7,19 +7,20 @@
 #include <garner.h>
 #include <stdio.h>
 
-static char cursor[1 << 20];
+static char cursor[1 << 20], next[4096];
 
 int main(int count, char **arguments)
 {
     const char *path = count > 1 ? arguments[1] : "cursor.txt";
     struct garner_options options = GARNER_OPTIONS;
-    struct garner_error error;
+    struct garner_error error = {0};
     const struct garner_batch *batch;
     FILE *file = fopen(path, "r");
     if (file && fgets(cursor, sizeof cursor, file))
         options.from = cursor;
     if (file)
         fclose(file);
+    snprintf(next, sizeof next, "%s.new", path);
     struct garner *feed = garner_open(&options, &error);
     while (feed && garner_next(feed, 1000, &batch, &error) == GARNER_OK) {
         for (size_t i = 0; i < batch->row_count; i++)
@@ -30,10 +31,9 @@ int main(int count, char **arguments)
             printf("%-8s %.*s %.*s\n", garner_op_name(change->op), (int)change->collection.type.len,
                    change->collection.type.data, (int)change->id.len, change->id.data);
         }
-        if (fflush(stdout) || !(file = fopen(path, "w")))
-            break;
-        fprintf(file, "%s\n", garner_cursor(feed));
-        fclose(file);
+        if (fflush(stdout) || !(file = fopen(next, "w")) || fprintf(file, "%s\n", garner_cursor(feed)) < 0 ||
+            fclose(file) || rename(next, path)) /* whatever happens, one of the two is whole */
+            return perror(next), 1;
     }
     fprintf(stderr, "%s\n", error.text);
     garner_close(feed);

@@ -69,10 +69,10 @@ class Example:
 
     def __init__(self, program, prefix, run, folder):
         library, = prefix.rglob("libgarner.so")
-        self.out, self.err = folder / "out.txt", folder / "err.txt"
+        self.out, self.err, self.cursor = folder / "out.txt", folder / "err.txt", folder / "cursor.txt"
         env = {**os.environ, "GARNER_AT": run.listen, "LD_LIBRARY_PATH": str(library.parent)}
         with open(self.out, "a") as out, open(self.err, "a") as err:
-            self.process = subprocess.Popen([program, folder / "cursor.txt"], stdout=out, stderr=err, env=env)
+            self.process = subprocess.Popen([program, self.cursor], stdout=out, stderr=err, env=env)
 
     def lines(self):
         assert not SANITIZER.search(self.err.read_text()), self.err.read_text()
@@ -82,6 +82,13 @@ class Example:
         end = time.monotonic() + 30
         while self.lines() != wanted:
             assert time.monotonic() < end and self.process.poll() is None, f"{self.lines()}\n{self.err.read_text()}"
+            time.sleep(0.05)
+
+    def stored(self):
+        """Until its cursor is behind what it has printed: if it ends before, it prints that again."""
+        end = time.monotonic() + 30
+        while not self.cursor.exists() or self.cursor.stat().st_mtime_ns <= self.out.stat().st_mtime_ns:
+            assert time.monotonic() < end and self.process.poll() is None, self.err.read_text()
             time.sleep(0.05)
 
     def __enter__(self):
@@ -105,6 +112,7 @@ def test_the_example_begins_with_what_there_is_and_goes_on_where_it_was(lab, ser
             example.wait(["is p.thing a", "is p.thing b"])
             items.append({"id": "c"})
             example.wait(["is p.thing a", "is p.thing b", "created p.thing c"])
+            example.stored()
         del items[0]
         run.wait(lambda: "deleted a" in run.brief())
         with Example(program, prefix, run, folder) as example:
