@@ -15,11 +15,15 @@ class Command:
 
     def __init__(self, lab):
         self.lab, self.lines, self.process, self._readers = lab, [], None, []
+        self._began = 0  # its first line, of those of all that were started
 
     def start(self):
         raise NotImplementedError
 
     def read(self, *targets):
+        for reader in self._readers:
+            reader.join(10)
+        self._began = len(self.lines)
         self._readers = [threading.Thread(target=target, args=(self.process,), daemon=True) for target in (self._read_lines, *targets)]
         for reader in self._readers:
             reader.start()
@@ -54,6 +58,10 @@ class Command:
     def said(self, *patterns):
         """The lines on standard error that hold all of these."""
         return [line for line in list(self.lines) if all(pattern in line for pattern in patterns)]
+
+    def said_since_start(self, *patterns):
+        """Those of the process that was started last."""
+        return [line for line in self.lines[self._began:] if all(pattern in line for pattern in patterns)]
 
     def wait(self, condition, within=30):
         """Until the condition holds; what it gave."""

@@ -69,7 +69,7 @@ class Continual(Command):
     # --- what came ---
 
     def started(self):
-        self.wait(lambda: self.said("listen="))
+        self.wait(lambda: self.said_since_start("listen="))
         return self
 
     def changes(self, type=None, **more):

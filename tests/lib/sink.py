@@ -61,6 +61,16 @@ class Sink(Command):
         self.read()
         return self
 
+    def goes_on(self):
+        """Until it has begun; one that found nobody, be it the run or PostgreSQL, is started again."""
+        deadline = time.monotonic() + 60
+        while not self.said_since_start("' of database '"):
+            if self.process.poll() is not None:
+                assert self.process.returncode == 3, self
+                self.start()
+            assert time.monotonic() < deadline, self
+            time.sleep(self.pause_s)
+
     def __str__(self):
         return f"{super().__str__()}\n--- PostgreSQL\n{self.db.said()[-2000:]}"
 
