@@ -185,14 +185,11 @@ bool query_take_headers(struct query *query, const char *accept, const char *las
 
 /* --- what a tenant may have --- */
 
-static bool is_meant(const struct filter_list *wanted, struct bytes account)
+static bool is_meant(const struct filter_list *wanted, struct bytes name)
 {
-    const char *slash = memchr(account.data, '/', account.len);
-    struct bytes provider = {account.data, (size_t)(slash - account.data)};
-    for (uint32_t i = 0; i < wanted->count; i++)
-        if (filter_account_is(wanted->items[i], provider, bytes_from(account, provider.len + 1)))
-            return true;
-    return false;
+    struct bytes provider, account;
+    filter_split_account(name, &provider, &account);
+    return filter_has_account(wanted, provider, account);
 }
 
 static bool restrict_to(struct query *query, const struct tenant *tenant)
@@ -201,7 +198,7 @@ static bool restrict_to(struct query *query, const struct tenant *tenant)
     struct bytes *items = arena_alloc(&query->arena, (tenant->count + 1) * sizeof *items);
     uint32_t count = 0;
     for (uint32_t i = 0; i < tenant->count; i++)
-        if (!wanted->count || is_meant(wanted, tenant->accounts[i]))
+        if (is_meant(wanted, tenant->accounts[i]))
             items[count++] = tenant->accounts[i];
     if (!count) {
         fault_set(&query->fault, FAULT_NOT_FOUND, "account '%.*s': this token has no such account",

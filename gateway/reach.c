@@ -5,11 +5,11 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/limits.h"
 
 enum {
     REST_MS = 200, /* whoever can't be reached isn't tried again before … */
-    REST_TIMES = 2, /* … nor for so many times as long as it took to find out: nobody waits for long who … */
-    UNUSED_MS = 60000 /* … can be reached. Workers come and go, and so do their connections. */
+    REST_TIMES = 2 /* … nor for so many times as long as it took to find out */
 };
 
 void reach_open(struct reach *reach, const char *home)
@@ -32,11 +32,12 @@ void reach_close(struct reach *reach)
     *reach = (struct reach){0};
 }
 
+/* Workers come and go, and so do their connections. */
 static void forget_unused(struct reach *reach, int64_t now_ms)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < reach->count; i++)
-        if (now_ms - reach->ends[i].used_ms < UNUSED_MS)
+        if (now_ms - reach->ends[i].used_ms < LIMIT_REACH_UNUSED_MS)
             reach->ends[kept++] = reach->ends[i];
         else
             close_end(&reach->ends[i]);

@@ -69,20 +69,25 @@ bool filter_is_any(const struct filter *filter)
 
 /* --- collections --- */
 
-bool filter_account_is(struct bytes wanted, struct bytes provider, struct bytes account)
+void filter_split_account(struct bytes name, struct bytes *provider, struct bytes *account)
 {
-    const char *slash = wanted.len ? memchr(wanted.data, '/', wanted.len) : NULL;
-    if (!slash)
-        return bytes_equal(wanted, account);
-    struct bytes named = {wanted.data, (size_t)(slash - wanted.data)};
-    return bytes_equal(named, provider) && bytes_equal(bytes_from(wanted, named.len + 1), account);
+    const char *slash = name.len ? memchr(name.data, '/', name.len) : NULL;
+    *provider = slash ? (struct bytes){name.data, (size_t)(slash - name.data)} : (struct bytes){0};
+    *account = slash ? bytes_from(name, provider->len + 1) : name;
 }
 
-static bool has_account(const struct filter_list *list, const struct collection_key *key)
+bool filter_account_is(struct bytes wanted, struct bytes provider, struct bytes account)
 {
-    bool found = !list->count;
-    for (uint32_t i = 0; i < list->count && !found; i++)
-        found = filter_account_is(list->items[i], key->provider, key->account);
+    struct bytes of, id;
+    filter_split_account(wanted, &of, &id);
+    return bytes_equal(id, account) && (!of.data || bytes_equal(of, provider));
+}
+
+bool filter_has_account(const struct filter_list *wanted, struct bytes provider, struct bytes account)
+{
+    bool found = !wanted->count;
+    for (uint32_t i = 0; i < wanted->count && !found; i++)
+        found = filter_account_is(wanted->items[i], provider, account);
     return found;
 }
 
@@ -109,8 +114,9 @@ uint64_t filter_share(const struct collection_key *key)
 
 bool filter_passes_collection(const struct filter *filter, const struct collection_key *key)
 {
-    return has_account(&filter->accounts, key) && has(&filter->providers, key->provider) &&
-           has(&filter->regions, key->region) && has(&filter->types, key->type) &&
+    return filter_has_account(&filter->accounts, key->provider, key->account) &&
+           has(&filter->providers, key->provider) && has(&filter->regions, key->region) &&
+           has(&filter->types, key->type) &&
            (filter->members < 2 || filter_share(key) % filter->members == filter->member);
 }
 

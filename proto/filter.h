@@ -35,10 +35,14 @@ int filter_check(struct filter *filter, struct arena *arena, struct error *e);
 
 bool filter_is_any(const struct filter *filter); /* everything passes */
 
-/* Is the account one that is meant by "provider/id" or an id alone? No provider's name has a `/`: what has
- * one is of the provider before the first. So "aws/1" is one account, even beside another provider's "aws/1".
- */
+/* "provider/id" as its two parts; of an id alone, `provider` has no data. No provider's name has a `/`: what
+ * has one is of the provider before the first. So "aws/1" is one account, even beside another provider's
+ * "aws/1". */
+void filter_split_account(struct bytes name, struct bytes *provider, struct bytes *account);
+
+/* Is the account one that is meant by that name? And is it among several such: none at all means any? */
 bool filter_account_is(struct bytes wanted, struct bytes provider, struct bytes account);
+bool filter_has_account(const struct filter_list *wanted, struct bytes provider, struct bytes account);
 
 /* Which share of a partition a collection belongs to: XXH3-64 of provider, account, region, type and parent,
  * with a NUL behind each. */

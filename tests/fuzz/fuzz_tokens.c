@@ -2,6 +2,7 @@
  * token has a name, and accounts of their own, which are found in turn. */
 #include "common/limits.h"
 #include "gateway/tokens.h"
+#include "proto/filter.h"
 #include "tests/fuzz/fuzz.h"
 
 #define TOKEN "open-sesame-0123"
@@ -21,12 +22,11 @@ static void look(const struct tokens *tokens, const struct tenant *tenant)
     CHECK(tenant->all || (tenant->count >= 1 && tenant->count <= LIMIT_FILTER_VALUES));
     CHECK(!tenant_equal(tenant, &nobody));
     for (uint32_t i = 0; i < tenant->count; i++) {
-        struct bytes account = tenant->accounts[i];
-        const char *slash = memchr(account.data, '/', account.len);
-        CHECK(slash && slash > account.data && slash + 1 < account.data + account.len);
-        struct bytes provider = {account.data, (size_t)(slash - account.data)};
-        CHECK(tenant_has(tenant, provider, bytes_from(account, provider.len + 1)));
-        CHECK(i == 0 || bytes_compare(tenant->accounts[i - 1], account) < 0);
+        struct bytes name = tenant->accounts[i], provider, account;
+        filter_split_account(name, &provider, &account);
+        CHECK(provider.len && account.len);
+        CHECK(tenant_has(tenant, provider, account));
+        CHECK(i == 0 || bytes_compare(tenant->accounts[i - 1], name) < 0);
     }
 }
 

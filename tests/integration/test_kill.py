@@ -1,7 +1,7 @@
 """kill -9 at any moment of a run: the store opens, `verify` is content, and a last run gives the exact state.
 
-KILLS says how often (200), and so often it is, however fast the machine. In a file of its own, so that it can run on the release build: there its
-moments are the ones that matter.
+KILLS says how often (200), and so often it is, however fast the machine. In a file of its own, so that it can
+run on the release build: there its moments are the ones that matter.
 """
 
 import os

@@ -6,7 +6,6 @@
 """
 
 import json
-import re
 import time
 from decimal import Decimal
 
@@ -73,9 +72,6 @@ class Sink(Command):
 
     def __str__(self):
         return f"{super().__str__()}\n--- PostgreSQL\n{self.db.said()[-2000:]}"
-
-    def said(self, *patterns):
-        return [line for line in list(self.lines) if all(re.search(pattern, line) for pattern in patterns)]
 
     # --- what the tables hold ---
 

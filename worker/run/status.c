@@ -120,15 +120,6 @@ static int add(struct asking *asking, const struct run *run, const struct watche
 
 /* --- a thread --- */
 
-static bool is_meant(const struct run_status_setting *setting, const struct account *a)
-{
-    struct bytes provider = bytes_of(a->config->provider), id = bytes_of(a->config->id);
-    bool meant = setting->accounts.count == 0;
-    for (uint32_t i = 0; i < setting->accounts.count && !meant; i++)
-        meant = filter_account_is(setting->accounts.items[i], provider, id);
-    return meant;
-}
-
 static int add_account(struct asking *asking, const struct run *run, const struct account *a, struct error *e)
 {
     struct status *status = &asking->tally->status;
@@ -180,7 +171,8 @@ static int add_thread(struct run *run, void *context, struct error *e)
     for (const struct shard *shard = run->shards; shard; shard = shard->next)
         asking->process->log_bytes += store_log_bytes(shard->store);
     for (const struct account *a = run->accounts; a && !code; a = a->next)
-        if (is_meant(asking->setting, a))
+        if (filter_has_account(&asking->setting->accounts, bytes_of(a->config->provider),
+                               bytes_of(a->config->id)))
             code = add_account(asking, run, a, e);
     return code;
 }

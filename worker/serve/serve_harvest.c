@@ -1,7 +1,5 @@
 /* harvest: the run does it. Whose account is meant, and why nothing of it is harvested, what is stored says.
  */
-#include <string.h>
-
 #include "worker/run/control.h"
 #include "worker/serve/internal.h"
 
@@ -30,18 +28,6 @@ int serve_census(struct serve *serve, const struct operator_which *which, struct
     return r;
 }
 
-/* One of whom nothing is stored yet may be in the configuration all the same. */
-static void split_account(struct bytes account, struct control_which *control)
-{
-    const char *slash = account.len ? memchr(account.data, '/', account.len) : NULL;
-    control->account = account;
-    if (!slash)
-        return;
-    size_t len = (size_t)(slash - account.data);
-    control->provider = (struct bytes){account.data, len};
-    control->account = bytes_from(account, len + 1);
-}
-
 static int harvest(struct serve *serve, const struct operator_which *which, const struct census *census,
                    uint64_t *collections, struct error *e)
 {
@@ -49,8 +35,8 @@ static int harvest(struct serve *serve, const struct operator_which *which, cons
     if (census->account.data && which->account.data) {
         control.provider = census->provider;
         control.account = census->account;
-    } else if (which->account.data) {
-        split_account(which->account, &control);
+    } else if (which->account.data) { /* nothing of it is stored, and it may be configured all the same */
+        filter_split_account(which->account, &control.provider, &control.account);
     }
     return control_harvest(serve->crew, &control, collections, e);
 }
