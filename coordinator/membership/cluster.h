@@ -10,14 +10,16 @@
  *
  *     lease.c      who is alive                  failover.c   whose shard it is, when its owner isn't there
  *     replicas.c   who follows, who is in sync   move.c       from one owner to the next
- *     spread.c     where shards should be        command.c    what operators want */
+ *     spread.c     where shards should be        command.c    what operators want
+ *     explain.c    why it is as it is            cluster.c    the records, and what workers are told */
 #ifndef GARNER_CLUSTER_H
 #define GARNER_CLUSTER_H
 
 #include "proto/cluster.h"
 
 enum {
-    CLUSTER_MOVES = 2, /* at a time, from or to a worker */
+    CLUSTER_MOVES = 2,      /* at a time, from or to a worker */
+    RECOVERED_EPOCHS = 1000 /* that cluster_recover leaves out: nobody has ever had one of them */
 };
 
 /*   UNKNOWN --heartbeat--> ALIVE <--heartbeat--> AWAY --grace over--> DEAD --heartbeat--> ALIVE
@@ -66,10 +68,13 @@ struct cluster_shard {
     enum move_phase phase;
     uint32_t to; /* of a move; in COPYING and SEALING one of the replicas */
     /* Not kept: */
-    int64_t phase_ms;    /* when it came into its phase, or last got on in it */
-    uint64_t phase_head; /* as far as the destination's copy was */
-    int64_t lost_ms;     /* since when its owner is there without its copy; INT64_MIN: it has it */
-    int64_t retry_ms;    /* no move is queued by itself before */
+    int64_t phase_ms;     /* when it came into its phase, or last got on in it */
+    uint64_t phase_head;  /* as far as the destination's copy was, … */
+    uint64_t phase_bytes; /* … and as large as it was */
+    uint64_t known_head;  /* that its owner has reported in `epoch` */
+    int64_t lost_ms;      /* since when its owner is there without its copy; INT64_MIN: it has it */
+    int64_t retry_ms;     /* no move is queued by itself before; INT64_MIN: at any time */
+    bool is_foreign; /* a worker has a copy of an epoch beyond this one: nothing is done with the shard */
     bool is_changed;
 };
 
@@ -125,8 +130,9 @@ bool cluster_order(const struct cluster *c, uint32_t worker, uint32_t shard, str
                    struct shard_order *order);
 
 /* A copy of a shard that the state knows nothing of: its epoch is beyond the record's. Nothing is done with
- * such a shard until cluster_recover. The worker that has the highest; false: there is none. */
-bool cluster_is_foreign(const struct cluster *c, uint32_t shard, uint32_t *worker, uint64_t *epoch);
+ * such a shard until cluster_recover. The worker that has the farthest; false: there is none. Looks at all
+ * workers: is_foreign of the record says the same. */
+bool cluster_find_foreign(const struct cluster *c, uint32_t shard, uint32_t *worker, uint64_t *epoch);
 
 /* --- commands (command.c). 0, or ERR_USAGE, ERR_NOT_FOUND, ERR_BUSY with what to do; then nothing has
  * changed. --- */
@@ -172,6 +178,9 @@ int cluster_apply(struct cluster *c, const struct cluster_plan *plan, int64_t no
 /* Why a shard isn't where it should be, or what it waits for, as a sentence; false: nothing is to be said. */
 bool cluster_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, struct buffer *out);
 
+const char *cluster_life_name(enum worker_life life);  /* "alive", … */
+const char *cluster_phase_name(enum move_phase phase); /* "copying", … */
+
 /* --- for the files of coordinator/membership only --- */
 
 bool cluster_is_alive(const struct cluster *c, uint32_t worker);
@@ -180,6 +189,7 @@ const struct shard_report *cluster_report(const struct cluster *c, uint32_t work
 /* A shard's record is about to change: its version rises. */
 struct cluster_shard *cluster_change(struct cluster *c, uint32_t shard);
 struct cluster_worker *cluster_change_worker(struct cluster *c, uint32_t worker);
+uint32_t cluster_add_worker(struct cluster *c, struct bytes name); /* there are fewer than LIMIT_WORKERS */
 struct cluster_replica *cluster_replica(struct cluster_shard *shard, uint32_t worker); /* or null */
 void cluster_add_replica(struct cluster_shard *shard, uint32_t worker);
 void cluster_drop_replica(struct cluster_shard *shard, uint32_t worker);
@@ -187,6 +197,7 @@ void cluster_drop_replica(struct cluster_shard *shard, uint32_t worker);
 void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t base);
 
 void lease_tick(struct cluster *c, int64_t now_ms);
+void recover_shard(struct cluster *c, uint32_t shard); /* one that is foreign */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void replicas_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void move_step(struct cluster *c, uint32_t shard, int64_t now_ms);

@@ -1,0 +1,123 @@
+/* Whose shard it is, when its owner isn't there, or is there without its copy.
+ *
+ * A follower in sync has all that subscribers were served, and takes over at once. Where none is there, the
+ * owner is waited for, for the grace time: then a copy that may lack something is better than none
+ * (subscribers beyond it are told DIVERGED), and a new history better than no watch. */
+#include "coordinator/membership/cluster.h"
+
+/* Does it have what it is the owner of, or may it begin it? */
+static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
+{
+    const struct shard_report *report = cluster_report(c, s->owner, shard);
+    if (!s->base && c->workers[s->owner].disk == s->disk)
+        return true;
+    return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch;
+}
+
+/* It has begun the epoch: from now on its copy must be there, and as far as it was. */
+static void note_begun(struct cluster *c, uint32_t shard)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    const struct shard_report *report = cluster_report(c, s->owner, shard);
+    bool has_begun = report && report->is_whole && report->epoch == s->epoch &&
+                     (report->role == ROLE_OWNER || report->role == ROLE_SEALED);
+    if (!has_begun)
+        return;
+    if (report->head < s->known_head) { /* its disk is an older one, brought back */
+        cluster_give(c, shard, s->owner, report->epoch);
+        return;
+    }
+    if (s->base != s->epoch)
+        cluster_change(c, shard)->base = s->epoch;
+}
+
+/* The farthest copy there is among the replicas; of those in sync, or of all. */
+static const struct cluster_replica *farthest(const struct cluster *c, uint32_t shard, bool in_sync_only)
+{
+    const struct cluster_shard *s = &c->shards[shard];
+    const struct cluster_replica *best = NULL;
+    const struct shard_report *best_report = NULL;
+    for (uint32_t i = 0; i < s->replica_count; i++) {
+        const struct cluster_replica *replica = &s->replicas[i];
+        const struct shard_report *report = cluster_report(c, replica->worker, shard);
+        if (!cluster_is_alive(c, replica->worker) || !report || !report->is_whole || !report->epoch ||
+            (in_sync_only && !replica->in_sync))
+            continue;
+        if (!best || report->epoch > best_report->epoch ||
+            (report->epoch == best_report->epoch && report->head > best_report->head)) {
+            best = replica;
+            best_report = report;
+        }
+    }
+    return best;
+}
+
+/* The others may have come farther than the one that takes over: they begin as any follower does. */
+static void promote(struct cluster *c, uint32_t shard, uint32_t worker)
+{
+    uint64_t base = cluster_report(c, worker, shard)->epoch;
+    cluster_give(c, shard, worker, base);
+    struct cluster_shard *s = &c->shards[shard];
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        s->replicas[i].in_sync = false;
+    c->is_unspread = true;
+}
+
+/* One that is in sync may still come back: it isn't known to be gone. */
+static bool may_come(const struct cluster *c, const struct cluster_shard *s)
+{
+    bool may = false;
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        may = may || (s->replicas[i].in_sync && !cluster_is_alive(c, s->replicas[i].worker));
+    return may;
+}
+
+static void give_up(struct cluster *c, uint32_t shard)
+{
+    const struct cluster_replica *replica = farthest(c, shard, false);
+    if (replica) {
+        promote(c, shard, replica->worker);
+        return;
+    }
+    struct cluster_shard *s = cluster_change(c, shard);
+    s->owner = s->to = CLUSTER_NOBODY;
+    s->phase = MOVE_NONE;
+    s->replica_count = 0;
+    c->is_unspread = true;
+}
+
+void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    if (s->owner == CLUSTER_NOBODY || s->is_foreign)
+        return;
+    const struct cluster_worker *owner = &c->workers[s->owner];
+    bool is_lost = owner->life == WORKER_ALIVE && !has_copy(c, s, shard);
+    if (is_lost && s->lost_ms == INT64_MIN)
+        s->lost_ms = now_ms;
+    if (!is_lost)
+        s->lost_ms = INT64_MIN;
+    if (owner->life == WORKER_ALIVE && !is_lost)
+        note_begun(c, shard);
+    if (owner->life != WORKER_DEAD && !is_lost)
+        return;
+    const struct cluster_replica *replica = farthest(c, shard, true);
+    int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
+    if (replica)
+        promote(c, shard, replica->worker);
+    else if (waited_ms >= c->set.grace_ms || (is_lost && !may_come(c, s)))
+        give_up(c, shard);
+}
+
+void recover_shard(struct cluster *c, uint32_t shard)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    uint32_t worker;
+    uint64_t epoch;
+    if (!cluster_find_foreign(c, shard, &worker, &epoch))
+        return;
+    s->epoch = c->set.adopts ? epoch - 1 : epoch + RECOVERED_EPOCHS - 1;
+    s->replica_count = 0;
+    s->is_foreign = false;
+    cluster_give(c, shard, worker, epoch);
+}
