@@ -201,8 +201,10 @@ void recover_shard(struct cluster *c, uint32_t shard); /* one that is foreign */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void replicas_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void move_step(struct cluster *c, uint32_t shard, int64_t now_ms);
-void move_end(struct cluster *c, uint32_t shard,
-              int64_t retry_ms); /* out of any phase, without having moved */
+void move_queue(struct cluster *c, uint32_t shard, uint32_t to, int64_t now_ms); /* out of NONE */
+/* Out of any phase, without having moved. */
+void move_end(struct cluster *c, uint32_t shard, int64_t retry_ms);
+void move_start(struct cluster *c, int64_t now_ms); /* those for which there are slots */
 void spread_tick(struct cluster *c, int64_t now_ms);
 
 #endif

@@ -4,6 +4,7 @@
  *
  * A worker is known by its name, its data folder by its disk. Who comes with the disk of the one before is
  * the one before, started anew: the folder's lock sees to it that there is only one. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,8 +149,7 @@ static void step(struct cluster *c, uint32_t shard, int64_t now_ms)
     move_step(c, shard, now_ms);
 }
 
-static void note_foreign(struct cluster *c, uint32_t worker, uint32_t shard,
-                         const struct shard_report *report)
+static void note_foreign(struct cluster *c, uint32_t shard, const struct shard_report *report)
 {
     struct cluster_shard *s = &c->shards[shard];
     uint32_t other;
@@ -160,7 +160,6 @@ static void note_foreign(struct cluster *c, uint32_t worker, uint32_t shard,
         s->is_foreign = cluster_find_foreign(c, shard, &other, &epoch);
     if (s->is_foreign && c->set.adopts)
         recover_shard(c, shard);
-    (void)worker;
 }
 
 int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_t *feed, int64_t now_ms,
@@ -179,7 +178,7 @@ int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_
     worker->until_ms = now_ms + (h->restarts ? c->set.grace_ms : c->set.lease_ms);
     for (uint32_t i = 0; i < h->report_count; i++) {
         const uint32_t shard = h->reports[i].shard;
-        note_foreign(c, *number, shard, &worker->reports[i]);
+        note_foreign(c, shard, &worker->reports[i]);
         step(c, shard, now_ms);
         note_head(&c->shards[shard], *number, &worker->reports[i]);
     }
