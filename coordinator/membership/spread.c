@@ -3,6 +3,7 @@
  * By itself, a shard that is nobody's is given, one whose worker drains or that is pinned elsewhere is moved,
  * and a worker that came gets its share. What else would make loads even, operators decide: `rebalance`,
  * `apply`. Nothing is spread while it isn't known yet who is there. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "coordinator/placement/placement.h"
 #include "coordinator/placement/rendezvous.h"
 
-_Static_assert(LIMIT_CAPACITY == PLACEMENT_CAPACITY_MAX, "the one is the other");
+_Static_assert((int)LIMIT_CAPACITY == (int)PLACEMENT_CAPACITY_MAX, "the one is the other");
 _Static_assert(PLACEMENT_NOBODY == CLUSTER_NOBODY, "nobody is nobody");
 
 struct spread {
