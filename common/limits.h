@@ -163,7 +163,11 @@ enum {
     LIMIT_TOKENS = 10000,                     /* in a file of them */
     LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
     /* The cluster. */
-    LIMIT_WORKER_NAME_BYTES = 63,      /* also of a cluster's name */
+    LIMIT_WORKERS = 1024,            /* that a cluster knows, those included that aren't there */
+    LIMIT_CAPACITY = 4096,           /* of a worker, in proportion to others' */
+    LIMIT_LEASE_MS = 3600000,        /* what `lease` may be */
+    LIMIT_HEARTBEAT_BYTES = 4 << 20, /* a worker's message with all that it has, or the answer to it */
+    LIMIT_WORKER_NAME_BYTES = 63,    /* also of a cluster's name */
     LIMIT_ADDRESS_BYTES = 255,
     LIMIT_PROGRAM_BYTES = 63,
     LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */
