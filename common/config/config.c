@@ -14,7 +14,7 @@ static const char *const known_keys[] = {"data",        "providers", "accounts",
                                          "retention",   "shards",    "followers", "lease", "map_size",
                                          "retry_first", "threads",   "tokens",    "bus",   NULL};
 
-static const int64_t lease_ms_min = 1000, lease_ms_max = 3600 * 1000;
+static const int64_t lease_ms_min = 1000;
 
 /* A path as the working folder sees it. */
 static const char *join(struct config *config, const char *folder, const char *path)
@@ -165,7 +165,7 @@ static void read_numbers(struct config_reader *c, const yaml_node *root)
         (config->retry_first_ms < 1 || config->retry_first_ms > LIMIT_RETRY_MAX_MS))
         yaml_error(c->report, config->file, n, "the first retry waits from 1ms to 20s");
     if ((n = yaml_get(root, "lease")) && yaml_read_duration(c->report, config->file, n, &config->lease_ms) &&
-        (config->lease_ms < lease_ms_min || config->lease_ms > lease_ms_max))
+        (config->lease_ms < lease_ms_min || config->lease_ms > LIMIT_LEASE_MS))
         yaml_error(c->report, config->file, n, "a lease is from 1s to 1h");
     read_map_size(c, root);
 }
