@@ -140,6 +140,7 @@ bool cluster_find_foreign(const struct cluster *c, uint32_t shard, uint32_t *wor
 int cluster_find_worker(const struct cluster *c, struct bytes name, uint32_t *number, struct error *e);
 int cluster_move(struct cluster *c, uint32_t shard, uint32_t to, int64_t now_ms, struct error *e);
 int cluster_cancel(struct cluster *c, uint32_t shard, int64_t now_ms, struct error *e);
+uint32_t cluster_cancel_all(struct cluster *c, int64_t now_ms); /* how many moves there were */
 int cluster_pin(struct cluster *c, uint32_t shard, uint32_t to, struct error *e); /* NOBODY: unpin */
 int cluster_cordon(struct cluster *c, uint32_t worker, bool is_cordoned, struct error *e);
 /* Refuses where nobody would be left, or the others lack `room` for what is moved, unless `forces`. */

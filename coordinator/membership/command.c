@@ -65,6 +65,17 @@ int cluster_cancel(struct cluster *c, uint32_t shard, int64_t now_ms, struct err
     return r;
 }
 
+uint32_t cluster_cancel_all(struct cluster *c, int64_t now_ms)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->set.shards; i++)
+        if (c->shards[i].phase != MOVE_NONE) {
+            move_end(c, i, now_ms + LIMIT_MOVE_AGAIN_MS);
+            count++;
+        }
+    return count;
+}
+
 int cluster_pin(struct cluster *c, uint32_t shard, uint32_t to, struct error *e)
 {
     int r = check_shard(c, shard, e);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "common/sharding.h"
 #include "tests/unit/test_store_lab.h"
 #include "worker/store/folder.h"
 
@@ -230,18 +231,16 @@ static void shards_are_where_they_were(void **state)
 {
     struct bytes aws = BYTES("aws"), account = BYTES("123456789012"), region = BYTES("eu-west-1"), none = {0};
     (void)state;
-    assert_int_equal(folder_shard_of(aws, account, region, 1, 256),
-                     folder_shard_of(aws, account, none, 1, 256));
-    assert_int_equal(folder_shard_of(aws, account, BYTES(""), 7, 256),
-                     folder_shard_of(aws, account, none, 7, 256));
-    assert_int_equal(folder_shard_of(aws, account, region, 1, 256), 121);
-    assert_int_equal(folder_shard_of(aws, account, region, 16, 256), 58);
-    assert_int_equal(folder_shard_of(aws, account, none, 1, 16384), 11641);
+    assert_int_equal(sharding_of(aws, account, region, 1, 256), sharding_of(aws, account, none, 1, 256));
+    assert_int_equal(sharding_of(aws, account, BYTES(""), 7, 256), sharding_of(aws, account, none, 7, 256));
+    assert_int_equal(sharding_of(aws, account, region, 1, 256), 121);
+    assert_int_equal(sharding_of(aws, account, region, 16, 256), 58);
+    assert_int_equal(sharding_of(aws, account, none, 1, 16384), 11641);
     unsigned hits[16] = {0};
     for (int i = 0; i < 16000; i++) {
         char id[16];
         snprintf(id, sizeof id, "%012d", i);
-        hits[folder_shard_of(aws, bytes_of(id), region, 1, 16)]++;
+        hits[sharding_of(aws, bytes_of(id), region, 1, 16)]++;
     }
     for (int i = 0; i < 16; i++)
         assert_in_range(hits[i], 850, 1150);

@@ -1,6 +1,7 @@
 /* Places: what the collections of a region of an account, or of the account as a whole, have in common is
  * looked for once: their shard, and the bucket of their provider's limits. An account may have thousands of
  * regions, so places are found by hash. */
+#include "common/sharding.h"
 #include "worker/run/internal.h"
 
 #include "worker/provider/template.h"
@@ -70,8 +71,8 @@ int place_shard(struct account *a, struct place *place, struct shard **out, stru
         place->shard = a->whole.shard;
     if (!place->shard) {
         struct bytes region = place->region ? bytes_of(place->region) : (struct bytes){0};
-        uint32_t number = folder_shard_of(bytes_of(a->config->provider), bytes_of(a->config->id), region,
-                                          a->config->splits, run->set->folder->shards);
+        uint32_t number = sharding_of(bytes_of(a->config->provider), bytes_of(a->config->id), region,
+                                      a->config->splits, run->set->folder->shards);
         code = shard_open(run, number, &place->shard, e);
     }
     if (a->config->splits == 1)

@@ -6,13 +6,14 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "common/sharding.h"
 #include "worker/store/folder.h"
 
 _Static_assert(LIMIT_THREADS <= UINT8_MAX, "a thread's number fits a byte");
 
 static uint32_t split_shard(const struct roster *roster, const struct config_account *account, uint32_t split)
 {
-    return folder_shard_of_split(bytes_of(account->provider), bytes_of(account->id), split, roster->shards);
+    return sharding_of_split(bytes_of(account->provider), bytes_of(account->id), split, roster->shards);
 }
 
 static void deal(struct roster *roster, uint32_t threads)
@@ -92,8 +93,8 @@ uint32_t roster_thread(const struct roster *roster, const struct config_account 
 {
     if (roster->threads == 1)
         return 0;
-    return roster->owner[folder_shard_of(bytes_of(account->provider), bytes_of(account->id), region,
-                                         account->splits, roster->shards)];
+    return roster->owner[sharding_of(bytes_of(account->provider), bytes_of(account->id), region,
+                                     account->splits, roster->shards)];
 }
 
 bool roster_has(const struct roster *roster, uint32_t thread, const struct config_account *account)

@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/sharding.h"
 
 /* A shard's store to read, if there is such a shard; else null. */
 static int read_shard(struct folder *folder, uint32_t number, struct store **store, struct error *e)
@@ -43,7 +44,7 @@ static int check_key(void *context, uint32_t id, const struct collection_key *ke
     (void)id;
     check->last = account;
     if (!account || is_checked ||
-        folder_shard_of(key->provider, key->account, key->region, account->splits, check->roster->shards) ==
+        sharding_of(key->provider, key->account, key->region, account->splits, check->roster->shards) ==
             check->shard)
         return 0;
     return error_set(
@@ -128,8 +129,8 @@ const char *const *watch_regions(struct account *a)
     known.names = arena_zalloc(&a->arena, 2 * sizeof *known.names);
     known.cap = 2;
     for (uint32_t split = 0; !code && split < config->splits; split++) {
-        uint32_t shard = folder_shard_of_split(bytes_of(config->provider), bytes_of(config->id), split,
-                                               roster->shards);
+        uint32_t shard = sharding_of_split(bytes_of(config->provider), bytes_of(config->id), split,
+                                           roster->shards);
         if (roster->owner[shard] == a->run->thread)
             code = add_regions(&known, shard, &e);
     }

@@ -47,12 +47,4 @@ void folder_reader_done(const struct folder *folder, struct store *reader); /* n
 /* True if the shard has a file. */
 bool folder_has(const struct folder *folder, uint32_t shard);
 
-/* The shard of a collection: XXH3-64 of (provider/account, XXH3-64(root scope) mod splits) mod shards.
- * The root scope is the region, or "" in account scope. */
-uint32_t folder_shard_of(struct bytes provider, struct bytes account, struct bytes region, uint32_t splits,
-                         uint32_t shards);
-
-/* The same, of the root scopes whose XXH3-64 mod splits is `split`. */
-uint32_t folder_shard_of_split(struct bytes provider, struct bytes account, uint32_t split, uint32_t shards);
-
 #endif
