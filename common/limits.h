@@ -146,6 +146,10 @@ enum {
     LIMIT_FILTER_MEMBERS = 65536, /* that a partition has */
     LIMIT_FEED_HOLDS = 64,        /* snapshots under way for which changes are held */
     LIMIT_FEED_HOLD_MS = 60000,   /* a hold ends when it isn't asked for again */
+    LIMIT_BEHIND_MS = 5000,       /* that a follower doesn't get on, and its owner says so */
+    LIMIT_CATCH_UP_CHANGES = 10000, /* a follower that lacks no more of what was served is waited for … */
+    LIMIT_CATCH_UP_MS = 1000,       /* … so long, with all that is new … */
+    LIMIT_CATCH_UP_REST_MS = 10000, /* … and not again before */
 
     /* The HTTP server. */
     LIMIT_HTTP_CONNECTIONS = 512,             /* at once */
@@ -163,12 +167,12 @@ enum {
     LIMIT_TOKENS = 10000,                     /* in a file of them */
     LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
     /* The cluster. */
-    LIMIT_WORKER_NAME_BYTES = 63,      /* also of a cluster's name */
+    LIMIT_WORKER_NAME_BYTES = 63, /* also of a cluster's name */
     LIMIT_ADDRESS_BYTES = 255,
     LIMIT_PROGRAM_BYTES = 63,
-    LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */
-    LIMIT_HEALTH_MS = 30000,                  /* a thread that is busy with one thing for longer isn't well */
-    LIMIT_STATUS_TROUBLES = 500,              /* that a status names */
+    LIMIT_FAILURE_TOLD_MS = 600000, /* a shard whose commits fail is told of so often at most */
+    LIMIT_HEALTH_MS = 30000,        /* a thread that is busy with one thing for longer isn't well */
+    LIMIT_STATUS_TROUBLES = 500,    /* that a status names */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a
