@@ -146,6 +146,10 @@ enum {
     LIMIT_FILTER_MEMBERS = 65536, /* that a partition has */
     LIMIT_FEED_HOLDS = 64,        /* snapshots under way for which changes are held */
     LIMIT_FEED_HOLD_MS = 60000,   /* a hold ends when it isn't asked for again */
+    LIMIT_BEHIND_MS = 5000,       /* that a follower doesn't get on, and its owner says so */
+    LIMIT_CATCH_UP_CHANGES = 10000, /* a follower that lacks no more of what was served is waited for … */
+    LIMIT_CATCH_UP_MS = 1000,       /* … so long, with all that is new … */
+    LIMIT_CATCH_UP_REST_MS = 10000, /* … and not again before */
 
     /* The HTTP server. */
     LIMIT_HTTP_CONNECTIONS = 512,             /* at once */

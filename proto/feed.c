@@ -1,4 +1,5 @@
-/* Demands and answers for changes. Snapshots are in feed_snapshot.c. */
+/* Demands and answers for changes. Snapshots are in feed_snapshot.c, what only followers say and are told in
+ * feed_follower.c. */
 #include "proto/feed.h"
 
 #include "proto/feed_wire.h"
@@ -120,7 +121,7 @@ bool shards_take(struct arena *arena, const struct field *field, const uint32_t 
     return true;
 }
 
-/* --- feeds, followers and receipts --- */
+/* --- feeds and receipts --- */
 
 void feed_id_add(struct buffer *out, unsigned number, const uint8_t *feed)
 {
@@ -132,18 +133,6 @@ bool feed_id_take(const struct field *field, const uint8_t **out)
 {
     *out = (const uint8_t *)field->span.data;
     return field->kind == FIELD_BYTES && field->span.len == FEED_ID_BYTES;
-}
-
-void follower_add(struct buffer *out, unsigned number, struct bytes follower)
-{
-    if (follower.data)
-        field_add_bytes(out, number, follower);
-}
-
-bool follower_take(const struct field *field, struct bytes *out)
-{
-    return field_take_span(field, out) && out->len && out->len <= LIMIT_WORKER_NAME_BYTES &&
-           wire_is_utf8(*out);
 }
 
 int feed_check_whose(const uint8_t *said, const uint8_t *own, struct error *e)
@@ -287,7 +276,15 @@ bool refusal_take(const struct field *from, struct refusal *to)
 
 /* --- changes --- */
 
-enum { CHANGES = 1, CHANGES_POSITIONS, CHANGES_MORE, CHANGES_REFUSALS, CHANGES_RECEIPTS };
+enum {
+    CHANGES = 1,
+    CHANGES_POSITIONS,
+    CHANGES_MORE,
+    CHANGES_REFUSALS,
+    CHANGES_RECEIPTS,
+    CHANGES_RECORDS,
+    CHANGES_OLDEST
+};
 
 void feed_changes_add(struct buffer *out, struct bytes packed_change)
 {
@@ -299,6 +296,11 @@ void feed_changes_add_receipt(struct buffer *out, const struct receipt *receipt)
     receipt_add(out, CHANGES_RECEIPTS, receipt);
 }
 
+void feed_changes_add_record(struct buffer *out, uint32_t shard, const struct collection_record *record)
+{
+    record_add(out, CHANGES_RECORDS, shard, record);
+}
+
 void feed_changes_end(struct buffer *out, const struct feed_changes *changes)
 {
     positions_add(out, CHANGES_POSITIONS, changes->positions, changes->position_count);
@@ -306,6 +308,8 @@ void feed_changes_end(struct buffer *out, const struct feed_changes *changes)
         field_add_u64(out, CHANGES_MORE, 1);
     for (uint32_t i = 0; i < changes->refusal_count; i++)
         refusal_add(out, CHANGES_REFUSALS, &changes->refusals[i]);
+    for (uint32_t i = 0; i < changes->oldest_count; i++)
+        oldest_add(out, CHANGES_OLDEST, &changes->oldest[i]);
 }
 
 bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_changes *out)
@@ -313,12 +317,16 @@ bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_c
     struct position *positions = feed_list(arena, packed, CHANGES_POSITIONS, sizeof *positions);
     struct refusal *refusals = feed_list(arena, packed, CHANGES_REFUSALS, sizeof *refusals);
     struct bytes *receipts = feed_list(arena, packed, CHANGES_RECEIPTS, sizeof *receipts);
+    struct feed_record *records = feed_list(arena, packed, CHANGES_RECORDS, sizeof *records);
+    struct feed_oldest *oldest = feed_list(arena, packed, CHANGES_OLDEST, sizeof *oldest);
     struct field field;
     bool sound = true;
     *out = (struct feed_changes){.changes = feed_list(arena, packed, CHANGES, sizeof *out->changes),
                                  .positions = positions,
                                  .refusals = refusals,
-                                 .receipts = receipts};
+                                 .receipts = receipts,
+                                 .records = records,
+                                 .oldest = oldest};
     while (sound && field_next(&packed, &field)) {
         if (field.number == CHANGES)
             sound = field_take_span(&field, &out->changes[out->count++]);
@@ -330,6 +338,10 @@ bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_c
             sound = refusal_take(&field, &refusals[out->refusal_count++]);
         else if (field.number == CHANGES_RECEIPTS)
             sound = field_take_span(&field, &receipts[out->receipt_count++]);
+        else if (field.number == CHANGES_RECORDS)
+            sound = record_take(arena, &field, &records[out->record_count++]);
+        else if (field.number == CHANGES_OLDEST)
+            sound = oldest_take(&field, &oldest[out->oldest_count++]);
     }
     return sound && !packed.len;
 }

@@ -37,6 +37,17 @@ struct refusal {
 int refusal_explain(const struct refusal *refusal, uint64_t seq, struct error *e);
 const char *refusal_name(enum refusal_kind kind); /* "COMPACTED", … */
 
+/* The record of a collection, as it is now: it may know of changes that are still to come. */
+struct feed_record {
+    uint32_t shard;
+    struct collection_record record;
+};
+
+struct feed_oldest {
+    uint32_t shard;
+    uint64_t oldest; /* the first change that it keeps */
+};
+
 struct feed_changes {
     struct bytes *changes; /* packed */
     uint32_t count;
@@ -47,6 +58,11 @@ struct feed_changes {
     uint32_t refusal_count;
     const struct bytes *receipts; /* packed, if they were asked for */
     uint32_t receipt_count;
+    /* To followers: the collections that the changes are of, as far as they are there, and the shards. */
+    const struct feed_record *records;
+    uint32_t record_count;
+    const struct feed_oldest *oldest;
+    uint32_t oldest_count;
 };
 
 /* A demand for a part of a shard's snapshot (SNAPSHOT). */
@@ -85,7 +101,9 @@ struct feed_part {
     uint32_t collection_count;
     bool last; /* else the next part begins at: */
     uint32_t collection, row;
-    struct refusal refusal; /* then nothing else is there */
+    struct refusal refusal;           /* then nothing else is there */
+    const struct store_epoch *epochs; /* the shard's, ascending: in a first part, to followers */
+    uint32_t epoch_count;
 };
 
 struct feed_worker {
@@ -114,9 +132,11 @@ int feed_check_whose(const uint8_t *said, const uint8_t *own, struct error *e);
 void feed_demand_pack(const struct feed_demand *demand, struct buffer *out);
 bool feed_demand_unpack(struct arena *arena, struct bytes packed, struct feed_demand *out);
 
-/* Changes are written as they are found: add them in any order, then the rest. `out->changes` isn't used. */
+/* Changes are written as they are found: add them in any order, then the rest. `changes`, `receipts` and
+ * `records` of the struct aren't used. */
 void feed_changes_add(struct buffer *out, struct bytes packed_change);
 void feed_changes_add_receipt(struct buffer *out, const struct receipt *receipt);
+void feed_changes_add_record(struct buffer *out, uint32_t shard, const struct collection_record *record);
 void feed_changes_end(struct buffer *out, const struct feed_changes *changes);
 bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_changes *out);
 

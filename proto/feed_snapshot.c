@@ -63,7 +63,7 @@ bool feed_snapshot_unpack(struct arena *arena, struct bytes packed, struct feed_
 
 enum { ROW = 1, ROW_ID, ROW_SEQ, ROW_SEEN, ROW_DOCUMENT };
 enum { COLLECTION_RECORD = 1, COLLECTION_COMPLETE, COLLECTION_ROWS, COLLECTION_RECEIPTS };
-enum { PART_BEGIN = 1, PART_COLLECTIONS, PART_COLLECTION, PART_ROW, PART_REFUSAL };
+enum { PART_BEGIN = 1, PART_COLLECTIONS, PART_COLLECTION, PART_ROW, PART_REFUSAL, PART_EPOCHS };
 
 void feed_part_add_row(struct buffer *out, const struct feed_row *row)
 {
@@ -152,6 +152,8 @@ void feed_part_end(struct buffer *out, const struct feed_part *part)
         return;
     }
     position_add(out, PART_BEGIN, &part->begin);
+    for (uint32_t i = 0; i < part->epoch_count; i++)
+        epoch_add(out, PART_EPOCHS, &part->epochs[i]);
     if (part->last)
         return;
     field_add_u64(out, PART_COLLECTION, part->collection);
@@ -161,9 +163,10 @@ void feed_part_end(struct buffer *out, const struct feed_part *part)
 bool feed_part_unpack(struct arena *arena, struct bytes packed, struct feed_part *out)
 {
     struct feed_collection *collections = feed_list(arena, packed, PART_COLLECTIONS, sizeof *collections);
+    struct store_epoch *epochs = feed_list(arena, packed, PART_EPOCHS, sizeof *epochs);
     struct field field;
     bool sound = true, begins = false;
-    *out = (struct feed_part){.last = true, .collections = collections};
+    *out = (struct feed_part){.last = true, .collections = collections, .epochs = epochs};
     while (sound && field_next(&packed, &field)) {
         if (field.number == PART_BEGIN)
             sound = begins = position_take(&field, &out->begin);
@@ -175,6 +178,8 @@ bool feed_part_unpack(struct arena *arena, struct bytes packed, struct feed_part
             sound = field_take_u32(&field, &out->row);
         else if (field.number == PART_REFUSAL)
             sound = refusal_take(&field, &out->refusal);
+        else if (field.number == PART_EPOCHS)
+            sound = epoch_take(&field, epochs, &out->epoch_count);
     }
     return sound && !packed.len && begins == !out->refusal.kind;
 }

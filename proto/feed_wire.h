@@ -27,6 +27,16 @@ bool follower_take(const struct field *field, struct bytes *out);
 
 void receipt_add(struct buffer *out, unsigned number, const struct receipt *receipt);
 
+void record_add(struct buffer *out, unsigned number, uint32_t shard, const struct collection_record *record);
+bool record_take(struct arena *arena, const struct field *from, struct feed_record *to);
+
+void oldest_add(struct buffer *out, unsigned number, const struct feed_oldest *oldest);
+bool oldest_take(const struct field *from, struct feed_oldest *to);
+
+/* Takes one that comes behind those there are. */
+void epoch_add(struct buffer *out, unsigned number, const struct store_epoch *epoch);
+bool epoch_take(const struct field *from, struct store_epoch *epochs, uint32_t *count);
+
 /* Room for as many of `size` bytes as a message has fields of a number; null: none. */
 void *feed_list(struct arena *arena, struct bytes packed, unsigned number, size_t size);
 

@@ -26,6 +26,8 @@ static void pack_changes(const struct feed_changes *changes, struct buffer *out)
 {
     for (uint32_t i = 0; i < changes->count; i++)
         feed_changes_add(out, changes->changes[i]);
+    for (uint32_t i = 0; i < changes->record_count; i++)
+        feed_changes_add_record(out, changes->records[i].shard, &changes->records[i].record);
     feed_changes_end(out, changes);
 }
 

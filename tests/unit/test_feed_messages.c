@@ -130,6 +130,66 @@ static void changes_are_the_same_packed_and_unpacked(void **state)
     EXPECT_CUTS(packed, feed_changes_unpack, struct feed_changes);
 }
 
+static const struct collection_record a_record = {
+    .id = 3, .key = {{"p", 1}, {"1", 1}, {"t", 1}, {0}, {"of", 2}}, .next_harvest = 1, .listed_since_ms = 5};
+
+static void what_followers_are_told_is_the_same_packed_and_unpacked(void **state)
+{
+    (void)state;
+    const struct feed_oldest oldest[] = {{1, 7}, {9, UINT64_MAX}};
+    struct feed_changes got, changes = {.oldest = oldest, .oldest_count = 2};
+    struct buffer out = {0};
+    feed_changes_add(&out, BYTES("one"));
+    feed_changes_add_record(&out, 9, &a_record);
+    feed_changes_add_record(&out, 1, &a_record);
+    feed_changes_end(&out, &changes);
+    struct bytes packed = take(&out);
+    assert_true(feed_changes_unpack(&arena, packed, &got));
+    assert_true(got.record_count == 2 && got.records[0].shard == 9 && got.records[1].shard == 1);
+    assert_true(got.records[0].record.id == 3 && bytes_is(got.records[1].record.key.parent, "of"));
+    assert_true(got.oldest_count == 2 && got.oldest[0].shard == 1 && got.oldest[0].oldest == 7 &&
+                got.oldest[1].oldest == UINT64_MAX);
+    EXPECT_CUTS(packed, feed_changes_unpack, struct feed_changes);
+}
+
+static void what_followers_cannot_be_told_is_refused(void **state)
+{
+    (void)state;
+    const struct feed_oldest wrong[] = {{LIMIT_SHARDS, 1}, {1, 0}};
+    for (int i = 0; i < 2; i++) {
+        struct buffer out = {0};
+        struct feed_changes got;
+        feed_changes_end(&out, &(struct feed_changes){.oldest = &wrong[i], .oldest_count = 1});
+        assert_false(feed_changes_unpack(&arena, take(&out), &got));
+    }
+    struct buffer out = {0};
+    struct feed_changes got;
+    feed_changes_add_record(&out, LIMIT_SHARDS, &a_record);
+    assert_false(feed_changes_unpack(&arena, take(&out), &got));
+}
+
+static bool part_with_epochs(struct store_epoch a, struct store_epoch b)
+{
+    const struct store_epoch epochs[] = {a, b};
+    struct buffer out = {0};
+    struct feed_part got;
+    feed_part_end(&out,
+                  &(struct feed_part){.begin = two[0], .last = true, .epochs = epochs, .epoch_count = 2});
+    return feed_part_unpack(&arena, take(&out), &got) && got.epoch_count == 2 &&
+           got.epochs[1].epoch == b.epoch && got.epochs[1].first == b.first;
+}
+
+static void epochs_rise(void **state)
+{
+    (void)state;
+    assert_true(part_with_epochs((struct store_epoch){1, 1}, (struct store_epoch){3, 9}));
+    assert_true(part_with_epochs((struct store_epoch){1, 9}, (struct store_epoch){3, 9}));
+    assert_false(part_with_epochs((struct store_epoch){1, 1}, (struct store_epoch){1, 9}));
+    assert_false(part_with_epochs((struct store_epoch){1, 9}, (struct store_epoch){2, 8}));
+    assert_false(part_with_epochs((struct store_epoch){0, 1}, (struct store_epoch){2, 8}));
+    assert_false(part_with_epochs((struct store_epoch){1, 0}, (struct store_epoch){2, 8}));
+}
+
 static void refusals_are_the_same_packed_and_unpacked(void **state)
 {
     (void)state;
@@ -189,11 +249,7 @@ static void a_demand_for_a_part_is_the_same_packed_and_unpacked(void **state)
 
 static void add_rows(struct buffer *out, struct feed_row row)
 {
-    struct collection_record record = {.id = 3,
-                                       .key = {BYTES("p"), BYTES("1"), BYTES("t"), {0}, BYTES("of")},
-                                       .next_harvest = 1,
-                                       .listed_since_ms = 5};
-    size_t begun = feed_part_begin_collection(out, &record, true);
+    size_t begun = feed_part_begin_collection(out, &a_record, true);
     feed_part_add_row(out, &row);
     feed_part_add_row(out, &row);
     feed_part_end_collection(out, begun);
@@ -305,6 +361,9 @@ int main(void)
         MESSAGE_TEST(a_follower_has_a_name_that_a_worker_can_have),
         MESSAGE_TEST(positions_are_of_shards_that_can_be_and_in_their_order),
         MESSAGE_TEST(changes_are_the_same_packed_and_unpacked),
+        MESSAGE_TEST(what_followers_are_told_is_the_same_packed_and_unpacked),
+        MESSAGE_TEST(what_followers_cannot_be_told_is_refused),
+        MESSAGE_TEST(epochs_rise),
         MESSAGE_TEST(refusals_are_the_same_packed_and_unpacked),
         MESSAGE_TEST(a_refusal_of_a_kind_that_is_not_known_is_refused),
         MESSAGE_TEST(a_demand_for_a_part_is_the_same_packed_and_unpacked),

@@ -109,6 +109,19 @@ static void one_part_has_all_rows_and_says_which_collections_are_complete(void *
     expect_rows(lab, everything, "t/a:1 t/b:2 u/a:3 u/c:4 u/d:5 ");
 }
 
+static void followers_learn_the_epochs_with_the_first_part_and_subscribers_do_not(void **state)
+{
+    struct lab *lab = *state;
+    struct feed_snapshot demand = {.max_bytes = 1, .follower = BYTES("w2")};
+    fill(lab);
+    struct feed_part part = take_part(lab, demand);
+    assert_true(part.epoch_count == 1 && part.epochs[0].epoch == 1 && part.epochs[0].first == 1);
+    assert_false(part.last);
+    part = take_part(lab, next_demand(&part, demand));
+    assert_int_equal(part.epoch_count, 0);
+    assert_int_equal(take_part(lab, everything).epoch_count, 0);
+}
+
 /* A collection's record alone may be larger than a part. */
 static void parts_of_one_byte_give_the_same_rows_as_one_part(void **state)
 {
@@ -251,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SNAPSHOT_TEST(one_part_has_all_rows_and_says_which_collections_are_complete),
+        SNAPSHOT_TEST(followers_learn_the_epochs_with_the_first_part_and_subscribers_do_not),
         SNAPSHOT_TEST(parts_of_one_byte_give_the_same_rows_as_one_part),
         SNAPSHOT_TEST(what_changes_between_parts_comes_behind_the_beginning),
         SNAPSHOT_TEST(a_filter_leaves_out_rows_and_whole_collections),

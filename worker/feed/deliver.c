@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "worker/feed/along.h"
 #include "worker/feed/snapshot.h"
 #include "worker/feed/source.h"
 
@@ -269,7 +270,9 @@ static int add_changes(struct deliver *deliver, const struct feed_demand *demand
     const bool any = filter_is_any(&demand->filter);
     const size_t bytes_max = to->len + at_most(demand->max_bytes, LIMIT_MESSAGE_BYTES);
     const uint32_t events_max = (uint32_t)at_most(demand->max_events, LIMIT_FETCH_CHANGES);
+    const bool follows = demand->follower.data != NULL;
     struct recent recent = {0};
+    struct along along = {0};
     uint32_t looked = 0;
     int r = 0;
     out->more = true;
@@ -287,8 +290,13 @@ static int add_changes(struct deliver *deliver, const struct feed_demand *demand
             feed_changes_add(to, packed);
         if (!r && passes && demand->receipts)
             r = add_receipts(deliver, change, &recent, to, e);
+        if (!r && passes && follows)
+            r = along_change(&along, deliver->source.shards[change->shard].store, change, &deliver->scratch,
+                             to, e);
         out->count += passes;
     }
+    if (!r && follows)
+        along_oldest(&deliver->source, &deliver->arena, out);
     return r;
 }
 

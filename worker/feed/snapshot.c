@@ -106,6 +106,14 @@ static int find_begin(struct reading *reading, struct feed_part *part)
     return r;
 }
 
+/* A follower answers from its copy one day, so it has to know what the shard's positions are. */
+static int add_epochs(struct reading *reading, struct feed_part *part)
+{
+    if (!reading->demand->follower.data || reading->demand->has_begin)
+        return 0;
+    return store_epochs(reading->store, reading->arena, &part->epochs, &part->epoch_count, reading->e);
+}
+
 static int read_part(struct reading *reading, struct feed_part *part)
 {
     int r = store_read(reading->store, reading->e);
@@ -113,6 +121,8 @@ static int read_part(struct reading *reading, struct feed_part *part)
         r = find_begin(reading, part);
     if (!r && !part->refusal.kind)
         r = take_collections(reading, part);
+    if (!r && !part->refusal.kind)
+        r = add_epochs(reading, part);
     store_done(reading->store);
     return r;
 }
@@ -138,6 +148,7 @@ int snapshot_answer(struct store *store, struct feed_snapshot *demand, struct bu
     else if (!r && demand->has_begin && !position_is_none(&demand->begin))
         part->refusal = (struct refusal){.kind = REFUSAL_FUTURE, .shard = demand->shard};
     feed_part_end(out, part);
+    part->epoch_count = 0; /* they end with the arena */
     arena_close(&arena);
     arena_close(&scratch);
     arena_close(&checked);

@@ -9,8 +9,8 @@
 #include "worker/store/store.h"
 
 /* Append a part (proto/feed.h's feed_part) of the shard that `store` reads; null: nothing was ever in it.
- * `*part` says what is in it, without its collections. Blocks for milliseconds. ERR_USAGE: a demand that
- * can't be meant; ERR_CORRUPT or ERR_STORE. `out` may then have more in it than before. */
+ * `*part` says what is in it, without its collections and epochs. Blocks for milliseconds. ERR_USAGE: a
+ * demand that can't be meant; ERR_CORRUPT or ERR_STORE. `out` may then have more in it than before. */
 int snapshot_answer(struct store *store, struct feed_snapshot *demand, struct buffer *out,
                     struct feed_part *part, struct error *e);
 

@@ -359,3 +359,11 @@ bool folder_has(const struct folder *folder, uint32_t shard)
     return shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 && stat(path, &st) == 0 &&
            st.st_size > 0;
 }
+
+uint64_t folder_bytes(const struct folder *folder, uint32_t shard)
+{
+    char path[PATH_BYTES_MAX];
+    struct stat st;
+    bool is_there = shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 && stat(path, &st) == 0;
+    return is_there ? (uint64_t)st.st_blocks * 512 : 0;
+}

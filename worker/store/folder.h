@@ -47,4 +47,6 @@ void folder_reader_done(const struct folder *folder, struct store *reader); /* n
 /* True if the shard has a file. */
 bool folder_has(const struct folder *folder, uint32_t shard);
 
+uint64_t folder_bytes(const struct folder *folder, uint32_t shard); /* that its file takes on the disk */
+
 #endif
