@@ -2,8 +2,7 @@
  *
  * Made in an order in which every step can be the last: the folder, the lock, then the file `garner`
  * (written beside, synced, renamed), then the folder of shards. Whoever opens it next goes on where the
- * last one stopped. The lock is flock's: the kernel takes it back from a process that dies; the pid in it
- * is only for the sentence that says who has it. */
+ * last one stopped. */
 #include "worker/store/folder.h"
 
 #include <errno.h>
@@ -12,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/check.h"
+#include "common/file.h"
 
 enum { FORMAT = 1, FILE_BYTES_MAX = 512, PATH_BYTES_MAX = 4096 };
 
@@ -164,34 +163,21 @@ static int write_file(struct folder *folder, struct error *e)
 
 /* --- the lock --- */
 
-static int say_who_locks(const struct folder *folder, struct error *e)
-{
-    char text[32];
-    uint64_t pid;
-    ssize_t len = pread(folder->lock, text, sizeof text, 0);
-    bool known = len > 0 && bytes_to_u64(bytes_trim((struct bytes){text, (size_t)len}), &pid);
-    if (!known)
-        return error_set(e, ERR_BUSY, "data folder %s is in use by another process: stop it first",
-                         folder->path);
-    return error_set(e, ERR_BUSY, "data folder %s is in use by process %" PRIu64 ": stop it first",
-                     folder->path, pid);
-}
-
 static int take_lock(struct folder *folder, struct error *e)
 {
-    char path[PATH_BYTES_MAX], pid[32];
+    char path[PATH_BYTES_MAX];
+    uint64_t pid;
     int r = path_of(folder, "lock", path, e);
     if (r)
         return r;
-    folder->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (folder->lock < 0)
-        return io_fault(folder, "opening its lock", errno, e);
-    if (flock(folder->lock, LOCK_EX | LOCK_NB))
-        return errno == EWOULDBLOCK ? say_who_locks(folder, e) : io_fault(folder, "locking it", errno, e);
-    int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
-    if (ftruncate(folder->lock, 0) || pwrite(folder->lock, pid, (size_t)len, 0) != len)
-        return io_fault(folder, "writing its lock", errno, e);
-    return 0;
+    int number = file_lock(path, &folder->lock, &pid);
+    if (number == EWOULDBLOCK && pid)
+        return error_set(e, ERR_BUSY, "data folder %s is in use by process %" PRIu64 ": stop it first",
+                         folder->path, pid);
+    if (number == EWOULDBLOCK)
+        return error_set(e, ERR_BUSY, "data folder %s is in use by another process: stop it first",
+                         folder->path);
+    return number ? io_fault(folder, "locking it", number, e) : 0;
 }
 
 /* --- opening --- */
