@@ -104,6 +104,28 @@ int file_sync_folder(const char *path)
     return r;
 }
 
+static int write_whole(const char *path, struct bytes text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    errno = ENOSPC; /* a short write means a full disk */
+    int r = write(fd, text.data, text.len) == (ssize_t)text.len && fsync(fd) == 0 ? 0 : errno;
+    close(fd);
+    return r;
+}
+
+int file_replace(const char *path, struct bytes text)
+{
+    struct buffer beside = {0};
+    buffer_printf(&beside, "%s.new", path);
+    int r = write_whole(buffer_text(&beside), text);
+    if (!r && rename(buffer_text(&beside), path))
+        r = errno;
+    buffer_close(&beside);
+    return r ? r : file_sync_folder(path);
+}
+
 void file_raise_limit(void)
 {
     struct rlimit limit;

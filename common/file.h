@@ -18,6 +18,10 @@ int file_read(const char *path, size_t bytes_max, struct buffer *out, struct err
  * another descriptor; then `*pid` is what stands in it, 0: not known. */
 int file_lock(const char *path, int *fd, uint64_t *pid);
 
+/* Replace a file by one with this text, or make it: written beside (PATH.new), synced and renamed, so that
+ * whoever is cut off leaves the old one. Durable when it returns. 0 or an errno. */
+int file_replace(const char *path, struct bytes text);
+
 /* Make the names in the folder that `path` is in durable. 0 or an errno. */
 int file_sync_folder(const char *path);
 
