@@ -175,6 +175,8 @@ enum {
     LIMIT_CAPACITY = 4096,           /* of a worker, in proportion to others' */
     LIMIT_LEASE_MS = 3600000,        /* what `lease` may be */
     LIMIT_HEARTBEAT_BYTES = 4 << 20, /* a worker's message with all that it has, or the answer to it */
+    LIMIT_STATE_WRITES = 128,        /* records of the cluster's state that are written together … */
+    LIMIT_STATE_BYTES = 1 << 20,     /* … with so many bytes: etcd takes no more of either */
     LIMIT_WORKER_NAME_BYTES = 63,    /* also of a cluster's name */
     LIMIT_ADDRESS_BYTES = 255,
     LIMIT_PROGRAM_BYTES = 63,
@@ -190,6 +192,9 @@ enum {
 #define LIMIT_MAP_BYTES_DEFAULT ((uint64_t)64 << 30)
 #define LIMIT_MAP_BYTES_MIN     ((uint64_t)1 << 20)
 #define LIMIT_MAPS_BYTES        ((uint64_t)64 << 40)
+
+/* The memory map of the cluster's state: room for all shards, and for all accounts with 80 kB each. */
+#define LIMIT_STATE_MAP_BYTES ((uint64_t)8 << 30)
 
 _Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a body");
 _Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");

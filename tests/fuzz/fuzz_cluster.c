@@ -1,6 +1,6 @@
-/* Messages between workers, coordinator and operators, the first byte saying which: each is what it should
- * be, or an error of its own. One that was read is written and read again. */
-#include "proto/cluster.h"
+/* Messages between workers, coordinator and operators, and what the coordinator keeps, the first byte saying
+ * which: each is what it should be, or an error of its own. One that was read is written and read again. */
+#include "coordinator/state/kept.h"
 #include "proto/cluster_ask.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -55,6 +55,61 @@ static void try_ask(struct arena *arena, struct bytes input, struct buffer *out)
     CHECK(again.verb == ask.verb && again.worker_count == ask.worker_count && again.plan == ask.plan);
 }
 
+static void try_kept_shard(struct bytes input, struct buffer *out)
+{
+    struct cluster_shard shard, again;
+    struct error e;
+    if (kept_shard_unpack(input, 1, &shard, &e)) {
+        CHECK(e.code == ERR_CORRUPT);
+        return;
+    }
+    CHECK(shard.replica_count <= CLUSTER_REPLICAS && shard.phase <= MOVE_SEALING);
+    kept_shard_pack(&shard, out);
+    CHECK(kept_shard_unpack(buffer_bytes(out), 1, &again, &e) == 0);
+    CHECK(again.epoch == shard.epoch && again.owner == shard.owner && again.to == shard.to &&
+          again.replica_count == shard.replica_count);
+}
+
+static void try_kept_worker(struct bytes input, struct buffer *out)
+{
+    struct cluster_worker worker, again;
+    struct error e;
+    if (kept_worker_unpack(input, 1, &worker, &e)) {
+        CHECK(e.code == ERR_CORRUPT);
+        return;
+    }
+    kept_worker_pack(&worker, out);
+    CHECK(kept_worker_unpack(buffer_bytes(out), 1, &again, &e) == 0);
+    CHECK(strcmp(again.name, worker.name) == 0 && again.disk == worker.disk);
+}
+
+static void try_kept_cluster(struct bytes input, struct buffer *out)
+{
+    struct kept_cluster cluster, again;
+    struct error e;
+    if (kept_cluster_unpack(input, &cluster, &e)) {
+        CHECK(e.code == ERR_CORRUPT);
+        return;
+    }
+    kept_cluster_pack(&cluster, out);
+    CHECK(kept_cluster_unpack(buffer_bytes(out), &again, &e) == 0);
+    CHECK(strcmp(again.name, cluster.name) == 0 && again.shards == cluster.shards);
+}
+
+static void try_kept_key(struct bytes input, struct buffer *out)
+{
+    struct kept_key key;
+    struct error e;
+    if (kept_key_read(input, &key, &e)) {
+        CHECK(e.code == ERR_CORRUPT);
+        return;
+    }
+    if (key.kind == KEPT_UNKNOWN)
+        return;
+    kept_key_add(&key, out);
+    CHECK(bytes_equal(buffer_bytes(out), input));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
@@ -71,6 +126,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'a':
         try_ask(&arena, input, &out);
+        break;
+    case 's':
+        try_kept_shard(input, &out);
+        break;
+    case 'w':
+        try_kept_worker(input, &out);
+        break;
+    case 'c':
+        try_kept_cluster(input, &out);
+        break;
+    case 'k':
+        try_kept_key(input, &out);
         break;
     default:
         break;

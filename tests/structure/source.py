@@ -21,7 +21,7 @@ EVERYTHING = {"cli", "tests"}
 
 # A library's header -> the only folder that knows it (tests and cli aside).
 ONLY_IN = {
-    "lmdb.h": "worker/store",
+    "lmdb.h": ("worker/store", "coordinator/state"),
     "curl/": "worker/fetch",
     "openssl/": ("worker/provider", "gateway"),
     "yyjson.h": "common/value",

@@ -1,6 +1,7 @@
 /* The data folder: which shards there are, whose feed it is, and who writes.
  *
  *     data/garner          format, feed id and shard count, as text; made once, atomically
+ *     data/worker          whose it is in a cluster (worker/store/identity.h)
  *     data/lock            locked (flock) by the process that writes
  *     data/shards/012.mdb  a shard's store, made when its first collection comes
  */
@@ -27,6 +28,15 @@ struct folder {
 /* Open for writing: makes the folder when it isn't there. ERR_BUSY: another process writes (its pid is
  * named); ERR_CONFIG: the folder was made with another shard count; ERR_IO; ERR_CORRUPT. */
 int folder_open(struct folder *folder, const char *path, uint32_t shards, uint64_t map_size, struct error *e);
+
+/* The same, of a cluster's feed: a new folder is made with it; ERR_CONFIG, too, when a folder is another
+ * cluster's. */
+int folder_open_as(struct folder *folder, const char *path, uint32_t shards, uint64_t map_size,
+                   const uint8_t feed[16], struct error *e);
+
+/* What a folder was made with, before it is opened, also while another process writes. `*is_there` false: it
+ * wasn't made yet. ERR_IO, ERR_CORRUPT. */
+int folder_peek(const char *path, uint32_t *shards, uint8_t feed[16], bool *is_there, struct error *e);
 
 /* Open for reading: the folder must exist; ERR_NOT_FOUND says how to make one. */
 int folder_open_read(struct folder *folder, const char *path, struct error *e);
