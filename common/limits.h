@@ -163,12 +163,12 @@ enum {
     LIMIT_TOKENS = 10000,                     /* in a file of them */
     LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
     /* The cluster. */
-    LIMIT_WORKER_NAME_BYTES = 63,      /* also of a cluster's name */
+    LIMIT_WORKER_NAME_BYTES = 63, /* also of a cluster's name */
     LIMIT_ADDRESS_BYTES = 255,
     LIMIT_PROGRAM_BYTES = 63,
-    LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */
-    LIMIT_HEALTH_MS = 30000,                  /* a thread that is busy with one thing for longer isn't well */
-    LIMIT_STATUS_TROUBLES = 500,              /* that a status names */
+    LIMIT_FAILURE_TOLD_MS = 600000, /* a shard whose commits fail is told of so often at most */
+    LIMIT_HEALTH_MS = 30000,        /* a thread that is busy with one thing for longer isn't well */
+    LIMIT_STATUS_TROUBLES = 500,    /* that a status names */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a

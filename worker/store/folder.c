@@ -305,7 +305,7 @@ static int shard_path(const struct folder *folder, uint32_t shard, char out[PATH
 }
 
 /* Called with the shard's lock. */
-static int open_store(struct folder *folder, uint32_t shard, struct error *e)
+static int open_store(struct folder *folder, uint32_t shard, uint64_t epoch, struct error *e)
 {
     char path[PATH_BYTES_MAX];
     if (folder->stores[shard])
@@ -313,20 +313,29 @@ static int open_store(struct folder *folder, uint32_t shard, struct error *e)
     int r = shard_path(folder, shard, path, e);
     if (r)
         return r;
-    struct store_options options = {
-        .path = path, .shard = shard, .map_size = folder->map_size, .read_only = !folder->writing};
+    struct store_options options = {.path = path,
+                                    .shard = shard,
+                                    .map_size = folder->map_size,
+                                    .read_only = !folder->writing,
+                                    .first_epoch = epoch};
     return store_open(&options, &folder->stores[shard], e);
 }
 
-int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+int folder_store_new(struct folder *folder, uint32_t shard, uint64_t epoch, struct store **out,
+                     struct error *e)
 {
     CHECK(shard < folder->shards);
     pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
     pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
+    int r = open_store(folder, shard, epoch, e);
     *out = folder->stores[shard];
     pthread_mutex_unlock(lock);
     return r;
+}
+
+int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+{
+    return folder_store_new(folder, shard, 1, out, e);
 }
 
 int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
@@ -339,7 +348,7 @@ int folder_reader(struct folder *folder, uint32_t shard, struct store **out, str
     if (!folder_has(folder, shard))
         return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store yet", shard);
     pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
+    int r = open_store(folder, shard, 1, e);
     if (!r)
         store_reader_open(folder->stores[shard], out);
     pthread_mutex_unlock(lock);
