@@ -32,22 +32,46 @@ static void deal(struct roster *roster, uint32_t threads)
         roster->threads = 1;
 }
 
-void roster_extend(struct roster *roster, const struct config *config)
+/* How many shards each thread has. */
+static uint32_t *count_dealt(const struct roster *roster)
 {
     uint32_t *counts = mem_zalloc(roster->threads * sizeof *counts);
     for (uint32_t shard = 0; shard < roster->shards; shard++)
         counts[roster->owner[shard]] += roster->dealt[shard];
+    return counts;
+}
+
+static void deal_one(struct roster *roster, uint32_t shard, uint32_t *counts)
+{
+    uint32_t fewest = 0;
+    if (roster->dealt[shard])
+        return;
+    for (uint32_t thread = 1; thread < roster->threads; thread++)
+        fewest = counts[thread] < counts[fewest] ? thread : fewest;
+    roster->owner[shard] = (uint8_t)fewest;
+    roster->dealt[shard] = true;
+    counts[fewest]++;
+}
+
+uint32_t roster_give(struct roster *roster, uint32_t shard)
+{
+    uint32_t *counts = count_dealt(roster);
+    deal_one(roster, shard, counts);
+    free(counts);
+    return roster->owner[shard];
+}
+
+void roster_take(struct roster *roster, uint32_t shard)
+{
+    roster->dealt[shard] = false;
+}
+
+void roster_extend(struct roster *roster, const struct config *config)
+{
+    uint32_t *counts = count_dealt(roster);
     for (uint32_t i = 0; i < config->account_count; i++)
-        for (uint32_t split = 0; split < config->accounts[i].splits; split++) {
-            uint32_t shard = split_shard(roster, &config->accounts[i], split), fewest = 0;
-            if (roster->dealt[shard])
-                continue;
-            for (uint32_t thread = 1; thread < roster->threads; thread++)
-                fewest = counts[thread] < counts[fewest] ? thread : fewest;
-            roster->owner[shard] = (uint8_t)fewest;
-            roster->dealt[shard] = true;
-            counts[fewest]++;
-        }
+        for (uint32_t split = 0; split < config->accounts[i].splits; split++)
+            deal_one(roster, split_shard(roster, &config->accounts[i], split), counts);
     free(counts);
 }
 

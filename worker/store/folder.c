@@ -245,7 +245,7 @@ static int shard_path(const struct folder *folder, uint32_t shard, char out[FOLD
 }
 
 /* Called with the shard's lock. */
-static int open_store(struct folder *folder, uint32_t shard, struct error *e)
+static int open_store(struct folder *folder, uint32_t shard, uint64_t epoch, struct error *e)
 {
     char path[FOLDER_PATH_BYTES];
     if (folder->stores[shard])
@@ -253,20 +253,29 @@ static int open_store(struct folder *folder, uint32_t shard, struct error *e)
     int r = shard_path(folder, shard, path, e);
     if (r)
         return r;
-    struct store_options options = {
-        .path = path, .shard = shard, .map_size = folder->map_size, .read_only = !folder->writing};
+    struct store_options options = {.path = path,
+                                    .shard = shard,
+                                    .map_size = folder->map_size,
+                                    .read_only = !folder->writing,
+                                    .first_epoch = epoch};
     return store_open(&options, &folder->stores[shard], e);
 }
 
-int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+int folder_store_new(struct folder *folder, uint32_t shard, uint64_t epoch, struct store **out,
+                     struct error *e)
 {
     CHECK(shard < folder->shards);
     pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
     pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
+    int r = open_store(folder, shard, epoch, e);
     *out = folder->stores[shard];
     pthread_mutex_unlock(lock);
     return r;
+}
+
+int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+{
+    return folder_store_new(folder, shard, 1, out, e);
 }
 
 int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
@@ -279,7 +288,7 @@ int folder_reader(struct folder *folder, uint32_t shard, struct store **out, str
     if (!folder_has(folder, shard))
         return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store yet", shard);
     pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
+    int r = open_store(folder, shard, 1, e);
     if (!r)
         store_reader_open(folder->stores[shard], out);
     pthread_mutex_unlock(lock);
@@ -302,8 +311,9 @@ bool folder_has(const struct folder *folder, uint32_t shard)
 
 uint64_t folder_bytes(const struct folder *folder, uint32_t shard)
 {
-    char path[PATH_BYTES_MAX];
+    char path[FOLDER_PATH_BYTES];
     struct stat st;
-    bool is_there = shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 && stat(path, &st) == 0;
+    bool is_there = shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 &&
+                    stat(path, &st) == 0;
     return is_there ? (uint64_t)st.st_blocks * 512 : 0;
 }

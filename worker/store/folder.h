@@ -47,6 +47,10 @@ void folder_close(struct folder *folder); /* closes all stores */
  * was never made. Several threads may ask at once, each for shards of its own. */
 int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e);
 
+/* The same; but one that is made begins its history in that epoch. */
+int folder_store_new(struct folder *folder, uint32_t shard, uint64_t epoch, struct store **out,
+                     struct error *e);
+
 /* A reader of the shard's store, for the calling thread alone, which gives it back with folder_reader_done
  * before the folder is closed. In a folder that is open for writing it stands beside the owner's store, which
  * is opened if it isn't; else it is the one that folder_store gives. ERR_NOT_FOUND when it was never made.
