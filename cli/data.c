@@ -40,7 +40,7 @@ static int open_setup(const char *path, struct setup *setup, bool credentials)
             access("garner.yaml", R_OK) == 0 ? " (there is a garner.yaml here: -c garner.yaml)" : "");
         return EXIT_USAGE;
     }
-    setup->config = config_open(path, &report);
+    setup->config = config_open(path, CONFIG_RUN, &report);
     bool sound = setup->config && open_providers(setup, &report);
     if (setup->config && credentials)
         config_check_credentials(setup->config, &report);
@@ -86,7 +86,7 @@ void setup_close(struct setup *setup)
 static char *configured_path(const char *file, int *exit_code)
 {
     struct yaml_report report = {0};
-    struct config *config = config_open(file, &report);
+    struct config *config = config_open(file, CONFIG_RUN, &report);
     char *path = NULL;
     if (config && !report.errors) {
         path = mem_strdup(config->data);
