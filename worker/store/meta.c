@@ -15,6 +15,7 @@
 #define META_NEXT_COLLECTION BYTES("next_collection")
 #define META_CUT_CHECK       BYTES("cut_check")
 #define META_CITED_FROM      BYTES("cited_from")
+#define META_COPY            BYTES("copy")
 
 int meta_corrupt(const struct store *store, const char *what, struct error *e)
 {
@@ -92,6 +93,49 @@ int meta_save_state(struct store *store, struct error *e)
     if (!r && store->state.cut_check)
         r = put_u32(store, META_CUT_CHECK, store->state.cut_check, e);
     return r ? r : put_u32(store, META_NEXT_COLLECTION, store->state.next_collection, e);
+}
+
+int meta_begin_log(struct store *store, uint64_t seq, uint32_t check, struct error *e)
+{
+    store->state.head = seq;
+    store->state.oldest = seq + 1;
+    store->state.cut_check = check;
+    int r = check ? 0 : table_delete(store, TABLE_META, META_CUT_CHECK, e);
+    if (!r)
+        r = meta_begin_citing(store, e);
+    return r ? r : meta_save_state(store, e);
+}
+
+/* --- what a copy is --- */
+
+enum { COPY_BYTES = 1 + 8 + 8 + 8 + 8 + 4 };
+
+int meta_put_copy(struct store *store, const struct copy_mark *mark, struct error *e)
+{
+    char value[COPY_BYTES] = {(char)mark->phase};
+    be64_put(value + 1, mark->epoch);
+    be64_put(value + 9, mark->from);
+    be64_put(value + 17, mark->until.epoch);
+    be64_put(value + 25, mark->until.seq);
+    be32_put(value + 33, mark->until.check);
+    return table_put(store, TABLE_META, META_COPY, (struct bytes){value, sizeof value}, 0, e);
+}
+
+int meta_get_copy(struct store *store, struct copy_mark *out, struct error *e)
+{
+    struct bytes value;
+    int r = table_get(store, TABLE_META, META_COPY, &value, e);
+    *out = (struct copy_mark){0};
+    if (r)
+        return r == ERR_NOT_FOUND ? 0 : r;
+    if (value.len != COPY_BYTES || value.data[0] < COPY_TAKING || value.data[0] > COPY_WHOLE)
+        return meta_corrupt(store, "copy", e);
+    *out = (struct copy_mark){
+        .phase = (enum copy_phase)value.data[0],
+        .epoch = be64_get(value.data + 1),
+        .from = be64_get(value.data + 9),
+        .until = {be64_get(value.data + 17), be64_get(value.data + 25), be32_get(value.data + 33)}};
+    return 0;
 }
 
 /* Not there before anything was cut, nor where an older version cut it. */

@@ -268,8 +268,9 @@ int store_compact(struct store *store, const struct store_compaction *what, uint
  * agree, stretches and missing entries name live rows, quarantined items are counted, checkpoints name rows
  * that were given out, seqs have no holes, chains of `previous` are right, the changes replayed give the
  * documents (by the `ignore` and `unordered` of the collection's record), deletes cite receipts that are
- * there, a sound one among them. Calls `fault` with a sentence for each. Works in the current transaction, or
- * in one of its own. Returns 0 or an error when it can't go on. */
+ * there, a sound one among them. Of a copy that isn't whole (copy.h) nothing holds yet, and nothing is
+ * checked. Calls `fault` with a sentence for each. Works in the current transaction, or in one of its own.
+ * Returns 0 or an error when it can't go on. */
 int store_verify(struct store *store, void (*fault)(void *context, const char *sentence), void *context,
                  struct error *e);
 

@@ -278,6 +278,17 @@ uint64_t table_bytes(struct store *store, enum table table)
     return (uint64_t)stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
 }
 
+int table_drop_all(struct store *store, enum table table, struct error *e)
+{
+    struct error local;
+    int r = store_gathering(store, e = e ? e : &local);
+    if (r)
+        return r;
+    close_cursors(store, table);
+    r = mdb_drop(store->txn, store->tables[table], 0);
+    return r ? store_poison(store, store_fault(store, r, "deleting", e), e) : 0;
+}
+
 int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e)
 {
     return table_drop_range(store, table, prefix, prefix, e);
