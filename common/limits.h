@@ -130,6 +130,7 @@ enum {
     LIMIT_RPC_PEER_REQUESTS = 16,       /* likewise, of one peer, with answers that it hasn't taken */
     LIMIT_RPC_PEERS = 1024,             /* connected at once */
     LIMIT_RPC_ANSWER_BYTES = 64 << 20,  /* of answers that their peers haven't taken */
+    LIMIT_RPC_LEFT_BYTES = 32 << 20,    /* of answers that are made, and can't be given yet */
     LIMIT_RPC_SPARE_BYTES = 4 << 20,    /* of memory that is kept for the next answers */
     LIMIT_RPC_SEND_MS = 10000,          /* that a message may stay half sent, or half taken */
     LIMIT_RPC_CLOSE_MS = 2000,          /* that a server which ends gives its last answers to go */
@@ -150,6 +151,7 @@ enum {
     LIMIT_CATCH_UP_CHANGES = 10000, /* a follower that lacks no more of what was served is waited for … */
     LIMIT_CATCH_UP_MS = 1000,       /* … so long, with all that is new … */
     LIMIT_CATCH_UP_REST_MS = 10000, /* … and not again before */
+    LIMIT_SERVED_MS = 5000,         /* that a part of a snapshot waits until it may be given */
 
     /* The HTTP server. */
     LIMIT_HTTP_CONNECTIONS = 512,             /* at once */

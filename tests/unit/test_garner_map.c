@@ -156,12 +156,12 @@ static void a_shard_that_moves_is_followed(void **state)
     struct serve_lab *lab = *state;
     struct guide guide;
     open_guide(lab, &guide);
-    serve_place(guide.other, shard_of("1"), false);
+    lab_place(guide.other, shard_of("1"), false);
     struct garner *feed = subscribe(lab, &guide);
     set_resource(lab, "1", "t", "a", 1);
     take(feed, 1);
-    serve_place(lab->serve, shard_of("1"), false);
-    serve_place(guide.other, shard_of("1"), true);
+    lab_place(lab->serve, shard_of("1"), false);
+    lab_place(guide.other, shard_of("1"), true);
     set_at_other(&guide, "1", "b", 1);
     take_nothing(feed);
     guide.has_moved = true;
@@ -181,7 +181,7 @@ static void nobody_begins_at_the_end_of_a_shard_that_is_on_its_way(void **state)
     struct garner_options options = GARNER_OPTIONS;
     struct garner_error error;
     open_guide(lab, &guide);
-    serve_place(lab->serve, shard_of("1"), false);
+    lab_place(lab->serve, shard_of("1"), false);
     options.address = rpc_server_address(guide.server);
     options.from = "now";
     assert_null(garner_open(&options, &error));

@@ -118,6 +118,15 @@ static inline void write_changes(struct serve_lab *lab, const char *account, con
     serve_committed(lab->serve, shard, store_head(store));
 }
 
+/* Whether a shard is a server's own, or somebody else's. From any thread. */
+static inline void lab_place(struct serve *serve, uint32_t shard, bool here)
+{
+    const struct shard_order order = {.shard = shard, .role = here ? ROLE_OWNER : ROLE_NONE};
+    struct error e;
+    if (serve_order(serve, &order, NULL, 0, &e))
+        abort();
+}
+
 static inline int open_serve(struct serve_lab *lab, const char *address)
 {
     struct serve_setting setting = {.address = address, .folder = &lab->folder, .holds = lab->holds};

@@ -20,9 +20,13 @@ void worker_open(struct world *w, struct worker *worker)
         WORLD_OK(w, folder_store(&worker->folder, i, &store, &w->e));
         mdb_env_set_flags(store->env, MDB_NOSYNC, 1); /* no machine fails here */
     }
-    WORLD_OK(w, deliver_open(&worker->folder, &worker->deliver, &w->e));
+    WORLD_OK(w, deliver_open(&worker->folder, true, &worker->deliver, &w->e));
     for (uint32_t i = 0; i < SHARDS; i++)
-        deliver_place(worker->deliver, i, worker->has[i]);
+        if (worker->has[i])
+            WORLD_OK(w, deliver_order(worker->deliver,
+                                      &(struct shard_order){
+                                          .shard = i, .role = ROLE_OWNER, .epoch = w->shards[i].epoch},
+                                      NULL, 0, &w->e));
 }
 
 void worker_close(struct world *w, struct worker *worker)

@@ -46,7 +46,8 @@ static void answer_snapshot(struct world *w, struct worker *worker, struct opera
                             struct buffer *out)
 {
     struct feed_part part;
-    WORLD_OK(w, deliver_snapshot(worker->deliver, &request->snapshot, out, &part, &w->e));
+    struct deliver_shown shown;
+    WORLD_OK(w, deliver_snapshot(worker->deliver, &request->snapshot, out, &part, &shown, &w->e));
 }
 
 static bool note_answer(struct world *w, const struct message *message, const struct position *asked,
