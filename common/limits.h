@@ -146,6 +146,10 @@ enum {
     LIMIT_FILTER_MEMBERS = 65536, /* that a partition has */
     LIMIT_FEED_HOLDS = 64,        /* snapshots under way for which changes are held */
     LIMIT_FEED_HOLD_MS = 60000,   /* a hold ends when it isn't asked for again */
+    LIMIT_BEHIND_MS = 5000,       /* that a follower doesn't get on, and its owner says so */
+    LIMIT_CATCH_UP_CHANGES = 10000, /* a follower that lacks no more of what was served is waited for … */
+    LIMIT_CATCH_UP_MS = 1000,       /* … so long, with all that is new … */
+    LIMIT_CATCH_UP_REST_MS = 10000, /* … and not again before */
 
     /* The HTTP server. */
     LIMIT_HTTP_CONNECTIONS = 512,             /* at once */
@@ -163,19 +167,19 @@ enum {
     LIMIT_TOKENS = 10000,                     /* in a file of them */
     LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
     /* The cluster. */
-    LIMIT_WORKERS = 1024,              /* of a cluster, with those that are gone and not forgotten */
-    LIMIT_CAPACITY = 4096,             /* of a worker, in proportion to others' */
-    LIMIT_WORKER_NAME_BYTES = 63,      /* also of a cluster's name */
+    LIMIT_WORKERS = 1024,         /* of a cluster, with those that are gone and not forgotten */
+    LIMIT_CAPACITY = 4096,        /* of a worker, in proportion to others' */
+    LIMIT_WORKER_NAME_BYTES = 63, /* also of a cluster's name */
     LIMIT_ADDRESS_BYTES = 255,
     LIMIT_PROGRAM_BYTES = 63,
-    LIMIT_COPYING_MS = 60000,          /* a move that doesn't get on is given up after so long … */
-    LIMIT_SEALING_MS = 10000,          /* … and so long after its shard was sealed */
-    LIMIT_MOVE_AGAIN_MS = 60000,       /* one that was given up isn't tried again by itself before */
-    LIMIT_GRACE_MS = 120000,           /* a dead worker's shards without a follower wait so long for it */
-    LIMIT_SPREAD_MS = 1000,            /* shards are spread so often at most */
-    LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */
-    LIMIT_HEALTH_MS = 30000,                  /* a thread that is busy with one thing for longer isn't well */
-    LIMIT_STATUS_TROUBLES = 500,              /* that a status names */
+    LIMIT_COPYING_MS = 60000,       /* a move that doesn't get on is given up after so long … */
+    LIMIT_SEALING_MS = 10000,       /* … and so long after its shard was sealed */
+    LIMIT_MOVE_AGAIN_MS = 60000,    /* one that was given up isn't tried again by itself before */
+    LIMIT_GRACE_MS = 120000,        /* a dead worker's shards without a follower wait so long for it */
+    LIMIT_SPREAD_MS = 1000,         /* shards are spread so often at most */
+    LIMIT_FAILURE_TOLD_MS = 600000, /* a shard whose commits fail is told of so often at most */
+    LIMIT_HEALTH_MS = 30000,        /* a thread that is busy with one thing for longer isn't well */
+    LIMIT_STATUS_TROUBLES = 500,    /* that a status names */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a

@@ -120,7 +120,7 @@ bool shards_take(struct arena *arena, const struct field *field, const uint32_t 
     return true;
 }
 
-/* --- feeds and receipts --- */
+/* --- feeds, followers and receipts --- */
 
 void feed_id_add(struct buffer *out, unsigned number, const uint8_t *feed)
 {
@@ -132,6 +132,18 @@ bool feed_id_take(const struct field *field, const uint8_t **out)
 {
     *out = (const uint8_t *)field->span.data;
     return field->kind == FIELD_BYTES && field->span.len == FEED_ID_BYTES;
+}
+
+void follower_add(struct buffer *out, unsigned number, struct bytes follower)
+{
+    if (follower.data)
+        field_add_bytes(out, number, follower);
+}
+
+bool follower_take(const struct field *field, struct bytes *out)
+{
+    return field_take_span(field, out) && out->len && out->len <= LIMIT_WORKER_NAME_BYTES &&
+           wire_is_utf8(*out);
 }
 
 int feed_check_whose(const uint8_t *said, const uint8_t *own, struct error *e)
@@ -163,7 +175,8 @@ enum {
     FETCH_OLDEST = 10,
     FETCH_SHARDS = 11,
     FETCH_FEED = 12,
-    FETCH_RECEIPTS = 13
+    FETCH_RECEIPTS = 13,
+    FETCH_FOLLOWER = 14
 };
 
 void filter_add(struct buffer *out, unsigned number, const struct filter *filter)
@@ -195,6 +208,7 @@ void feed_demand_pack(const struct feed_demand *demand, struct buffer *out)
     feed_id_add(out, FETCH_FEED, demand->feed);
     if (demand->receipts)
         field_add_u64(out, FETCH_RECEIPTS, 1);
+    follower_add(out, FETCH_FOLLOWER, demand->follower);
 }
 
 bool feed_demand_unpack(struct arena *arena, struct bytes packed, struct feed_demand *out)
@@ -224,6 +238,8 @@ bool feed_demand_unpack(struct arena *arena, struct bytes packed, struct feed_de
             sound = feed_id_take(&field, &out->feed);
         else if (field.number == FETCH_RECEIPTS)
             sound = field_take_bool(&field, &out->receipts);
+        else if (field.number == FETCH_FOLLOWER)
+            sound = follower_take(&field, &out->follower);
     }
     return sound && !packed.len;
 }

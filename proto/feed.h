@@ -17,6 +17,8 @@ struct feed_demand {
     bool now, oldest;    /* no changes: where all shards end, or begin */
     bool receipts;       /* with those that the changes rest on */
     const uint8_t *feed; /* 16 bytes: whose the positions are; null: not said */
+    /* Name of a worker that keeps a copy: it has stored all up to its positions. Null: a subscriber asks. */
+    struct bytes follower;
     struct filter filter;
     uint64_t max_events, max_bytes, wait_ms;
 };
@@ -54,8 +56,9 @@ struct feed_snapshot {
     struct position begin;    /* as the answer before said */
     uint32_t collection, row; /* where this part begins */
     uint64_t max_bytes;
-    bool receipts;       /* with all that are kept */
-    const uint8_t *feed; /* as in a demand */
+    bool receipts;         /* with all that are kept */
+    const uint8_t *feed;   /* as in a demand */
+    struct bytes follower; /* likewise */
     struct filter filter;
 };
 

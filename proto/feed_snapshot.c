@@ -12,7 +12,8 @@ enum {
     ASKED_BYTES,
     ASKED_FILTER,
     ASKED_FEED,
-    ASKED_RECEIPTS
+    ASKED_RECEIPTS,
+    ASKED_FOLLOWER
 };
 
 void feed_snapshot_pack(const struct feed_snapshot *snapshot, struct buffer *out)
@@ -27,6 +28,7 @@ void feed_snapshot_pack(const struct feed_snapshot *snapshot, struct buffer *out
     feed_id_add(out, ASKED_FEED, snapshot->feed);
     if (snapshot->receipts)
         field_add_u64(out, ASKED_RECEIPTS, 1);
+    follower_add(out, ASKED_FOLLOWER, snapshot->follower);
 }
 
 bool feed_snapshot_unpack(struct arena *arena, struct bytes packed, struct feed_snapshot *out)
@@ -51,6 +53,8 @@ bool feed_snapshot_unpack(struct arena *arena, struct bytes packed, struct feed_
             sound = feed_id_take(&field, &out->feed);
         else if (field.number == ASKED_RECEIPTS)
             sound = field_take_bool(&field, &out->receipts);
+        else if (field.number == ASKED_FOLLOWER)
+            sound = follower_take(&field, &out->follower);
     }
     return sound && !packed.len && (!out->has_begin || out->begin.shard == out->shard);
 }

@@ -21,6 +21,10 @@ enum { FEED_ID_BYTES = 16 };
 void feed_id_add(struct buffer *out, unsigned number, const uint8_t *feed); /* unless it is null */
 bool feed_id_take(const struct field *field, const uint8_t **out);
 
+/* A worker's name: UTF-8, not empty, up to LIMIT_WORKER_NAME_BYTES. */
+void follower_add(struct buffer *out, unsigned number, struct bytes follower); /* unless it is null */
+bool follower_take(const struct field *field, struct bytes *out);
+
 void receipt_add(struct buffer *out, unsigned number, const struct receipt *receipt);
 
 /* Room for as many of `size` bytes as a message has fields of a number; null: none. */

@@ -41,7 +41,8 @@ DECIDERS = (
     "worker/fetch/breaker", "worker/fetch/budget", "worker/fetch/pace", "worker/fetch/quota",
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest", "worker/harvest/page",
     "worker/harvest/validators",
-    "worker/status/status_metrics", "worker/status/tally", "worker/feed/retention", "worker/feed/position", "client/follow",
+    "worker/status/status_metrics", "worker/status/tally", "worker/feed/retention", "worker/feed/position",
+    "worker/feed/mark", "client/follow",
 )
 # What a decider must not reach, by itself or through headers of ours.
 NOT_FOR_DECIDERS = (

@@ -56,6 +56,7 @@ static void a_demand_is_the_same_packed_and_unpacked(void **state)
                                       .oldest = true,
                                       .receipts = true,
                                       .feed = feed,
+                                      .follower = BYTES("w1"),
                                       .filter = {.types = {&type, 1}, .ops = 2},
                                       .max_events = UINT64_C(1) << 63,
                                       .max_bytes = 7,
@@ -70,7 +71,27 @@ static void a_demand_is_the_same_packed_and_unpacked(void **state)
     assert_true(got.max_events == UINT64_C(1) << 63 && got.max_bytes == 7 && got.wait_ms == 8);
     assert_true(got.filter.types.count == 1 && got.filter.ops == 2);
     assert_true(got.receipts && got.feed && memcmp(got.feed, feed, sizeof feed) == 0);
+    assert_true(bytes_is(got.follower, "w1"));
     EXPECT_CUTS(packed, feed_demand_unpack, struct feed_demand);
+}
+
+static bool demand_of(struct bytes follower)
+{
+    struct buffer out = {0};
+    struct feed_demand got;
+    feed_demand_pack(&(struct feed_demand){.follower = follower}, &out);
+    return feed_demand_unpack(&arena, take(&out), &got);
+}
+
+static void a_follower_has_a_name_that_a_worker_can_have(void **state)
+{
+    (void)state;
+    char name[LIMIT_WORKER_NAME_BYTES + 1];
+    memset(name, 'w', sizeof name);
+    assert_true(demand_of((struct bytes){name, LIMIT_WORKER_NAME_BYTES}));
+    assert_false(demand_of((struct bytes){name, LIMIT_WORKER_NAME_BYTES + 1}));
+    assert_false(demand_of(BYTES("")));
+    assert_false(demand_of(BYTES("\xff")));
 }
 
 static bool demand_with_positions(struct position a, struct position b)
@@ -149,6 +170,7 @@ static void a_demand_for_a_part_is_the_same_packed_and_unpacked(void **state)
                                         .max_bytes = 6,
                                         .receipts = true,
                                         .feed = feed,
+                                        .follower = BYTES("w1"),
                                         .filter = {.no_initial = true}};
     struct buffer out = {0};
     feed_snapshot_pack(&demand, &out);
@@ -157,6 +179,7 @@ static void a_demand_for_a_part_is_the_same_packed_and_unpacked(void **state)
     assert_true(got.shard == 9 && got.has_begin && same_position(&got.begin, &two[1]) &&
                 got.collection == 4 && got.row == UINT32_MAX && got.max_bytes == 6 && got.filter.no_initial);
     assert_true(got.receipts && got.feed && memcmp(got.feed, feed, sizeof feed) == 0);
+    assert_true(bytes_is(got.follower, "w1"));
     EXPECT_CUTS(packed, feed_snapshot_unpack, struct feed_snapshot);
     out = (struct buffer){0};
     demand.shard = 8; /* its beginning is another shard's */
@@ -279,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MESSAGE_TEST(a_demand_is_the_same_packed_and_unpacked),
+        MESSAGE_TEST(a_follower_has_a_name_that_a_worker_can_have),
         MESSAGE_TEST(positions_are_of_shards_that_can_be_and_in_their_order),
         MESSAGE_TEST(changes_are_the_same_packed_and_unpacked),
         MESSAGE_TEST(refusals_are_the_same_packed_and_unpacked),
