@@ -41,15 +41,16 @@ const char *cluster_life_name(enum worker_life life)
 
 /* --- who may come --- */
 
+/* A data folder that nothing was stored in yet is anybody's: it is told whose it is. */
 static int check_whose(const struct cluster *c, const struct heartbeat *h, const uint8_t *feed,
                        struct error *e)
 {
-    if (h->shards != c->set.shards)
+    if (h->shards && h->shards != c->set.shards)
         return error_set(e, ERR_CONFIG,
                          "worker %.*s: its data folder was made with %" PRIu32
                          " shards, the cluster has %" PRIu32 ": give it an empty data folder",
                          BYTES_ARG(h->worker), h->shards, c->set.shards);
-    if (h->feed.len != 16 || memcmp(h->feed.data, feed, 16) != 0)
+    if (h->feed.len && (h->feed.len != 16 || memcmp(h->feed.data, feed, 16) != 0))
         return error_set(e, ERR_CONFIG,
                          "worker %.*s: its data folder is of another cluster's feed: give it the address of "
                          "that cluster's coordinator, or an empty data folder",
