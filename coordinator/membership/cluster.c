@@ -149,6 +149,7 @@ void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t b
     s->to = CLUSTER_NOBODY;
     s->known_head = 0;
     s->lost_ms = INT64_MIN;
+    c->is_unspread = true;
 }
 
 /* --- what was heard --- */
