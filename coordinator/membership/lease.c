@@ -64,7 +64,7 @@ static int check_whose(const struct cluster *c, const struct heartbeat *h, const
 
 static int check_which(const struct cluster_worker *worker, const struct heartbeat *h, struct error *e)
 {
-    if (worker->disk != h->disk && (worker->life == WORKER_ALIVE || worker->life == WORKER_UNKNOWN))
+    if (worker->disk != h->disk && worker->life != WORKER_DEAD)
         return error_set(e, ERR_BUSY,
                          "there is a worker %.*s already, with another data folder (%s): give this one a "
                          "name of its own, or stop that one and wait until its lease is over",
