@@ -36,7 +36,8 @@ static bool owns(struct world *w, uint32_t node, const struct tenure_action *act
 {
     struct node *n = &w->all[node];
     struct copy *copy = &n->disk.copies[action->shard];
-    if (n->is_full || node_now(w, node) >= tenure_until(&n->tenure) || copy->epoch_count == COPY_EPOCHS)
+    if (n->is_full || node_now(w, node) >= tenure_until(&n->tenure, action->shard) ||
+        copy->epoch_count == COPY_EPOCHS)
         return false;
     if (copy_epoch(copy) < action->epoch)
         copy_begin(copy, action->epoch);

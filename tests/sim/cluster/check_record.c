@@ -60,7 +60,10 @@ static bool is_grace_over(const struct step *step)
 
 static bool is_switch(const struct step *step)
 {
-    return step->before->phase == MOVE_SEALING && step->after->owner == step->before->to;
+    const struct cluster *c = &step->w->coordinator.cluster;
+    const struct shard_report *from = cluster_report(c, step->before->owner, step->shard);
+    return step->before->phase == MOVE_SEALING && step->after->owner == step->before->to &&
+           cluster_is_alive(c, step->before->owner) && from && from->role == ROLE_SEALED;
 }
 
 static bool is_excused(const struct step *step)

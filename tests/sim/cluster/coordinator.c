@@ -267,7 +267,7 @@ void coordinator_heard(struct world *w, const struct message *message)
                         .known = heartbeat->known,
                         .disk = heartbeat->disk,
                         .worker = worker,
-                        .until_ms = w->now_ms + LEASE_MS / 10};
+                        .until_ms = w->now_ms + LEASE_MS / 20};
     if (held->is_held && held->process == poll.process && held->number > poll.number)
         return;
     *held = poll;

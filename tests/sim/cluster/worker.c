@@ -233,7 +233,7 @@ bool worker_may_commit(const struct world *w, uint32_t node, uint32_t shard)
     const struct node *n = &w->all[node];
     if (!node_is_up(w, node) || n->ends || n->tenure.all[shard].role != ROLE_OWNER)
         return false;
-    return w->guard == GUARD_LEASE_FENCE || node_now(w, node) < tenure_until(&n->tenure);
+    return w->guard == GUARD_LEASE_FENCE || node_now(w, node) < tenure_until(&n->tenure, shard);
 }
 
 static bool is_broken_open(const struct world *w, const struct node *n, uint32_t shard)
