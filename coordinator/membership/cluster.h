@@ -18,8 +18,9 @@
 #include "proto/cluster.h"
 
 enum {
-    CLUSTER_MOVES = 2,      /* at a time, from or to a worker */
-    RECOVERED_EPOCHS = 1000 /* that cluster_recover leaves out: nobody has ever had one of them */
+    CLUSTER_MOVES = 2,       /* at a time, from or to a worker */
+    RECOVERED_EPOCHS = 1000, /* that cluster_recover leaves out: nobody has ever had one of them */
+    RECOVERED_SHIFT = 32     /* and the versions begin at the epoch, shifted so far */
 };
 
 /*   UNKNOWN --heartbeat--> ALIVE <--heartbeat--> AWAY --grace over--> DEAD --heartbeat--> ALIVE
@@ -198,6 +199,7 @@ void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t b
 
 void lease_tick(struct cluster *c, int64_t now_ms);
 void recover_shard(struct cluster *c, uint32_t shard); /* one that is foreign */
+void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report);
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void replicas_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void move_step(struct cluster *c, uint32_t shard, int64_t now_ms);

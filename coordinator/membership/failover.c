@@ -119,5 +119,22 @@ void recover_shard(struct cluster *c, uint32_t shard)
     s->epoch = c->set.adopts ? epoch - 1 : epoch + RECOVERED_EPOCHS - 1;
     s->replica_count = 0;
     s->is_foreign = false;
+    /* Orders that were given before are of versions that nobody knows any more: none is as high as these. */
+    if (s->version < s->epoch << RECOVERED_SHIFT)
+        s->version = s->epoch << RECOVERED_SHIFT;
     cluster_give(c, shard, worker, epoch);
+}
+
+/* A worker has an order of a version that isn't kept: the state is an older copy of what it was. Whether a
+ * follower is in sync, and whether the epoch was sealed, may have changed since. */
+void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    if (report->version <= s->version)
+        return;
+    s->version = report->version;
+    cluster_change(c, shard);
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        s->replicas[i].in_sync = false;
+    move_end(c, shard, INT64_MIN);
 }

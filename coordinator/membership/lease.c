@@ -180,6 +180,7 @@ int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_
     for (uint32_t i = 0; i < h->report_count; i++) {
         const uint32_t shard = h->reports[i].shard;
         note_foreign(c, shard, &worker->reports[i]);
+        failover_note_later(c, shard, &worker->reports[i]);
         step(c, shard, now_ms);
         note_head(&c->shards[shard], *number, &worker->reports[i]);
     }

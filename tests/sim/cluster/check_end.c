@@ -56,7 +56,7 @@ static const char *lacks_followers(const struct world *w, uint32_t shard, uint32
     }
     if (in_sync < wanted)
         return "followers aren't in sync";
-    return in_sync > wanted || s->replica_count > wanted ? "there are too many followers" : NULL;
+    return s->replica_count > w->followers ? "there are too many followers" : NULL;
 }
 
 static const char *lacks_copies(const struct world *w, uint32_t shard, uint32_t node)
