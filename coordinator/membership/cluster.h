@@ -113,10 +113,11 @@ void cluster_begin(struct cluster *c, int64_t now_ms);
 
 /* --- events --- */
 
-/* A worker says what is true of it; `*number` is its own. ERR_BUSY: another process of that name is here, or
- * was a moment ago, with another disk; or a later process has this disk; ERR_CONFIG: it is another cluster's
- * feed or shard count (`feed`: ours, 16 bytes), ERR_LIMIT: there are LIMIT_WORKERS. Then nothing has changed.
- * A heartbeat that is older than one that was heard changes nothing. */
+/* A worker says what is true of it; `*number` is its own. Then it may be answered: that is what renews its
+ * lease. ERR_BUSY: another process of that name is here, or was a moment ago, with another disk; a later
+ * process has this disk; or a later heartbeat was heard of this one. ERR_CONFIG: it is another cluster's feed
+ * or shard count
+ * (`feed`: ours, 16 bytes). ERR_LIMIT: there are LIMIT_WORKERS. Then nothing has changed. */
 int cluster_heartbeat(struct cluster *c, const struct heartbeat *heartbeat, const uint8_t *feed,
                       int64_t now_ms, uint32_t *number, struct error *e);
 

@@ -38,7 +38,7 @@ static int64_t delay(struct world *w)
     if (w->is_calm || !chance(w, w->slow))
         return 1 + pick(w, 12);
     w->tally->late++;
-    return between(w, 20, chance(w, 100) ? 8000 : 900);
+    return between(w, 20, chance(w, 100) ? 25000 : 900);
 }
 
 static void post(struct world *w, struct message *message)
