@@ -149,6 +149,7 @@ void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t b
     s->to = CLUSTER_NOBODY;
     s->known_head = 0;
     s->lost_ms = INT64_MIN;
+    c->is_unspread = true;
 }
 
 /* --- what was heard --- */
@@ -199,7 +200,7 @@ static enum cluster_role role_of(const struct cluster *c, uint32_t worker, uint3
 {
     const struct cluster_shard *s = &c->shards[shard];
     const struct shard_report *own = cluster_report(c, worker, shard);
-    if (s->is_foreign)
+    if (s->is_foreign || (s->owner == worker && s->lost_ms != INT64_MIN))
         return ROLE_NONE;
     if (s->owner == worker)
         return s->phase == MOVE_SEALING ? ROLE_SEALED : ROLE_OWNER;

@@ -18,8 +18,9 @@
 #include "proto/cluster.h"
 
 enum {
-    CLUSTER_MOVES = 2,      /* at a time, from or to a worker */
-    RECOVERED_EPOCHS = 1000 /* that cluster_recover leaves out: nobody has ever had one of them */
+    CLUSTER_MOVES = 2,       /* at a time, from or to a worker */
+    RECOVERED_EPOCHS = 1000, /* that cluster_recover leaves out: nobody has ever had one of them */
+    RECOVERED_SHIFT = 32     /* and the versions begin at the epoch, shifted so far */
 };
 
 /*   UNKNOWN --heartbeat--> ALIVE <--heartbeat--> AWAY --grace over--> DEAD --heartbeat--> ALIVE
@@ -112,10 +113,11 @@ void cluster_begin(struct cluster *c, int64_t now_ms);
 
 /* --- events --- */
 
-/* A worker says what is true of it; `*number` is its own. ERR_BUSY: another process of that name is here, or
- * was a moment ago, with another disk; or a later process has this disk; ERR_CONFIG: it is another cluster's
- * feed or shard count (`feed`: ours, 16 bytes), ERR_LIMIT: there are LIMIT_WORKERS. Then nothing has changed.
- * A heartbeat that is older than one that was heard changes nothing. */
+/* A worker says what is true of it; `*number` is its own. Then it may be answered: that is what renews its
+ * lease. ERR_BUSY: another process of that name is here, or was a moment ago, with another disk; a later
+ * process has this disk; or a later heartbeat was heard of this one. ERR_CONFIG: it is another cluster's feed
+ * or shard count
+ * (`feed`: ours, 16 bytes). ERR_LIMIT: there are LIMIT_WORKERS. Then nothing has changed. */
 int cluster_heartbeat(struct cluster *c, const struct heartbeat *heartbeat, const uint8_t *feed,
                       int64_t now_ms, uint32_t *number, struct error *e);
 
@@ -199,6 +201,7 @@ void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t b
 
 void lease_tick(struct cluster *c, int64_t now_ms);
 void recover_shard(struct cluster *c, uint32_t shard); /* one that is foreign */
+void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report);
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void replicas_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void move_step(struct cluster *c, uint32_t shard, int64_t now_ms);

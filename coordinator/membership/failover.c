@@ -5,49 +5,52 @@
  * (subscribers beyond it are told DIVERGED), and a new history better than no watch. */
 #include "coordinator/membership/cluster.h"
 
-/* Does it have what it is the owner of, or may it begin it? */
+/* Does it have what it is the owner of, or may it begin it? A copy that isn't as far as it was is of an older
+ * disk, brought back: what follows it would be told twice, in two ways. */
 static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
 {
     const struct shard_report *report = cluster_report(c, s->owner, shard);
     if (!s->base && c->workers[s->owner].disk == s->disk)
         return true;
-    return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch;
+    return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch &&
+           !(report->epoch == s->epoch && report->head < s->known_head);
 }
 
-/* It has begun the epoch: from now on its copy must be there, and as far as it was. */
+/* It has begun the epoch: from now on its copy must be there. */
 static void note_begun(struct cluster *c, uint32_t shard)
 {
-    struct cluster_shard *s = &c->shards[shard];
+    const struct cluster_shard *s = &c->shards[shard];
     const struct shard_report *report = cluster_report(c, s->owner, shard);
     bool has_begun = report && report->is_whole && report->epoch == s->epoch &&
                      (report->role == ROLE_OWNER || report->role == ROLE_SEALED);
-    if (!has_begun)
-        return;
-    if (report->head < s->known_head) { /* its disk is an older one, brought back */
-        cluster_give(c, shard, s->owner, report->epoch);
-        return;
-    }
-    if (s->base != s->epoch)
+    if (has_begun && s->base != s->epoch)
         cluster_change(c, shard)->base = s->epoch;
 }
 
-/* The farthest copy there is among the replicas; of those in sync, or of all. */
-static const struct cluster_replica *farthest(const struct cluster *c, uint32_t shard, bool in_sync_only)
+static bool is_whole_at(const struct cluster *c, uint32_t worker, uint32_t shard)
+{
+    const struct shard_report *report = cluster_report(c, worker, shard);
+    return cluster_is_alive(c, worker) && report && report->is_whole && report->epoch;
+}
+
+static bool is_farther(const struct cluster *c, uint32_t shard, uint32_t worker, uint32_t than)
+{
+    if (than == CLUSTER_NOBODY)
+        return true;
+    const struct shard_report *a = cluster_report(c, worker, shard), *b = cluster_report(c, than, shard);
+    return a->epoch > b->epoch || (a->epoch == b->epoch && a->head > b->head);
+}
+
+/* Who has the farthest copy there is: of the replicas in sync; or of all, and the owner's own older one. */
+static uint32_t farthest(const struct cluster *c, uint32_t shard, bool in_sync_only)
 {
     const struct cluster_shard *s = &c->shards[shard];
-    const struct cluster_replica *best = NULL;
-    const struct shard_report *best_report = NULL;
+    uint32_t best = !in_sync_only && is_whole_at(c, s->owner, shard) ? s->owner : CLUSTER_NOBODY;
     for (uint32_t i = 0; i < s->replica_count; i++) {
         const struct cluster_replica *replica = &s->replicas[i];
-        const struct shard_report *report = cluster_report(c, replica->worker, shard);
-        if (!cluster_is_alive(c, replica->worker) || !report || !report->is_whole || !report->epoch ||
-            (in_sync_only && !replica->in_sync))
-            continue;
-        if (!best || report->epoch > best_report->epoch ||
-            (report->epoch == best_report->epoch && report->head > best_report->head)) {
-            best = replica;
-            best_report = report;
-        }
+        if ((replica->in_sync || !in_sync_only) && is_whole_at(c, replica->worker, shard) &&
+            is_farther(c, shard, replica->worker, best))
+            best = replica->worker;
     }
     return best;
 }
@@ -74,9 +77,9 @@ static bool may_come(const struct cluster *c, const struct cluster_shard *s)
 
 static void give_up(struct cluster *c, uint32_t shard)
 {
-    const struct cluster_replica *replica = farthest(c, shard, false);
-    if (replica) {
-        promote(c, shard, replica->worker);
+    uint32_t worker = farthest(c, shard, false);
+    if (worker != CLUSTER_NOBODY) {
+        promote(c, shard, worker);
         return;
     }
     struct cluster_shard *s = cluster_change(c, shard);
@@ -101,10 +104,10 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         note_begun(c, shard);
     if (owner->life != WORKER_DEAD && !is_lost)
         return;
-    const struct cluster_replica *replica = farthest(c, shard, true);
+    uint32_t worker = farthest(c, shard, true);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
-    if (replica)
-        promote(c, shard, replica->worker);
+    if (worker != CLUSTER_NOBODY)
+        promote(c, shard, worker);
     else if (waited_ms >= c->set.grace_ms || (is_lost && !may_come(c, s)))
         give_up(c, shard);
 }
@@ -119,5 +122,22 @@ void recover_shard(struct cluster *c, uint32_t shard)
     s->epoch = c->set.adopts ? epoch - 1 : epoch + RECOVERED_EPOCHS - 1;
     s->replica_count = 0;
     s->is_foreign = false;
+    /* Orders that were given before are of versions that nobody knows any more: none is as high as these. */
+    if (s->version < s->epoch << RECOVERED_SHIFT)
+        s->version = s->epoch << RECOVERED_SHIFT;
     cluster_give(c, shard, worker, epoch);
+}
+
+/* A worker has an order of a version that isn't kept: the state is an older copy of what it was. Whether a
+ * follower is in sync, and whether the epoch was sealed, may have changed since. */
+void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    if (report->version <= s->version)
+        return;
+    s->version = report->version;
+    cluster_change(c, shard);
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        s->replicas[i].in_sync = false;
+    move_end(c, shard, INT64_MIN);
 }

@@ -41,15 +41,16 @@ const char *cluster_life_name(enum worker_life life)
 
 /* --- who may come --- */
 
+/* A data folder that nothing was stored in yet is anybody's: it is told whose it is. */
 static int check_whose(const struct cluster *c, const struct heartbeat *h, const uint8_t *feed,
                        struct error *e)
 {
-    if (h->shards != c->set.shards)
+    if (h->shards && h->shards != c->set.shards)
         return error_set(e, ERR_CONFIG,
                          "worker %.*s: its data folder was made with %" PRIu32
                          " shards, the cluster has %" PRIu32 ": give it an empty data folder",
                          BYTES_ARG(h->worker), h->shards, c->set.shards);
-    if (h->feed.len != 16 || memcmp(h->feed.data, feed, 16) != 0)
+    if (h->feed.len && (h->feed.len != 16 || memcmp(h->feed.data, feed, 16) != 0))
         return error_set(e, ERR_CONFIG,
                          "worker %.*s: its data folder is of another cluster's feed: give it the address of "
                          "that cluster's coordinator, or an empty data folder",
@@ -61,18 +62,34 @@ static int check_whose(const struct cluster *c, const struct heartbeat *h, const
     return 0;
 }
 
+/* Is it of an older process with the same data folder, or older than what that one said last? */
+static bool is_older(const struct cluster_worker *worker, const struct heartbeat *h)
+{
+    return worker->disk == h->disk &&
+           (h->incarnation < worker->incarnation ||
+            (h->incarnation == worker->incarnation && h->number <= worker->number));
+}
+
+/* One that is dead may come back as somebody else: with another disk, or with an older copy of its own. */
 static int check_which(const struct cluster_worker *worker, const struct heartbeat *h, struct error *e)
 {
-    if (worker->disk != h->disk && (worker->life == WORKER_ALIVE || worker->life == WORKER_UNKNOWN))
+    if (worker->life == WORKER_DEAD)
+        return 0;
+    if (worker->disk != h->disk)
         return error_set(e, ERR_BUSY,
                          "there is a worker %.*s already, with another data folder (%s): give this one a "
                          "name of its own, or stop that one and wait until its lease is over",
                          BYTES_ARG(h->worker), *worker->address ? worker->address : "not heard of yet");
-    if (worker->disk == h->disk && h->incarnation < worker->incarnation)
+    if (h->incarnation < worker->incarnation)
         return error_set(e, ERR_BUSY,
-                         "a later process of worker %.*s has this data folder: this one must end, its folder "
-                         "is a copy or was taken away",
+                         "a later process of worker %.*s has this data folder: if this one has an older copy "
+                         "of it, wait until the lease of the other one is over",
                          BYTES_ARG(h->worker));
+    if (is_older(worker, h))
+        return error_set(e, ERR_BUSY,
+                         "worker %.*s: its heartbeat %" PRIu64 " is older than one that was heard: it isn't "
+                         "answered",
+                         BYTES_ARG(h->worker), h->number);
     return 0;
 }
 
@@ -119,9 +136,20 @@ static void take_reports(struct cluster_worker *worker, const struct heartbeat *
     worker->report_count = h->report_count;
 }
 
+/* It goes back: what it said of its shards before, for the versions that they have now, isn't true any more.
+ */
+static void outdate_words(struct cluster *c, uint32_t number)
+{
+    for (uint32_t i = 0; i < c->set.shards; i++)
+        if (c->shards[i].owner == number)
+            cluster_change(c, i);
+}
+
 static void take(struct cluster *c, uint32_t number, const struct heartbeat *h)
 {
     struct cluster_worker *worker = &c->workers[number];
+    if (is_older(worker, h))
+        outdate_words(c, number);
     if (worker->disk != h->disk)
         cluster_change_worker(c, number)->disk = h->disk;
     if (worker->capacity != h->capacity)
@@ -171,14 +199,13 @@ int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_
     if (r)
         return r;
     struct cluster_worker *worker = &c->workers[*number];
-    if (worker->disk == h->disk && worker->incarnation == h->incarnation && h->number <= worker->number)
-        return 0;
     take(c, *number, h);
     move_life(c, worker, h->restarts ? WORKER_AWAY : WORKER_ALIVE, now_ms);
     worker->until_ms = now_ms + (h->restarts ? c->set.grace_ms : c->set.lease_ms);
     for (uint32_t i = 0; i < h->report_count; i++) {
         const uint32_t shard = h->reports[i].shard;
         note_foreign(c, shard, &worker->reports[i]);
+        failover_note_later(c, shard, &worker->reports[i]);
         step(c, shard, now_ms);
         note_head(&c->shards[shard], *number, &worker->reports[i]);
     }

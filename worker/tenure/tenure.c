@@ -16,8 +16,10 @@ static const struct sm_state roles[] = {
 
 void tenure_open(struct tenure *t, uint32_t shards, uint64_t disk)
 {
-    *t = (struct tenure){.disk = disk, .shards = shards, .until_ms = INT64_MIN};
+    *t = (struct tenure){.disk = disk, .shards = shards};
     t->all = mem_zalloc(shards * sizeof *t->all);
+    for (uint32_t i = 0; i < shards; i++)
+        t->all[i].until_ms = INT64_MIN;
 }
 
 void tenure_close(struct tenure *t)
@@ -48,29 +50,45 @@ static void want(struct tenure_shard *s, const struct shard_order *order)
         s->replicas[i] = order->replicas[i];
 }
 
+/* The lease is a shard's: an answer renews it only for those that it says are the worker's own. Where it is
+ * older than what is known of a shard, who gave it doesn't know whose that is. */
+static void renew(struct tenure_shard *s, int64_t until_ms)
+{
+    if (s->wanted != ROLE_OWNER && s->wanted != ROLE_SEALED)
+        s->until_ms = INT64_MIN;
+    else if (until_ms > s->until_ms)
+        s->until_ms = until_ms;
+}
+
 bool tenure_orders(struct tenure *t, const struct orders *orders, int64_t sent_ms)
 {
+    const int64_t until_ms = sent_ms + orders->lease_ms / 10 * 7;
     uint32_t next = 0;
     if (orders->number <= t->answered)
         return false;
     t->answered = orders->number;
-    if (sent_ms + orders->lease_ms / 10 * 7 > t->until_ms)
-        t->until_ms = sent_ms + orders->lease_ms / 10 * 7;
     for (uint32_t i = 0; i < t->shards; i++) {
         struct tenure_shard *s = &t->all[i];
         bool is_ordered = next < orders->order_count && orders->orders[next].shard == i;
         const struct shard_order *order = is_ordered ? &orders->orders[next++] : NULL;
-        if (order && order->version >= s->version)
+        if (order && order->version < s->version)
+            continue;
+        if (order)
             want(s, order);
-        else if (!order)
+        else
             s->wanted = ROLE_NONE;
+        renew(s, until_ms);
     }
     return true;
 }
 
-int64_t tenure_until(const struct tenure *t)
+/* An epoch that has passed isn't extended, also where it isn't let go of yet. */
+int64_t tenure_until(const struct tenure *t, uint32_t shard)
 {
-    return t->until_ms;
+    const struct tenure_shard *s = &t->all[shard];
+    bool is_past = s->role == ROLE_OWNER && s->copy.epoch != s->epoch;
+    bool is_its_own = s->wanted == ROLE_OWNER || (s->wanted == ROLE_SEALED && s->role == ROLE_OWNER);
+    return is_its_own && !is_past ? s->until_ms : INT64_MIN;
 }
 
 /* --- what is to be done --- */

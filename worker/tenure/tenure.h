@@ -28,6 +28,7 @@ struct tenure_shard {
     bool hasten;
     struct replica_order replicas[CLUSTER_REPLICAS];
     uint32_t replica_count;
+    int64_t until_ms; /* 7/10 of the lease that was given with it; INT64_MIN: none was */
     /* What it does. */
     enum cluster_role role; /* NONE, OWNER or FOLLOWER */
     uint32_t followed;      /* as a follower: whose number */
@@ -39,7 +40,6 @@ struct tenure {
     uint32_t shards;
     struct tenure_shard *all; /* by number */
     uint64_t answered;        /* the number of the heartbeat that the last answer was to */
-    int64_t until_ms;         /* its lease ends; INT64_MIN: it has none yet */
 };
 
 void tenure_open(struct tenure *t, uint32_t shards, uint64_t disk);
@@ -52,8 +52,9 @@ void tenure_copy(struct tenure *t, uint32_t shard, const struct tenure_copy *cop
  * before, and changes nothing. What it says nothing of is to be left alone. */
 bool tenure_orders(struct tenure *t, const struct orders *orders, int64_t sent_ms);
 
-/* Until when commits and requests are allowed: 7/10 of the lease. */
-int64_t tenure_until(const struct tenure *t);
+/* Until when commits to a shard and requests for it are allowed: 7/10 of the lease. INT64_MIN: not at all. To
+ * be looked at right before each, also while it is let go of: an answer may take it away at once. */
+int64_t tenure_until(const struct tenure *t, uint32_t shard);
 
 enum tenure_do {
     TENURE_RELEASE, /* nothing is harvested or committed any more; what is gathered is */
