@@ -260,19 +260,30 @@ static void make_orders(struct coordinator *co, uint32_t worker, struct orders *
     buffer_close(&packed);
 }
 
+/* It was heard, and has waited since for something new. */
+static bool has_waited(const struct coordinator *co, const struct heartbeat *h, uint32_t *worker)
+{
+    struct error unknown;
+    if (cluster_find_worker(&co->cluster, h->worker, worker, &unknown))
+        return false;
+    const struct cluster_worker *w = &co->cluster.workers[*worker];
+    return w->disk == h->disk && w->incarnation == h->incarnation && w->number == h->number;
+}
+
 static int answer(struct coordinator *co, const struct heartbeat *h, bool *waits, struct buffer *out,
                   struct error *e)
 {
     struct orders orders;
     uint32_t worker;
-    int r = cluster_heartbeat(&co->cluster, h, co->kept.feed, clock_steady_ms(), &worker, e);
+    int r = has_waited(co, h, &worker)
+                ? 0
+                : cluster_heartbeat(&co->cluster, h, co->kept.feed, clock_steady_ms(), &worker, e);
     if (!r)
         r = keep(co, e);
     if (r)
         return r;
     make_orders(co, worker, &orders);
-    bool is_late = h->number < co->cluster.workers[worker].number; /* it asks no more */
-    *waits = *waits && orders.version == h->known && !is_late && !h->restarts;
+    *waits = *waits && orders.version == h->known && !h->restarts;
     orders.number = h->number;
     if (!*waits)
         orders_pack(&orders, out);
