@@ -10,10 +10,11 @@
 static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
 {
     const struct shard_report *report = cluster_report(c, s->owner, shard);
-    if (!s->base && c->workers[s->owner].disk == s->disk)
-        return true;
+    bool has_begun = report && report->epoch == s->epoch;
+    if (!s->base && !has_begun)
+        return c->workers[s->owner].disk == s->disk;
     return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch &&
-           !(report->epoch == s->epoch && report->head < s->known_head);
+           !(has_begun && report->head < s->known_head);
 }
 
 /* It has begun the epoch: from now on its copy must be there. */

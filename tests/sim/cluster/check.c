@@ -173,6 +173,7 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
                     node + 1, epoch, shard, common, known->head);
     if (common < known->head)
         known->has_parted = true;
+    known->is_forked = is_again && known->went_back[node];
     known->head = common;
     if (!is_again) {
         known->begun = epoch;
