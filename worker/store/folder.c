@@ -4,7 +4,7 @@
  * (written beside, synced, renamed), then the folder of shards. Whoever opens it next goes on where the
  * last one stopped. The lock is flock's: the kernel takes it back from a process that dies; the pid in it
  * is only for the sentence that says who has it. */
-#include "worker/store/folder.h"
+#include "worker/store/folder_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +19,9 @@
 
 #include "common/check.h"
 
-enum { FORMAT = 1, FILE_BYTES_MAX = 512, PATH_BYTES_MAX = 4096 };
+enum { FORMAT = 1, FILE_BYTES_MAX = 512 };
 
-static int path_of(const struct folder *folder, const char *name, char out[PATH_BYTES_MAX], struct error *e)
+int folder_path(const struct folder *folder, const char *name, char out[PATH_BYTES_MAX], struct error *e)
 {
     int len = snprintf(out, PATH_BYTES_MAX, "%s/%s", folder->path, name);
     if (len < 0 || len >= PATH_BYTES_MAX)
@@ -29,7 +29,7 @@ static int path_of(const struct folder *folder, const char *name, char out[PATH_
     return 0;
 }
 
-static int io_fault(const struct folder *folder, const char *doing, int number, struct error *e)
+int folder_fault(const struct folder *folder, const char *doing, int number, struct error *e)
 {
     if (number == EROFS)
         return error_set(
@@ -94,16 +94,16 @@ static int read_file(struct folder *folder, struct error *e)
 {
     char path[PATH_BYTES_MAX], text[FILE_BYTES_MAX];
     uint64_t format = 0;
-    int r = path_of(folder, "garner", path, e);
+    int r = folder_path(folder, "garner", path, e);
     if (r)
         return r;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND
-                                                   : io_fault(folder, "opening garner", errno, e);
+                                                   : folder_fault(folder, "opening garner", errno, e);
     ssize_t len = read(fd, text, sizeof text);
     if (len < 0)
-        r = io_fault(folder, "reading garner", errno, e);
+        r = folder_fault(folder, "reading garner", errno, e);
     close(fd);
     if (r)
         return r;
@@ -123,7 +123,7 @@ static int read_file(struct folder *folder, struct error *e)
 static int sync_folder(const struct folder *folder, struct error *e)
 {
     int fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r = fd < 0 || fsync(fd) ? io_fault(folder, "syncing it", errno, e) : 0;
+    int r = fd < 0 || fsync(fd) ? folder_fault(folder, "syncing it", errno, e) : 0;
     if (fd >= 0)
         close(fd);
     return r;
@@ -144,13 +144,13 @@ static int write_file(struct folder *folder, struct error *e)
 {
     char path[PATH_BYTES_MAX], beside[PATH_BYTES_MAX];
     struct buffer text = {0};
-    int r = path_of(folder, "garner", path, e);
+    int r = folder_path(folder, "garner", path, e);
     if (!r)
-        r = path_of(folder, "garner.new", beside, e);
+        r = folder_path(folder, "garner.new", beside, e);
     if (r)
         return r;
     if (getrandom(folder->feed, sizeof folder->feed, 0) != (ssize_t)sizeof folder->feed)
-        return io_fault(folder, "taking random bytes", errno, e);
+        return folder_fault(folder, "taking random bytes", errno, e);
     buffer_printf(&text, "garner data folder\nformat %d\nfeed ", FORMAT);
     for (size_t i = 0; i < sizeof folder->feed; i++)
         buffer_printf(&text, "%02x", folder->feed[i]);
@@ -159,7 +159,7 @@ static int write_file(struct folder *folder, struct error *e)
     if (!number && rename(beside, path))
         number = errno;
     buffer_close(&text);
-    return number ? io_fault(folder, "writing garner", number, e) : sync_folder(folder, e);
+    return number ? folder_fault(folder, "writing garner", number, e) : sync_folder(folder, e);
 }
 
 /* --- the lock --- */
@@ -180,17 +180,17 @@ static int say_who_locks(const struct folder *folder, struct error *e)
 static int take_lock(struct folder *folder, struct error *e)
 {
     char path[PATH_BYTES_MAX], pid[32];
-    int r = path_of(folder, "lock", path, e);
+    int r = folder_path(folder, "lock", path, e);
     if (r)
         return r;
     folder->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (folder->lock < 0)
-        return io_fault(folder, "opening its lock", errno, e);
+        return folder_fault(folder, "opening its lock", errno, e);
     if (flock(folder->lock, LOCK_EX | LOCK_NB))
-        return errno == EWOULDBLOCK ? say_who_locks(folder, e) : io_fault(folder, "locking it", errno, e);
+        return errno == EWOULDBLOCK ? say_who_locks(folder, e) : folder_fault(folder, "locking it", errno, e);
     int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(folder->lock, 0) || pwrite(folder->lock, pid, (size_t)len, 0) != len)
-        return io_fault(folder, "writing its lock", errno, e);
+        return folder_fault(folder, "writing its lock", errno, e);
     return 0;
 }
 
@@ -204,8 +204,8 @@ static int make_folder(const struct folder *folder, const char *path, struct err
     int number = errno;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
-    return io_fault(folder, number == ENOENT ? "making it (the folder that it is to be in)" : "making it",
-                    number, e);
+    return folder_fault(folder, number == ENOENT ? "making it (the folder that it is to be in)" : "making it",
+                        number, e);
 }
 
 static int check_sizes(const struct folder *folder, uint32_t shards, struct error *e)
@@ -233,7 +233,7 @@ static int open_writing(struct folder *folder, uint32_t shards, struct error *e)
     if (!r)
         r = check_sizes(folder, shards, e);
     if (!r)
-        r = path_of(folder, "shards", path, e);
+        r = folder_path(folder, "shards", path, e);
     if (!r)
         r = make_folder(folder, path, e);
     return r ? r : sync_folder(folder, e);
@@ -243,6 +243,7 @@ static void make_stores(struct folder *folder)
 {
     folder->stores = mem_zalloc(folder->shards * sizeof(struct store *));
     folder->opening = mem_alloc(FOLDER_LOCKS * sizeof *folder->opening);
+    folder->dropped = mem_zalloc(FOLDER_LOCKS * sizeof *folder->dropped);
     for (int i = 0; i < FOLDER_LOCKS; i++)
         CHECK(pthread_mutex_init(&folder->opening[i], NULL) == 0);
 }
@@ -284,7 +285,10 @@ void folder_close(struct folder *folder)
 {
     for (uint32_t i = 0; folder->stores && i < folder->shards; i++)
         store_close(folder->stores[i]);
+    for (int i = 0; folder->dropped && i < FOLDER_LOCKS; i++)
+        CHECK(!folder->dropped[i]);
     free(folder->stores);
+    free(folder->dropped);
     for (int i = 0; folder->opening && i < FOLDER_LOCKS; i++)
         pthread_mutex_destroy(&folder->opening[i]);
     free(folder->opening);
@@ -292,72 +296,6 @@ void folder_close(struct folder *folder)
         close(folder->lock);
     free(folder->path);
     *folder = (struct folder){.lock = -1};
-}
-
-/* --- shards --- */
-
-/* Padded so that names sort as numbers do. */
-static int shard_path(const struct folder *folder, uint32_t shard, char out[PATH_BYTES_MAX], struct error *e)
-{
-    char name[32];
-    snprintf(name, sizeof name, "shards/%0*" PRIu32 ".mdb", folder->shards > 1000 ? 5 : 3, shard);
-    return path_of(folder, name, out, e);
-}
-
-/* Called with the shard's lock. */
-static int open_store(struct folder *folder, uint32_t shard, struct error *e)
-{
-    char path[PATH_BYTES_MAX];
-    if (folder->stores[shard])
-        return 0;
-    int r = shard_path(folder, shard, path, e);
-    if (r)
-        return r;
-    struct store_options options = {
-        .path = path, .shard = shard, .map_size = folder->map_size, .read_only = !folder->writing};
-    return store_open(&options, &folder->stores[shard], e);
-}
-
-int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
-{
-    CHECK(shard < folder->shards);
-    pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
-    pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
-    *out = folder->stores[shard];
-    pthread_mutex_unlock(lock);
-    return r;
-}
-
-int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
-{
-    CHECK(shard < folder->shards);
-    pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
-    *out = NULL;
-    if (!folder->writing)
-        return folder_store(folder, shard, out, e);
-    if (!folder_has(folder, shard))
-        return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store yet", shard);
-    pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
-    if (!r)
-        store_reader_open(folder->stores[shard], out);
-    pthread_mutex_unlock(lock);
-    return r;
-}
-
-void folder_reader_done(const struct folder *folder, struct store *reader)
-{
-    if (folder->writing)
-        store_close(reader);
-}
-
-bool folder_has(const struct folder *folder, uint32_t shard)
-{
-    char path[PATH_BYTES_MAX];
-    struct stat st;
-    return shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 && stat(path, &st) == 0 &&
-           st.st_size > 0;
 }
 
 uint32_t folder_shard_of_split(struct bytes provider, struct bytes account, uint32_t split, uint32_t shards)
