@@ -14,6 +14,7 @@
 
 #include "client/client.h"
 #include "common/clock.h"
+#include "common/sharding.h"
 #include "tests/unit/test_store_lab.h"
 #include "worker/feed/holds.h"
 #include "worker/harvest/confirm.h"
@@ -89,7 +90,7 @@ int control_retry(struct crew *crew, const struct control_item *item, struct are
 
 static uint32_t shard_of(const char *account)
 {
-    return folder_shard_of(BYTES("p"), bytes_of(account), (struct bytes){0}, 1, SHARDS);
+    return sharding_of(BYTES("p"), bytes_of(account), (struct bytes){0}, 1, SHARDS);
 }
 
 /* Write so many changes of a collection, and tell the server. */

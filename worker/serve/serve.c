@@ -125,6 +125,12 @@ static enum rpc_verdict answer(struct serve *serve, struct operator_request *req
     case OPERATOR_STATUS:
         status(serve, request->status, arena, reply, e);
         break;
+    case OPERATOR_HEARTBEAT:
+    case OPERATOR_CLUSTER:
+        error_set(e, ERR_USAGE,
+                  "this is no coordinator, but `garner run`, which has all shards itself: give the "
+                  "coordinator's address");
+        break;
     case OPERATOR_NONE: /* was refused above */
         break;
     }

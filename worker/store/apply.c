@@ -104,11 +104,10 @@ static int write_document(struct store *store, const struct collection_record *r
 }
 
 /* The id first: a long one is compared with its document. */
-static int delete_row(struct store *store, const struct collection_record *record,
-                      const struct document *document, struct error *e)
+int row_delete(struct store *store, uint32_t collection, const struct document *document, struct error *e)
 {
-    struct key key = key_row(record->id, document->row);
-    int r = ids_delete(store, record->id, document->id, e);
+    struct key key = key_row(collection, document->row);
+    int r = ids_delete(store, collection, document->id, e);
     if (!r)
         r = table_delete(store, TABLE_DOCUMENTS, key_bytes(&key), e);
     return r ? r : table_delete(store, TABLE_MISSING, key_bytes(&key), e);
@@ -128,7 +127,7 @@ int store_apply(struct store *store, struct collection_record *record, struct ch
     if (r)
         return place(store, record, r, e);
     change->shard = store->shard;
-    change->epoch = store->epoch;
+    change->epoch = store->state.epoch;
     change->seq = store->state.head + 1;
     change->collection = record->id;
     change->key = record->key;
@@ -142,7 +141,7 @@ int store_apply(struct store *store, struct collection_record *record, struct ch
     r = receipts_cite(store, change, e);
     if (r)
         return r;
-    r = change->op == CHANGE_DELETED ? delete_row(store, record, &document, e)
+    r = change->op == CHANGE_DELETED ? row_delete(store, record->id, &document, e)
                                      : write_document(store, record, change, digest, &document, e);
     if (r)
         return store_poison(store, r, e);

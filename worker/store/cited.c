@@ -144,7 +144,7 @@ static int has_collection(struct store *store, uint32_t collection, bool *has, s
 }
 
 /* A slot that is empty, or has an earlier one. */
-static int has_room(struct store *store, struct receipt_id id, bool *has, struct error *e)
+int receipt_has_room(struct store *store, struct receipt_id id, bool *has, struct error *e)
 {
     struct key key = key_recent(id.collection, id.harvest);
     struct receipt_id there;
@@ -174,7 +174,7 @@ int store_receipt_unpin(struct store *store, struct receipt_id id, struct error 
         copy->data[0] &= ~RECEIPT_PINNED;
     r = has_collection(store, id.collection, &stays, e);
     if (!r && stays)
-        r = has_room(store, id, &stays, e);
+        r = receipt_has_room(store, id, &stays, e);
     if (!r && stays)
         r = table_put(store, TABLE_RECEIPTS, key_bytes(&ring), buffer_bytes(copy), 0, e);
     if (!r)

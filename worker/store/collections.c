@@ -208,6 +208,45 @@ int store_collection_put(struct store *store, struct collection_record *record, 
     return store_poison(store, r, e);
 }
 
+/* The collection of a lower id that has the same key. */
+static int replace(struct store *store, uint32_t lower, bool anyhow, struct error *e)
+{
+    struct arena arena = {0};
+    struct collection_record record;
+    int r = anyhow ? 0 : store_collection_by_id(store, lower, &arena, &record, e);
+    if (!r && !anyhow && record.rows)
+        r = error_set(e, ERR_CORRUPT,
+                      "shard %" PRIu32 ": collection %" PRIu32 " has resources, and another one has its key",
+                      store->shard, lower);
+    arena_close(&arena);
+    return r ? r : store_collection_drop(store, lower, false, e);
+}
+
+int collection_put_as(struct store *store, const struct collection_record *record, bool anyhow,
+                      struct error *e)
+{
+    struct key lookup;
+    uint32_t id;
+    char packed[4];
+    int r = store_gathering(store, e);
+    if (!r)
+        r = find(store, &record->key, &lookup, &id, e);
+    if (!r && id > record->id)
+        return ERR_NOT_FOUND;
+    if (!r && id < record->id)
+        r = replace(store, id, anyhow, e);
+    if (!r)
+        r = find(store, &record->key, &lookup, &id, e); /* a long one's may be another now */
+    if (!r)
+        return error_set(e, ERR_CORRUPT, "shard %" PRIu32 ": a key leads to collection %" PRIu32 ", again",
+                         store->shard, id);
+    if (r != ERR_NOT_FOUND)
+        return r;
+    be32_put(packed, record->id);
+    r = table_put(store, TABLE_COLLECTIONS, key_bytes(&lookup), (struct bytes){packed, sizeof packed}, 0, e);
+    return r ? r : put_record(store, record, e);
+}
+
 /* The record and the lookup, or the record as one without rows and quarantined items. */
 static int drop_record(struct store *store, struct collection_record *record, bool keep, struct error *e)
 {

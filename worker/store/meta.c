@@ -15,8 +15,9 @@
 #define META_NEXT_COLLECTION BYTES("next_collection")
 #define META_CUT_CHECK       BYTES("cut_check")
 #define META_CITED_FROM      BYTES("cited_from")
+#define META_COPY            BYTES("copy")
 
-static int corrupt(const struct store *store, const char *what, struct error *e)
+int meta_corrupt(const struct store *store, const char *what, struct error *e)
 {
     return error_set(e, ERR_CORRUPT, "shard %" PRIu32 ": %s is no sound store: its %s is missing or wrong",
                      store->shard, store->path, what);
@@ -40,7 +41,7 @@ static int get(struct store *store, struct bytes name, size_t len, struct bytes 
 {
     int r = table_get(store, TABLE_META, name, value, e);
     if (r == ERR_NOT_FOUND || (!r && value->len != len))
-        return corrupt(store, name.data, e);
+        return meta_corrupt(store, name.data, e);
     return r;
 }
 
@@ -62,23 +63,19 @@ static int get_u64(struct store *store, struct bytes name, uint64_t *number, str
     return r;
 }
 
-int meta_create(struct store *store, struct error *e)
+int meta_create(struct store *store, uint64_t epoch, struct error *e)
 {
-    char first_seq[8];
-    struct key epoch = key_u64(1);
-    be64_put(first_seq, 1);
     if (getrandom(store->secret.bytes, sizeof store->secret.bytes, 0) != (ssize_t)sizeof store->secret.bytes)
         return error_set(e, ERR_IO, "shard %" PRIu32 ": no random bytes: %s", store->shard, strerror(errno));
     struct bytes secret = {(const char *)store->secret.bytes, sizeof store->secret.bytes};
-    store->state = (struct store_state){.head = 0, .oldest = 1, .next_collection = 1};
+    store->state = (struct store_state){.head = 0, .oldest = 1, .epoch = epoch, .next_collection = 1};
     int r = put_u32(store, META_FORMAT, STORE_FORMAT, e);
     if (!r)
         r = put_u32(store, META_SHARD, store->shard, e);
     if (!r)
         r = table_put(store, TABLE_META, META_SECRET, secret, 0, e);
     if (!r)
-        r = table_put(store, TABLE_EPOCHS, key_bytes(&epoch), (struct bytes){first_seq, sizeof first_seq}, 0,
-                      e);
+        r = epochs_put(store, epoch, 1, e);
     return r ? r : meta_save_state(store, e);
 }
 
@@ -98,6 +95,49 @@ int meta_save_state(struct store *store, struct error *e)
     return r ? r : put_u32(store, META_NEXT_COLLECTION, store->state.next_collection, e);
 }
 
+int meta_begin_log(struct store *store, uint64_t seq, uint32_t check, struct error *e)
+{
+    store->state.head = seq;
+    store->state.oldest = seq + 1;
+    store->state.cut_check = check;
+    int r = check ? 0 : table_delete(store, TABLE_META, META_CUT_CHECK, e);
+    if (!r)
+        r = meta_begin_citing(store, e);
+    return r ? r : meta_save_state(store, e);
+}
+
+/* --- what a copy is --- */
+
+enum { COPY_BYTES = 1 + 8 + 8 + 8 + 8 + 4 };
+
+int meta_put_copy(struct store *store, const struct copy_mark *mark, struct error *e)
+{
+    char value[COPY_BYTES] = {(char)mark->phase};
+    be64_put(value + 1, mark->epoch);
+    be64_put(value + 9, mark->from);
+    be64_put(value + 17, mark->until.epoch);
+    be64_put(value + 25, mark->until.seq);
+    be32_put(value + 33, mark->until.check);
+    return table_put(store, TABLE_META, META_COPY, (struct bytes){value, sizeof value}, 0, e);
+}
+
+int meta_get_copy(struct store *store, struct copy_mark *out, struct error *e)
+{
+    struct bytes value;
+    int r = table_get(store, TABLE_META, META_COPY, &value, e);
+    *out = (struct copy_mark){0};
+    if (r)
+        return r == ERR_NOT_FOUND ? 0 : r;
+    if (value.len != COPY_BYTES || value.data[0] < COPY_TAKING || value.data[0] > COPY_WHOLE)
+        return meta_corrupt(store, "copy", e);
+    *out = (struct copy_mark){
+        .phase = (enum copy_phase)value.data[0],
+        .epoch = be64_get(value.data + 1),
+        .from = be64_get(value.data + 9),
+        .until = {be64_get(value.data + 17), be64_get(value.data + 25), be32_get(value.data + 33)}};
+    return 0;
+}
+
 /* Not there before anything was cut, nor where an older version cut it. */
 static int get_cut_check(struct store *store, uint32_t *check, struct error *e)
 {
@@ -111,7 +151,7 @@ static int get_cut_check(struct store *store, uint32_t *check, struct error *e)
 
 int meta_load_state(struct store *store, struct error *e)
 {
-    struct store_state state;
+    struct store_state state = {0};
     int r = get_u64(store, META_HEAD, &state.head, e);
     if (!r)
         r = get_u64(store, META_OLDEST, &state.oldest, e);
@@ -119,54 +159,15 @@ int meta_load_state(struct store *store, struct error *e)
         r = get_u32(store, META_NEXT_COLLECTION, &state.next_collection, e);
     if (!r)
         r = get_cut_check(store, &state.cut_check, e);
+    if (!r)
+        r = epochs_last(store, &state.epoch, e);
     if (!r && (state.oldest == 0 || state.oldest - 1 > state.head || state.head == UINT64_MAX ||
                state.next_collection == 0))
-        return corrupt(store, "head or oldest seq", e);
+        return meta_corrupt(store, "head or oldest seq", e);
     if (r)
         return r;
     state.log_bytes = table_bytes(store, TABLE_CHANGES);
     store->state = store->committed = state;
-    return r;
-}
-
-struct epochs {
-    struct arena *arena;
-    struct store_epoch *all;
-    uint32_t count;
-};
-
-static int visit_epoch(void *context, struct bytes key, struct bytes value)
-{
-    struct epochs *epochs = context;
-    if (key.len != 8 || value.len != 8)
-        return ERR_CORRUPT;
-    struct store_epoch *grown = arena_alloc(epochs->arena, (epochs->count + 1) * sizeof *grown);
-    if (epochs->count)
-        memcpy(grown, epochs->all, epochs->count * sizeof *grown);
-    grown[epochs->count++] = (struct store_epoch){be64_get(key.data), be64_get(value.data)};
-    epochs->all = grown;
-    return 0;
-}
-
-int store_epochs(struct store *store, struct arena *arena, const struct store_epoch **epochs, uint32_t *count,
-                 struct error *e)
-{
-    struct epochs found = {.arena = arena};
-    int r = table_each(store, TABLE_EPOCHS, (struct bytes){0}, (struct bytes){0}, visit_epoch, &found, e);
-    *epochs = found.all;
-    *count = found.count;
-    return r == ERR_CORRUPT || (!r && !found.count) ? corrupt(store, "table of epochs", e) : r;
-}
-
-static int load_epoch(struct store *store, struct error *e)
-{
-    struct arena arena = {0};
-    const struct store_epoch *epochs;
-    uint32_t count;
-    int r = store_epochs(store, &arena, &epochs, &count, e);
-    if (!r)
-        store->epoch = epochs[count - 1].epoch;
-    arena_close(&arena);
     return r;
 }
 
@@ -178,7 +179,7 @@ static int load_cited_from(struct store *store, struct error *e)
     if (r)
         return r == ERR_NOT_FOUND ? 0 : r;
     if (value.len != 8 || be64_get(value.data) == 0)
-        return corrupt(store, "cited_from", e);
+        return meta_corrupt(store, "cited_from", e);
     store->cited_from = be64_get(value.data);
     return 0;
 }
@@ -205,8 +206,6 @@ int meta_load(struct store *store, struct error *e)
     if (r)
         return r;
     memcpy(store->secret.bytes, secret.data, sizeof store->secret.bytes);
-    r = load_epoch(store, e);
-    if (!r)
-        r = meta_load_state(store, e);
+    r = meta_load_state(store, e);
     return r ? r : load_cited_from(store, e);
 }

@@ -31,7 +31,8 @@ struct store_options {
     const char *path; /* of the file; LMDB's lock file stands beside it */
     uint32_t shard;
     uint64_t map_size;
-    bool read_only; /* the file must exist */
+    bool read_only;       /* the file must exist */
+    uint64_t first_epoch; /* of one that is created; 0: 1 */
 };
 
 /* Open or create. ERR_CORRUPT: no store, a newer format, or another shard's; ERR_BUSY: this process has
@@ -46,11 +47,17 @@ void store_reader_open(const struct store *of, struct store **out);
 
 uint32_t store_shard(const struct store *store);
 const struct hash_secret *store_secret(const struct store *store);
-uint64_t store_epoch(const struct store *store);
+/* Of the changes that come next. A reader's is that of its last transaction, or of a look that it takes now.
+ */
+uint64_t store_epoch(struct store *store);
 
 /* The shard's epochs, ascending; in the arena. */
 int store_epochs(struct store *store, struct arena *arena, const struct store_epoch **epochs, uint32_t *count,
                  struct error *e);
+
+/* The history goes on in a higher epoch, from head + 1 on: gathered as any write is, and gone with an abort.
+ * ERR_STORE: it isn't higher than store_epoch, and nothing was written. */
+int store_begin_epoch(struct store *store, uint64_t epoch, struct error *e);
 
 /* --- transactions --- */
 
@@ -261,8 +268,9 @@ int store_compact(struct store *store, const struct store_compaction *what, uint
  * agree, stretches and missing entries name live rows, quarantined items are counted, checkpoints name rows
  * that were given out, seqs have no holes, chains of `previous` are right, the changes replayed give the
  * documents (by the `ignore` and `unordered` of the collection's record), deletes cite receipts that are
- * there, a sound one among them. Calls `fault` with a sentence for each. Works in the current transaction, or
- * in one of its own. Returns 0 or an error when it can't go on. */
+ * there, a sound one among them. Of a copy that isn't whole (copy.h) nothing holds yet, and nothing is
+ * checked. Calls `fault` with a sentence for each. Works in the current transaction, or in one of its own.
+ * Returns 0 or an error when it can't go on. */
 int store_verify(struct store *store, void (*fault)(void *context, const char *sentence), void *context,
                  struct error *e);
 

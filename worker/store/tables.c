@@ -278,6 +278,17 @@ uint64_t table_bytes(struct store *store, enum table table)
     return (uint64_t)stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages);
 }
 
+int table_drop_all(struct store *store, enum table table, struct error *e)
+{
+    struct error local;
+    int r = store_gathering(store, e = e ? e : &local);
+    if (r)
+        return r;
+    close_cursors(store, table);
+    r = mdb_drop(store->txn, store->tables[table], 0);
+    return r ? store_poison(store, store_fault(store, r, "deleting", e), e) : 0;
+}
+
 int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e)
 {
     return table_drop_range(store, table, prefix, prefix, e);
@@ -305,6 +316,25 @@ int table_each(struct store *store, enum table table, struct bytes prefix, struc
     if (lmdb && lmdb != MDB_NOTFOUND)
         return store_fault(store, lmdb, "reading", e);
     return r;
+}
+
+int table_last(struct store *store, enum table table, struct bytes *key, struct bytes *value, struct error *e)
+{
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    int r = store_reading(store, e);
+    if (r)
+        return r;
+    int lmdb = mdb_cursor_open(store->txn, store->tables[table], &cursor);
+    if (lmdb)
+        return store_fault(store, lmdb, "reading", e);
+    lmdb = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+    mdb_cursor_close(cursor);
+    if (lmdb)
+        return lmdb == MDB_NOTFOUND ? ERR_NOT_FOUND : store_fault(store, lmdb, "reading", e);
+    *key = span_of(k);
+    *value = span_of(v);
+    return 0;
 }
 
 struct long_search {

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "common/check.h"
-#include "worker/store/store.h"
+#include "worker/store/copy.h"
 
 enum table {
     TABLE_META,
@@ -52,9 +52,18 @@ enum {
     HEAD_BYTES = 4 + 16 + 4 + 4
 };
 
+/* How far a copy has come (copy.h); stands in `meta`. */
+struct copy_mark {
+    enum copy_phase phase;
+    uint64_t epoch; /* that its last change is of, or its snapshot: a store in a later one was owned since */
+    uint64_t from;  /* its documents have the changes up to there in them: those are only kept … */
+    struct point until; /* … and may have later ones up to there: they are whole once the changes are, too */
+};
+
 /* What one commit moves on. */
 struct store_state {
     uint64_t head, oldest;
+    uint64_t epoch; /* of the changes that come next */
     uint32_t next_collection;
     uint32_t
         cut_check; /* of the change before `oldest`: what tells that a position there is this history's */
@@ -79,7 +88,6 @@ struct store {
     uint64_t walked;                   /* seq that it stands on */
     uint32_t inner[TABLE_COUNT];       /* of it: a collection that isn't the table's last; 0: none is known */
     struct hash_secret secret;
-    uint64_t epoch;
     uint64_t cited_from; /* the first seq from which on `cited` tells all; 0: it isn't known */
     struct store_state state, committed;
     uint32_t gathered;
@@ -124,7 +132,8 @@ int table_put_new(struct store *store, enum table table, struct bytes key, struc
 int table_append(struct store *store, enum table table, uint32_t collection, struct bytes key,
                  struct bytes value, struct error *e);
 int table_delete(struct store *store, enum table table, struct bytes key,
-                 struct error *e); /* absent is fine */
+                 struct error *e);                                          /* absent is fine */
+int table_drop_all(struct store *store, enum table table, struct error *e); /* the table itself stays */
 int table_drop_prefix(struct store *store, enum table table, struct bytes prefix, struct error *e);
 /* Delete from key `first` on, up to and with those that begin with `last`. */
 int table_drop_range(struct store *store, enum table table, struct bytes first, struct bytes last,
@@ -133,6 +142,10 @@ int table_drop_range(struct store *store, enum table table, struct bytes first, 
 /* Delete from the first key on, as long as `goes` says so: 0 (it doesn't), 1, or minus an error. */
 typedef int table_goes(void *context, struct bytes key, struct bytes value);
 int table_drop_first(struct store *store, enum table table, table_goes *goes, void *context, struct error *e);
+
+/* The last key and its value. ERR_NOT_FOUND: the table is empty. */
+int table_last(struct store *store, enum table table, struct bytes *key, struct bytes *value,
+               struct error *e);
 
 uint64_t table_bytes(struct store *store, enum table table); /* of its pages; in any transaction */
 
@@ -164,12 +177,23 @@ void handle_release(struct store *store);
 int store_fault(const struct store *store, int lmdb, const char *doing, struct error *e);
 
 /* meta.c */
-int meta_create(struct store *store, struct error *e);
+int meta_create(struct store *store, uint64_t epoch, struct error *e);
 int meta_load(struct store *store, struct error *e);
 int meta_load_state(struct store *store, struct error *e);
 /* From now on `cited` tells of all that changes rest on. */
 int meta_begin_citing(struct store *store, struct error *e);
 int meta_save_state(struct store *store, struct error *e);
+int meta_corrupt(const struct store *store, const char *what,
+                 struct error *e); /* ERR_CORRUPT, with a sentence */
+/* The changes begin behind `seq`, whose check sum that is; 0: unknown. */
+int meta_begin_log(struct store *store, uint64_t seq, uint32_t check, struct error *e);
+/* What a copy is (copy.c); all zero: the store is none. */
+int meta_put_copy(struct store *store, const struct copy_mark *mark, struct error *e);
+int meta_get_copy(struct store *store, struct copy_mark *out, struct error *e);
+
+/* epochs.c */
+int epochs_put(struct store *store, uint64_t epoch, uint64_t first_seq, struct error *e);
+int epochs_last(struct store *store, uint64_t *epoch, struct error *e);
 
 /* ids.c: resources' ids -> rows. */
 int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e);
@@ -181,6 +205,9 @@ int ids_delete(struct store *store, uint32_t collection, struct bytes id, struct
 int document_read(struct bytes value, uint32_t row, struct document *out, struct error *e);
 int document_write(struct store *store, uint32_t collection, const struct document *document, bool is_new,
                    struct error *e);
+
+/* apply.c: the id and document of a row, and its missing entry, go. */
+int row_delete(struct store *store, uint32_t collection, const struct document *document, struct error *e);
 
 /* stretches.c: ERR_CORRUPT when it can't be one. */
 int stretch_read(struct bytes value, uint64_t place, struct stretch *out, struct error *e);
@@ -208,6 +235,9 @@ int receipts_cite(struct store *store, const struct change *change, struct error
 /* The last change that is known to rest on a receipt; 0: none does. */
 int receipt_last_cited(struct store *store, struct receipt_id id, uint64_t *seq, struct error *e);
 
+/* Among those of the last harvests there is room for it: its slot is empty, or has an earlier one. */
+int receipt_has_room(struct store *store, struct receipt_id id, bool *has, struct error *e);
+
 /* Move the receipts of an older version to where they stand now, in transactions of its own. Where there are
  * none it costs a look at one key. */
 int receipts_move_old(struct store *store, struct error *e);
@@ -223,6 +253,12 @@ int change_append(struct store *store, struct error *e);
 
 /* collections.c: a collection's key as bytes, for the lookup. */
 void collection_key_bytes(const struct collection_key *key, struct buffer *out);
+/* Write the record of a collection that isn't there, under the id that it has already. Its key may lead to
+ * one with a lower id, which was given up since: that one is dropped, if it has no rows or `anyhow`.
+ * ERR_NOT_FOUND: it leads to one with a higher id, so this one was given up. ERR_CORRUPT: to one that has
+ * rows. */
+int collection_put_as(struct store *store, const struct collection_record *record, bool anyhow,
+                      struct error *e);
 int collection_lookup(struct store *store, const struct collection_key *key, uint32_t *id, struct error *e);
 
 #endif
