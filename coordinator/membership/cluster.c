@@ -147,7 +147,7 @@ void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t b
     s->owner = worker;
     s->epoch++;
     s->base = base;
-    s->disk = base ? 0 : c->workers[worker].disk;
+    s->disk = c->workers[worker].disk;
     s->phase = MOVE_NONE;
     s->to = CLUSTER_NOBODY;
     s->known_head = 0;

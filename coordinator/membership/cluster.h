@@ -61,8 +61,8 @@ struct cluster_shard {
     /* Kept: */
     uint64_t version;    /* of this record; rises with each change of it */
     uint64_t epoch;      /* 0: it was never anybody's */
-    uint64_t base;       /* of `epoch`: its owner's copy had come to this one; 0: it begins empty, … */
-    uint64_t disk;       /* … on this disk */
+    uint64_t base;       /* of `epoch`: its owner's copy had come to this one; 0: it begins empty */
+    uint64_t disk;       /* that its owner's copy is on */
     uint32_t owner, pin; /* CLUSTER_NOBODY: none */
     struct cluster_replica replicas[CLUSTER_REPLICAS];
     uint32_t replica_count;

@@ -5,14 +5,17 @@
  * (subscribers beyond it are told DIVERGED), and a new history better than no watch. */
 #include "coordinator/membership/cluster.h"
 
-/* Does it have what it is the owner of, or may it begin it? A copy that isn't as far as it was is of an older
- * disk, brought back: what follows it would be told twice, in two ways. */
+/* Does it have what it is the owner of, or may it begin it? Another disk may have a copy too, from when it
+ * followed. A copy that isn't as far as it was is of an older disk, brought back: what follows it would be told
+ * twice, in two ways. */
 static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
 {
     const struct shard_report *report = cluster_report(c, s->owner, shard);
     bool has_begun = report && report->epoch == s->epoch;
+    if (c->workers[s->owner].disk != s->disk)
+        return false;
     if (!s->base && !has_begun)
-        return c->workers[s->owner].disk == s->disk;
+        return true;
     return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch &&
            !(has_begun && report->head < s->known_head);
 }
