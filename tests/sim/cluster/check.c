@@ -219,7 +219,8 @@ static bool is_had(const struct world *w, uint32_t node, uint32_t shard, uint64_
 {
     const struct cluster_shard *s = &w->coordinator.kept.shards[shard];
     uint32_t owner = s->owner != CLUSTER_NOBODY ? w->check.node_of[s->owner] : NO_NODE;
-    if (owner == NO_NODE || owner == node || w->check.shards[shard].begun < s->epoch)
+    if (owner == NO_NODE || owner == node || w->check.shards[shard].begun < s->epoch ||
+        w->check.shards[shard].is_lost[owner])
         return true;
     return copy_has(&w->all[owner].disk.copies[shard], seq, through);
 }
