@@ -17,7 +17,7 @@ static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uin
     if (!s->base && !has_begun)
         return true;
     return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch &&
-           !(has_begun && report->head < s->known_head);
+           report->head >= s->known_head;
 }
 
 /* It has begun the epoch: from now on its copy must be there. */

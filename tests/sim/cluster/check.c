@@ -202,7 +202,9 @@ void check_drops(struct world *w, uint32_t node, uint32_t shard)
     const struct copy *copy = &w->all[node].disk.copies[shard];
     bool is_owners = w->coordinator.kept.is_there[shard] && s->owner != CLUSTER_NOBODY &&
                      w->check.node_of[s->owner] == node;
-    if (!copy->is_whole || known->is_loose || !s->base)
+    bool is_gone = s->owner != CLUSTER_NOBODY && w->check.node_of[s->owner] != NO_NODE &&
+                   known->is_lost[w->check.node_of[s->owner]]; /* a moment ago */
+    if (!copy->is_whole || known->is_loose || !s->base || is_gone)
         return;
     if (is_owners && copy_epoch(copy) <= s->epoch)
         check_fails(w, "DROP", "w%" PRIu32 " drops shard %" PRIu32 ", and is its owner", node + 1, shard);
