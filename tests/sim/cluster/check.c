@@ -150,8 +150,7 @@ static bool is_unnoticed(const struct world *w, uint32_t node, uint32_t shard)
 {
     const struct cluster_shard *s = &w->coordinator.cluster.shards[shard];
     const struct copy *copy = &w->all[node].disk.copies[shard];
-    return w->check.shards[shard].went_back[node] &&
-           (!coordinator_is_up(w) || copy->head >= s->known_head);
+    return w->check.shards[shard].went_back[node] && (!coordinator_is_up(w) || copy->head >= s->known_head);
 }
 
 void check_begins(struct world *w, uint32_t node, uint32_t shard)
