@@ -20,8 +20,11 @@ void cluster_open(struct cluster *c, const struct cluster_setting *setting)
 {
     CHECK(setting->shards >= 1 && setting->shards <= LIMIT_SHARDS);
     CHECK(setting->followers <= LIMIT_FOLLOWERS);
-    *c = (struct cluster){
-        .set = *setting, .ticked_ms = INT64_MIN, .joined_ms = INT64_MIN, .spread_ms = INT64_MIN};
+    *c = (struct cluster){.set = *setting,
+                          .begun_ms = INT64_MIN,
+                          .ticked_ms = INT64_MIN,
+                          .joined_ms = INT64_MIN,
+                          .spread_ms = INT64_MIN};
     c->shards = mem_alloc(setting->shards * sizeof *c->shards);
     for (uint32_t i = 0; i < setting->shards; i++)
         c->shards[i] = fresh;
@@ -70,7 +73,7 @@ void cluster_put_shard(struct cluster *c, uint32_t shard, const struct cluster_s
 
 void cluster_begin(struct cluster *c, int64_t now_ms)
 {
-    c->ticked_ms = now_ms;
+    c->begun_ms = c->ticked_ms = now_ms;
     c->is_unspread = true;
     for (uint32_t i = 0; i < c->worker_count; i++)
         if (c->workers[i].disk) {

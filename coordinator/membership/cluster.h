@@ -75,7 +75,8 @@ struct cluster_shard {
     uint64_t known_head;  /* that its owner has reported in `epoch` */
     int64_t lost_ms;      /* since when its owner is there without its copy; INT64_MIN: it has it */
     int64_t retry_ms;     /* no move is queued by itself before; INT64_MIN: at any time */
-    bool is_foreign; /* a worker has a copy of an epoch beyond this one: nothing is done with the shard */
+    bool is_foreign; /* a worker has a copy of an epoch beyond this one: nothing is done with the shard, and
+                      * none is begun anew */
     bool is_changed;
 };
 
@@ -93,7 +94,8 @@ struct cluster {
     struct cluster_shard *shards; /* by number */
     bool is_paused;               /* kept: no move begins */
     bool is_changed;              /* `is_paused` */
-    int64_t ticked_ms;            /* INT64_MIN: not yet */
+    int64_t begun_ms;             /* when it did; INT64_MIN: not yet */
+    int64_t ticked_ms;            /* likewise, the last time */
     int64_t joined_ms;            /* when a worker came last that wasn't there; INT64_MIN: none has */
     bool is_unspread;             /* workers have come, gone or changed since shards were last spread */
     bool fills;                   /* … and one that came is to be filled */
@@ -108,7 +110,7 @@ void cluster_close(struct cluster *c); /* zero is fine */
 void cluster_put_worker(struct cluster *c, uint32_t number, const struct cluster_worker *kept);
 void cluster_put_shard(struct cluster *c, uint32_t shard, const struct cluster_shard *kept);
 
-/* It goes on with what was kept: nobody is called dead for one lease. */
+/* It goes on with what was kept: for one lease nobody is called dead, and no shard is taken from anybody. */
 void cluster_begin(struct cluster *c, int64_t now_ms);
 
 /* --- events --- */
@@ -200,6 +202,9 @@ void cluster_drop_replica(struct cluster_shard *shard, uint32_t worker);
 void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t base);
 
 void lease_tick(struct cluster *c, int64_t now_ms);
+/* A lease has passed since it began: nobody has one that it doesn't know of, though its state may be an older
+ * one. */
+bool lease_is_settled(const struct cluster *c, int64_t now_ms);
 void recover_shard(struct cluster *c, uint32_t shard); /* one that is foreign */
 void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report);
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms);

@@ -193,6 +193,18 @@ int cluster_forget(struct cluster *c, uint32_t worker, struct error *e)
     return 0;
 }
 
+/* Of a shard of which nobody has a copy there may be one that comes too late: it must not be taken for one of
+ * the history that begins now. */
+static void skip_epochs(struct cluster *c)
+{
+    uint64_t highest = 0;
+    for (uint32_t i = 0; i < c->set.shards; i++)
+        highest = c->shards[i].epoch > highest ? c->shards[i].epoch : highest;
+    for (uint32_t i = 0; i < c->set.shards; i++)
+        if (!c->shards[i].epoch)
+            cluster_change(c, i)->epoch = highest;
+}
+
 int cluster_recover(struct cluster *c, int64_t now_ms, uint32_t *count, struct error *e)
 {
     *count = 0;
@@ -202,6 +214,8 @@ int cluster_recover(struct cluster *c, int64_t now_ms, uint32_t *count, struct e
             recover_shard(c, i);
             ++*count;
         }
+    if (*count)
+        skip_epochs(c);
     c->is_unspread = true;
     return *count
                ? 0

@@ -21,6 +21,14 @@ static void explain_foreign(const struct cluster *c, uint32_t shard, struct buff
                       name(c, worker), epoch, c->shards[shard].epoch);
 }
 
+static bool is_any_foreign(const struct cluster *c)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < c->set.shards; i++)
+        is = is || c->shards[i].is_foreign;
+    return is;
+}
+
 static void explain_nobody(const struct cluster *c, uint32_t shard, int64_t now_ms, struct buffer *out)
 {
     uint32_t takers = 0;
@@ -30,6 +38,10 @@ static void explain_nobody(const struct cluster *c, uint32_t shard, int64_t now_
     if (!takers)
         buffer_add_text(out,
                         "It is nobody's: there is no worker that takes shards. Add one, or uncordon one.");
+    else if (is_any_foreign(c))
+        buffer_add_text(
+            out, "It is nobody's, and isn't begun anew as long as there are copies of other shards that "
+                 "the coordinator doesn't know of: `garner recover`.");
     else if (!c->shards[shard].epoch && now_ms - c->joined_ms < c->set.settle_ms)
         buffer_add_text(out,
                         "It is nobody's yet: it is given to somebody once no worker has come for a moment.");

@@ -10,10 +10,11 @@
 static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
 {
     const struct shard_report *report = cluster_report(c, s->owner, shard);
-    if (!s->base && c->workers[s->owner].disk == s->disk)
-        return true;
+    bool has_begun = report && report->epoch == s->epoch;
+    if (!s->base && !has_begun)
+        return c->workers[s->owner].disk == s->disk;
     return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch &&
-           !(report->epoch == s->epoch && report->head < s->known_head);
+           !(has_begun && report->head < s->known_head);
 }
 
 /* It has begun the epoch: from now on its copy must be there. */
@@ -102,7 +103,7 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         s->lost_ms = INT64_MIN;
     if (owner->life == WORKER_ALIVE && !is_lost)
         note_begun(c, shard);
-    if (owner->life != WORKER_DEAD && !is_lost)
+    if ((owner->life != WORKER_DEAD && !is_lost) || !lease_is_settled(c, now_ms))
         return;
     uint32_t worker = farthest(c, shard, true);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
@@ -117,7 +118,8 @@ void recover_shard(struct cluster *c, uint32_t shard)
     struct cluster_shard *s = &c->shards[shard];
     uint32_t worker;
     uint64_t epoch;
-    if (!cluster_find_foreign(c, shard, &worker, &epoch))
+    s->is_foreign = cluster_find_foreign(c, shard, &worker, &epoch);
+    if (!s->is_foreign)
         return;
     s->epoch = c->set.adopts ? epoch - 1 : epoch + RECOVERED_EPOCHS - 1;
     s->replica_count = 0;

@@ -224,6 +224,11 @@ static void forgive(struct cluster *c, int64_t now_ms)
     }
 }
 
+bool lease_is_settled(const struct cluster *c, int64_t now_ms)
+{
+    return c->set.adopts || now_ms - c->begun_ms >= c->set.lease_ms;
+}
+
 void lease_tick(struct cluster *c, int64_t now_ms)
 {
     if (c->ticked_ms != INT64_MIN && now_ms - c->ticked_ms > c->set.lease_ms / 2)
@@ -236,9 +241,14 @@ void lease_tick(struct cluster *c, int64_t now_ms)
 
 void cluster_tick(struct cluster *c, int64_t now_ms)
 {
+    uint32_t worker;
+    uint64_t epoch;
     lease_tick(c, now_ms);
-    for (uint32_t i = 0; i < c->set.shards; i++)
+    for (uint32_t i = 0; i < c->set.shards; i++) {
+        if (c->shards[i].is_foreign) /* who had that copy may not have it any more */
+            c->shards[i].is_foreign = cluster_find_foreign(c, i, &worker, &epoch);
         step(c, i, now_ms);
+    }
     move_start(c, now_ms);
     spread_tick(c, now_ms);
 }

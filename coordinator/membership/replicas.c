@@ -60,36 +60,41 @@ static bool is_gone(const struct cluster *c, uint32_t worker, int64_t now_ms)
     return !w->disk || (w->life == WORKER_DEAD && now_ms - w->since_ms >= c->set.grace_ms);
 }
 
-/* Those whom it wouldn't hurt to lose go first: not in sync, then the last that came. */
-static uint32_t least_needed(const struct cluster *c, const struct cluster_shard *s)
+static bool is_to(const struct cluster_shard *s, uint32_t worker)
 {
-    uint32_t least = CLUSTER_NOBODY;
-    int least_worth = 0;
-    for (uint32_t i = 0; i < s->replica_count; i++) {
-        const struct cluster_replica *replica = &s->replicas[i];
-        bool is_to = s->phase >= MOVE_COPYING && replica->worker == s->to;
-        int worth = (replica->in_sync ? 2 : 0) + (c->workers[replica->worker].is_draining ? 0 : 1);
-        if (!is_to && (least == CLUSTER_NOBODY || worth <= least_worth)) {
-            least = replica->worker;
-            least_worth = worth;
-        }
-    }
-    return least;
+    return s->phase >= MOVE_COPYING && worker == s->to;
 }
 
-/* A follower that drains is one too many once the others are enough. */
-static uint32_t enough(const struct cluster *c, const struct cluster_shard *s)
+/* Of those that drain, or of the others: whom it wouldn't hurt to lose, not in sync, then the last that came.
+ */
+static uint32_t least_needed(const struct cluster *c, const struct cluster_shard *s, bool draining)
 {
-    uint32_t staying = 0, leaving = 0;
+    const struct cluster_replica *least = NULL;
     for (uint32_t i = 0; i < s->replica_count; i++) {
         const struct cluster_replica *replica = &s->replicas[i];
-        bool is_to = s->phase >= MOVE_COPYING && replica->worker == s->to;
-        bool drains = c->workers[replica->worker].is_draining;
-        leaving += drains && !is_to;
-        staying += !drains && !is_to && replica->in_sync;
+        if (is_to(s, replica->worker) || c->workers[replica->worker].is_draining != draining)
+            continue;
+        if (!least || replica->in_sync <= least->in_sync)
+            least = replica;
     }
-    bool is_moving = s->phase >= MOVE_COPYING;
-    return c->set.followers + (staying >= c->set.followers ? 0 : leaving) + is_moving;
+    return least->worker;
+}
+
+/* A follower that drains stays until another one is in sync in its place. CLUSTER_NOBODY: none is too many.
+ */
+static uint32_t one_too_many(const struct cluster *c, const struct cluster_shard *s)
+{
+    uint32_t staying = 0, in_sync = 0, leaving = 0;
+    for (uint32_t i = 0; i < s->replica_count; i++) {
+        const struct cluster_replica *replica = &s->replicas[i];
+        bool drains = c->workers[replica->worker].is_draining, counts = !is_to(s, replica->worker);
+        leaving += drains && counts;
+        staying += !drains && counts;
+        in_sync += !drains && counts && replica->in_sync;
+    }
+    if (staying > c->set.followers)
+        return least_needed(c, s, false);
+    return leaving && in_sync + leaving > c->set.followers ? least_needed(c, s, true) : CLUSTER_NOBODY;
 }
 
 static void trim(struct cluster *c, uint32_t shard, int64_t now_ms)
@@ -100,8 +105,8 @@ static void trim(struct cluster *c, uint32_t shard, int64_t now_ms)
             cluster_drop_replica(cluster_change(c, shard), s->replicas[i].worker);
             c->is_unspread = true;
         }
-    while (s->replica_count > enough(c, s))
-        cluster_drop_replica(cluster_change(c, shard), least_needed(c, s));
+    for (uint32_t worker; (worker = one_too_many(c, s)) != CLUSTER_NOBODY;)
+        cluster_drop_replica(cluster_change(c, shard), worker);
 }
 
 void replicas_step(struct cluster *c, uint32_t shard, int64_t now_ms)

@@ -127,6 +127,31 @@ static void close_spread(struct spread *spread)
 
 /* --- what comes of it by itself --- */
 
+static bool has_any(const struct cluster *c)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < c->worker_count; i++)
+        for (uint32_t j = 0; j < c->workers[i].report_count; j++)
+            has = has || c->workers[i].reports[j].epoch;
+    return has;
+}
+
+static bool is_any_foreign(const struct cluster *c)
+{
+    bool is = false;
+    for (uint32_t i = 0; i < c->set.shards; i++)
+        is = is || c->shards[i].is_foreign;
+    return is;
+}
+
+/* What nobody has may be begun anew: unless somebody may have it who wasn't heard yet. Who has a copy that
+ * the state knows nothing of is a sign of that, and whoever has any copy at all isn't the first worker ever.
+ */
+static bool may_begin_anew(const struct cluster *c, int64_t now_ms)
+{
+    return c->set.adopts || (!is_any_foreign(c) && (lease_is_settled(c, now_ms) || !has_any(c)));
+}
+
 static bool is_settled(const struct cluster *c, const struct cluster_shard *s, int64_t now_ms)
 {
     return s->epoch > 0 || now_ms - c->joined_ms >= c->set.settle_ms;
@@ -144,14 +169,14 @@ static bool is_redirected(const struct cluster_shard *s, const struct placement_
     return s->phase == MOVE_QUEUED && wish->to != PLACEMENT_NOBODY && wish->to != s->to;
 }
 
-static void act(struct cluster *c, const struct placement_shard *wish, int64_t now_ms)
+static void act(struct cluster *c, const struct placement_shard *wish, bool begins_anew, int64_t now_ms)
 {
     const uint32_t n = wish->number;
     const struct cluster_shard *s = &c->shards[n];
     if (wish->to == wish->at || wish->to == PLACEMENT_NOBODY)
         return;
     if (s->owner == CLUSTER_NOBODY) {
-        if (is_settled(c, s, now_ms))
+        if (begins_anew && is_settled(c, s, now_ms))
             cluster_give(c, n, wish->to, 0);
         else
             c->is_unspread = true;
@@ -237,9 +262,10 @@ void spread_tick(struct cluster *c, int64_t now_ms)
         return;
     c->is_unspread = false;
     c->spread_ms = now_ms;
+    const bool begins_anew = may_begin_anew(c, now_ms);
     solve(c, &spread);
     for (uint32_t i = 0; i < spread.shard_count; i++)
-        act(c, &spread.shards[i], now_ms);
+        act(c, &spread.shards[i], begins_anew, now_ms);
     close_spread(&spread);
     spread_followers(c);
     c->fills = false;

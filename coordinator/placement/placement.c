@@ -103,13 +103,16 @@ static void set_shares(struct solver *s)
 
 /* --- what stays --- */
 
+/* One that had to go still has to when it is passed on from where it was put first. */
 static void put(struct solver *s, struct placement_shard *shard, uint32_t worker, enum placement_why why)
 {
+    bool had_to = shard->why == PLACEMENT_HOMELESS || shard->why == PLACEMENT_LEAVES;
     if (shard->to != PLACEMENT_NOBODY)
         s->loads[shard->to].load -= shard->weight;
     s->loads[worker].load += shard->weight;
     shard->to = worker;
-    shard->why = worker == shard->at ? PLACEMENT_STAYS : why;
+    if (!had_to)
+        shard->why = worker == shard->at ? PLACEMENT_STAYS : why;
 }
 
 static enum placement_stuck pin_stuck(enum placement_worker_state state)

@@ -90,6 +90,8 @@ static const char *lacks(const struct world *w, uint32_t *shard)
     for (*shard = 0; *shard < w->shards; ++*shard) {
         uint32_t node = NO_NODE;
         const char *what = lacks_owner(w, *shard, &node);
+        if (!what && w->check.shards[*shard].is_forked)
+            continue; /* who is beyond its head waits until that is further */
         if (!what)
             what = lacks_followers(w, *shard, node);
         if (!what)

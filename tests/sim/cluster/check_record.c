@@ -81,7 +81,8 @@ static void note_excuse(struct step *step)
 {
     if (step->after->owner == step->before->owner && step->after->epoch == step->before->epoch)
         return;
-    step->known->is_excused = is_excused(step);
+    step->known->is_excused = step->known->is_recovered || is_excused(step);
+    step->known->is_recovered = false;
 }
 
 static void note_in_sync(struct step *step)
@@ -265,7 +266,7 @@ void check_state_lost(struct world *w)
     for (uint32_t i = 0; i < KEPT_WORKERS; i++)
         w->check.node_of[i] = NO_NODE;
     for (uint32_t i = 0; i < w->shards; i++)
-        w->check.shards[i].is_loose = true;
+        w->check.shards[i].is_loose = w->check.shards[i].was_loose = true;
 }
 
 /* All that was before is over: what is recovered begins with what it has. */
@@ -273,6 +274,6 @@ void check_recovered(struct world *w, uint32_t shard)
 {
     struct known_shard *known = &w->check.shards[shard];
     known->is_loose = false;
-    known->is_excused = true;
+    known->is_recovered = true;
     w->tally->recovered++;
 }
