@@ -105,6 +105,11 @@ void status_request_pack(const struct status_request *request, struct buffer *ou
 int status_request_unpack(struct arena *arena, struct bytes packed, struct status_request *out,
                           struct error *e);
 
+/* Put the status of one more worker into that of all, which begins as all zero: `to` is of the collections of
+ * both. What can't be told of both together is the worst (the 99th percentile of ages) or the most (accounts,
+ * and failed ones, which each worker counts by itself). Its texts are copied into the arena. */
+void status_merge(struct arena *arena, struct status *to, const struct status *from);
+
 /* Nothing is wrong. */
 bool status_is_well(const struct status *status);
 
