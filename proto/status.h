@@ -85,6 +85,7 @@ struct status {
     uint64_t troubled[TROUBLE_COUNT]; /* a collection may count in several */
     struct status_age ages[STATUS_PRIORITIES];
     struct status_work work;
+    bool lacks_parts;  /* not all of it is harvested, or could be asked: it isn't well. Not packed */
     bool is_partial;   /* of some accounts only: `work` and the window, which are of all, aren't told */
     int64_t window_ms; /* of a run: lately; 0: not known */
     uint64_t window_requests, window_throttled;

@@ -137,16 +137,19 @@ static void print_object(struct printer *printer, struct gathering *g)
     buffer_close(&text);
 }
 
-static bool is_well(const struct gathering *g)
+static bool lacks_parts(const struct gathering *g)
 {
     const struct value *shards = document_object(&g->cluster, "shards");
-    return document_u64(shards, "served") == document_u64(shards, "all") && !document_u64(shards, "stuck") &&
-           status_is_well(&g->all);
+    bool lacks = document_u64(shards, "served") < document_u64(shards, "all") || document_u64(shards, "stuck");
+    for (uint32_t i = 0; i < g->fan.count; i++)
+        lacks = lacks || !g->fan.workers[i].is_heard;
+    return lacks;
 }
 
 static int print_all(struct gathering *g, const struct options *options)
 {
     struct printer printer;
+    g->all.lacks_parts = lacks_parts(g);
     printer_open(&printer);
     if (options->json)
         print_object(&printer, g);
@@ -155,7 +158,7 @@ static int print_all(struct gathering *g, const struct options *options)
     int exit_code = printer_close(&printer);
     if (!options->json)
         say_advice(&g->cluster);
-    return exit_code ? exit_code : is_well(g) ? EXIT_COMPLETE : EXIT_INCOMPLETE;
+    return exit_code ? exit_code : status_is_well(&g->all) ? EXIT_COMPLETE : EXIT_INCOMPLETE;
 }
 
 int cluster_status(const struct options *options, struct client *client, const char *address)
