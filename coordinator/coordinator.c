@@ -282,6 +282,23 @@ static bool has_waited(const struct coordinator *co, const struct heartbeat *h, 
     return w->disk == h->disk && w->incarnation == h->incarnation && w->number == h->number;
 }
 
+static bool is_named(const struct cluster_shard *s, uint32_t worker)
+{
+    return s->owner == worker || s->to == worker || cluster_replica((struct cluster_shard *)s, worker);
+}
+
+/* Something was decided that can't be kept, and its orders would tell of it. Whoever has nothing to do with
+ * it goes on: a full disk here must not end harvests everywhere. */
+static bool hears_of_unkept(const struct coordinator *co, uint32_t worker)
+{
+    const struct cluster *c = &co->cluster;
+    bool hears = c->workers[worker].is_changed;
+    for (uint32_t i = 0; i < c->set.shards && !hears; i++)
+        hears = c->shards[i].is_changed && (is_named(&c->shards[i], worker) ||
+                                            is_named(&co->shards[i], worker) || cluster_report(c, worker, i));
+    return hears;
+}
+
 static int answer(struct coordinator *co, const struct heartbeat *h, bool *waits, struct buffer *out,
                   struct error *e)
 {
@@ -290,8 +307,8 @@ static int answer(struct coordinator *co, const struct heartbeat *h, bool *waits
     int r = has_waited(co, h, &worker)
                 ? 0
                 : cluster_heartbeat(&co->cluster, h, co->kept.feed, clock_steady_ms(), &worker, e);
-    if (!r)
-        r = keep(co, e);
+    if (!r && (r = keep(co, e)) && !hears_of_unkept(co, worker))
+        r = 0;
     if (r)
         return r;
     make_orders(co, worker, &orders);

@@ -143,14 +143,15 @@ void cluster_drop_replica(struct cluster_shard *shard, uint32_t worker)
 void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t base)
 {
     struct cluster_shard *s = cluster_change(c, shard);
+    const struct shard_report *report = cluster_report(c, worker, shard);
     cluster_drop_replica(s, worker);
     s->owner = worker;
     s->epoch++;
     s->base = base;
-    s->disk = base ? 0 : c->workers[worker].disk;
+    s->disk = c->workers[worker].disk;
     s->phase = MOVE_NONE;
     s->to = CLUSTER_NOBODY;
-    s->known_head = 0;
+    s->known_head = base && report ? report->head : 0;
     s->lost_ms = INT64_MIN;
     c->is_unspread = true;
 }

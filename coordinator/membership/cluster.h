@@ -61,8 +61,8 @@ struct cluster_shard {
     /* Kept: */
     uint64_t version;    /* of this record; rises with each change of it */
     uint64_t epoch;      /* 0: it was never anybody's */
-    uint64_t base;       /* of `epoch`: its owner's copy had come to this one; 0: it begins empty, … */
-    uint64_t disk;       /* … on this disk */
+    uint64_t base;       /* of `epoch`: its owner's copy had come to this one; 0: it begins empty */
+    uint64_t disk;       /* that its owner's copy is on */
     uint32_t owner, pin; /* CLUSTER_NOBODY: none */
     struct cluster_replica replicas[CLUSTER_REPLICAS];
     uint32_t replica_count;
@@ -72,7 +72,7 @@ struct cluster_shard {
     int64_t phase_ms;     /* when it came into its phase, or last got on in it */
     uint64_t phase_head;  /* as far as the destination's copy was, … */
     uint64_t phase_bytes; /* … and as large as it was */
-    uint64_t known_head;  /* that its owner has reported in `epoch` */
+    uint64_t known_head;  /* that its owner has reported, in `epoch` or when it was given the shard */
     int64_t lost_ms;      /* since when its owner is there without its copy; INT64_MIN: it has it */
     int64_t retry_ms;     /* no move is queued by itself before; INT64_MIN: at any time */
     bool is_foreign; /* a worker has a copy of an epoch beyond this one: nothing is done with the shard, and

@@ -208,7 +208,11 @@ static void skip_epochs(struct cluster *c)
 int cluster_recover(struct cluster *c, int64_t now_ms, uint32_t *count, struct error *e)
 {
     *count = 0;
-    (void)now_ms;
+    if (!lease_is_settled(c, now_ms))
+        return error_set(e, ERR_BUSY,
+                         "the coordinator has just begun, and somebody whom it hasn't heard yet may have a "
+                         "lease: wait until all workers are there, and ask again in %" PRId64 " s",
+                         (c->begun_ms + c->set.lease_ms - now_ms + 999) / 1000);
     for (uint32_t i = 0; i < c->set.shards; i++)
         if (c->shards[i].is_foreign) {
             recover_shard(c, i);

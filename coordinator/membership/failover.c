@@ -5,16 +5,19 @@
  * (subscribers beyond it are told DIVERGED), and a new history better than no watch. */
 #include "coordinator/membership/cluster.h"
 
-/* Does it have what it is the owner of, or may it begin it? A copy that isn't as far as it was is of an older
- * disk, brought back: what follows it would be told twice, in two ways. */
+/* Does it have what it is the owner of, or may it begin it? Another disk may have a copy too, from when it
+ * followed. A copy that isn't as far as it was is of an older disk, brought back: what follows it would be
+ * told twice, in two ways. */
 static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
 {
     const struct shard_report *report = cluster_report(c, s->owner, shard);
     bool has_begun = report && report->epoch == s->epoch;
+    if (c->workers[s->owner].disk != s->disk)
+        return false;
     if (!s->base && !has_begun)
-        return c->workers[s->owner].disk == s->disk;
+        return true;
     return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch &&
-           !(has_begun && report->head < s->known_head);
+           report->head >= s->known_head;
 }
 
 /* It has begun the epoch: from now on its copy must be there. */
@@ -90,6 +93,8 @@ static void give_up(struct cluster *c, uint32_t shard)
     c->is_unspread = true;
 }
 
+/* That an owner has no copy is believed when it has said so for a lease: what it said once may be what came
+ * late, of a process before. */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
 {
     struct cluster_shard *s = &c->shards[shard];
@@ -107,9 +112,10 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         return;
     uint32_t worker = farthest(c, shard, true);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
+    bool is_sure = is_lost && !may_come(c, s) && waited_ms >= c->set.lease_ms;
     if (worker != CLUSTER_NOBODY)
         promote(c, shard, worker);
-    else if (waited_ms >= c->set.grace_ms || (is_lost && !may_come(c, s)))
+    else if (waited_ms >= c->set.grace_ms || is_sure)
         give_up(c, shard);
 }
 

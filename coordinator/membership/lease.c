@@ -145,13 +145,27 @@ static void outdate_words(struct cluster *c, uint32_t number)
             cluster_change(c, i);
 }
 
+/* What the other disk had, this one needn't have: also where it has a copy too. */
+static void strike(struct cluster *c, uint32_t number)
+{
+    for (uint32_t i = 0; i < c->set.shards; i++) {
+        struct cluster_replica *replica = cluster_replica(&c->shards[i], number);
+        if (replica && replica->in_sync) {
+            cluster_change(c, i);
+            replica->in_sync = false;
+        }
+    }
+}
+
 static void take(struct cluster *c, uint32_t number, const struct heartbeat *h)
 {
     struct cluster_worker *worker = &c->workers[number];
     if (is_older(worker, h))
         outdate_words(c, number);
-    if (worker->disk != h->disk)
+    if (worker->disk != h->disk) {
         cluster_change_worker(c, number)->disk = h->disk;
+        strike(c, number);
+    }
     if (worker->capacity != h->capacity)
         c->is_unspread = true;
     worker->incarnation = h->incarnation;

@@ -53,10 +53,8 @@ void move_end(struct cluster *c, uint32_t shard, int64_t retry_ms)
     s = enter(c, shard, MOVE_NONE, s->phase_ms);
     s->to = CLUSTER_NOBODY;
     s->retry_ms = retry_ms;
-    if (was_sealed) {
+    if (was_sealed)
         s->epoch++;
-        s->known_head = 0;
-    }
     c->is_unspread = true;
 }
 

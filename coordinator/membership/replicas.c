@@ -34,18 +34,19 @@ static uint32_t noted(const struct cluster_shard *s)
 static uint32_t in_sync_now(const struct cluster *c, uint32_t shard, const struct shard_report *word)
 {
     const struct cluster_shard *s = &c->shards[shard];
-    uint32_t bits = (noted(s) & ~word->behind) | (word->held & ~noted(s));
+    uint32_t bits = (noted(s) | word->held) & ~word->behind;
     for (uint32_t i = 0; i < s->replica_count; i++)
         if (is_lost(c, shard, s->replicas[i].worker))
             bits &= ~(UINT32_C(1) << i);
     return bits & ((UINT32_C(1) << s->replica_count) - 1);
 }
 
+/* Whoever is held for nothing is let go with the next version, also where the record has nothing new to say. */
 static void note_in_sync(struct cluster *c, uint32_t shard)
 {
     const struct shard_report *word = owners_word(c, shard);
     uint32_t bits = word ? in_sync_now(c, shard, word) : 0;
-    if (!word || bits == noted(&c->shards[shard]))
+    if (!word || (bits == noted(&c->shards[shard]) && !(word->held & ~bits)))
         return;
     struct cluster_shard *s = cluster_change(c, shard);
     for (uint32_t i = 0; i < s->replica_count; i++)

@@ -206,6 +206,45 @@ static void it_stays_with_the_position_until_that_has_passed_it(void **state)
     arena_close(&arena);
 }
 
+static int refusal_at(struct place *place, struct position position)
+{
+    feed_source_rewind(&place->source);
+    feed_source_seek(&place->source, &position);
+    OK(place, feed_source_begin(&place->source, &place->e));
+    feed_source_end(&place->source);
+    return (int)place->source.shards[position.shard].refusal.kind;
+}
+
+static void a_shard_that_is_deleted_and_comes_back_is_read_anew(void **state)
+{
+    struct place *place = *state;
+    uint64_t head;
+    add_changes(place, 0, 10);
+    add_changes(place, 1, 2);
+    assert_int_equal(read_all(place), 12);
+    OK(place, folder_drop(&place->folder, 0, &place->e));
+    assert_int_equal(refusal_at(place, at(0, 4)), REFUSAL_FUTURE);
+    OK(place, feed_source_head(&place->source, 0, &head, &place->e));
+    assert_int_equal(head, 0);
+    add_changes(place, 0, 3);
+    feed_source_rewind(&place->source);
+    assert_int_equal(read_all(place), 5);
+}
+
+/* Also of one that nobody asks for any more. */
+static void a_shard_that_is_deleted_is_let_go_with_the_next_round(void **state)
+{
+    struct place *place = *state;
+    add_changes(place, 0, 10);
+    assert_int_equal(read_all(place), 10);
+    OK(place, folder_drop(&place->folder, 0, &place->e));
+    feed_source_rewind(&place->source);
+    place->source.shards[0].idle = true;
+    OK(place, feed_source_begin(&place->source, &place->e));
+    feed_source_end(&place->source);
+    assert_null(place->source.shards[0].store);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -216,6 +255,8 @@ int main(void)
         T(a_reader_that_falls_behind_is_told),
         T(what_a_snapshot_was_read_of_must_be_of_this_history_too),
         T(it_stays_with_the_position_until_that_has_passed_it),
+        T(a_shard_that_is_deleted_and_comes_back_is_read_anew),
+        T(a_shard_that_is_deleted_is_let_go_with_the_next_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,6 +271,83 @@ static void sizes_are_checked(void **state)
     assert_int_equal(open_read_and_close(place), ERR_NOT_FOUND);
 }
 
+/* Files that this process has open and that have no name any more. */
+static int count_deleted_files(const struct place *place)
+{
+    char link[64], to[512];
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t len = readlink(link, to, sizeof to - 1);
+        to[len > 0 ? len : 0] = 0;
+        count += strstr(to, place->root) && strstr(to, "(deleted)");
+    }
+    return count;
+}
+
+static void put_collection(struct place *place, struct folder *folder, uint32_t shard, const char *type)
+{
+    struct collection_record record = lab_record(type);
+    struct store *store;
+    assert_int_equal(folder_store(folder, shard, &store, &place->e), 0);
+    assert_int_equal(store_write(store, &place->e), 0);
+    assert_int_equal(store_collection_put(store, &record, &place->e), 0);
+    assert_int_equal(store_commit(store, &place->e), 0);
+}
+
+static bool has_collection(struct place *place, struct store *store, const char *type)
+{
+    struct collection_record record = lab_record(type);
+    struct arena arena = {0};
+    assert_int_equal(store_read(store, &place->e), 0);
+    int r = store_collection_find(store, &record.key, &arena, &record, &place->e);
+    store_done(store);
+    arena_close(&arena);
+    return r == 0;
+}
+
+static void a_shard_that_is_dropped_is_another_one_when_it_comes_back(void **state)
+{
+    struct place *place = *state;
+    struct folder folder;
+    struct store *store;
+    assert_int_equal(folder_open(&folder, place->data, SHARDS, MAP, &place->e), 0);
+    put_collection(place, &folder, 3, "a");
+    assert_int_equal(folder_drop(&folder, 3, &place->e), 0);
+    assert_false(folder_has(&folder, 3));
+    assert_int_equal(count_deleted_files(place), 0);
+    assert_int_equal(folder_store(&folder, 3, &store, &place->e), 0);
+    assert_false(has_collection(place, store, "a"));
+    assert_int_equal(folder_drop(&folder, 4, &place->e), 0); /* was never there */
+    folder_close(&folder);
+}
+
+static void who_reads_a_shard_that_is_dropped_goes_on_and_gives_back_its_room(void **state)
+{
+    struct place *place = *state;
+    struct folder folder;
+    struct store *one, *other, *fresh;
+    assert_int_equal(folder_open(&folder, place->data, SHARDS, MAP, &place->e), 0);
+    put_collection(place, &folder, 3, "a");
+    assert_int_equal(folder_reader(&folder, 3, &one, &place->e), 0);
+    assert_int_equal(folder_reader(&folder, 3, &other, &place->e), 0);
+    assert_false(store_reader_is_stale(one));
+    assert_int_equal(store_read(one, &place->e), 0);
+    assert_int_equal(folder_drop(&folder, 3, &place->e), 0);
+    put_collection(place, &folder, 3, "b");
+    assert_int_equal(folder_reader(&folder, 3, &fresh, &place->e), 0);
+    assert_true(store_reader_is_stale(one) && store_reader_is_stale(other) && !store_reader_is_stale(fresh));
+    assert_true(has_collection(place, one, "a") && has_collection(place, other, "a"));
+    assert_true(has_collection(place, fresh, "b") && !has_collection(place, fresh, "a"));
+    folder_reader_done(&folder, one);
+    assert_true(count_deleted_files(place) > 0);
+    assert_true(has_collection(place, other, "a"));
+    folder_reader_done(&folder, other);
+    assert_int_equal(count_deleted_files(place), 0);
+    folder_reader_done(&folder, fresh);
+    folder_close(&folder);
+}
+
 /* Where a collection lives never changes: these numbers are in the field. */
 static void shards_are_where_they_were(void **state)
 {
@@ -303,6 +380,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_folder_was_made_with_is_told_before_it_is_opened, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(sizes_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_shard_that_is_dropped_is_another_one_when_it_comes_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_reads_a_shard_that_is_dropped_goes_on_and_gives_back_its_room,
+                                        setup, teardown),
         cmocka_unit_test(shards_are_where_they_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

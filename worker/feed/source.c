@@ -28,10 +28,21 @@ void feed_source_close(struct feed_source *source)
     *source = (struct feed_source){0};
 }
 
+/* The shard has gone since, and has perhaps come back as another one. */
+static void give_back_stale(struct feed_source *source, struct feed_shard *shard)
+{
+    if (!shard->store || !store_reader_is_stale(shard->store))
+        return;
+    folder_reader_done(source->folder, shard->store);
+    shard->store = NULL;
+    shard->judged = false;
+}
+
 /* Open the shard's store when it has come into being. */
 static int open_shard(struct feed_source *source, uint32_t number, struct error *e)
 {
     struct feed_shard *shard = &source->shards[number];
+    give_back_stale(source, shard);
     if (shard->store || !folder_has(source->folder, number))
         return 0;
     int r = folder_reader(source->folder, number, &shard->store, e);
@@ -293,6 +304,8 @@ int feed_source_begin(struct feed_source *source, struct error *e)
     for (uint32_t i = 0; i < source->folder->shards && !r; i++)
         if (!source->shards[i].idle)
             r = begin_shard(source, i, e);
+        else
+            give_back_stale(source, &source->shards[i]);
     return r;
 }
 

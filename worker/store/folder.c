@@ -158,6 +158,7 @@ static void make_stores(struct folder *folder)
 {
     folder->stores = mem_zalloc(folder->shards * sizeof(struct store *));
     folder->opening = mem_alloc(FOLDER_LOCKS * sizeof *folder->opening);
+    folder->dropped = mem_zalloc(FOLDER_LOCKS * sizeof *folder->dropped);
     for (int i = 0; i < FOLDER_LOCKS; i++)
         CHECK(pthread_mutex_init(&folder->opening[i], NULL) == 0);
 }
@@ -223,7 +224,10 @@ void folder_close(struct folder *folder)
 {
     for (uint32_t i = 0; folder->stores && i < folder->shards; i++)
         store_close(folder->stores[i]);
+    for (int i = 0; folder->dropped && i < FOLDER_LOCKS; i++)
+        CHECK(!folder->dropped[i]);
     free(folder->stores);
+    free(folder->dropped);
     for (int i = 0; folder->opening && i < FOLDER_LOCKS; i++)
         pthread_mutex_destroy(&folder->opening[i]);
     free(folder->opening);
@@ -231,89 +235,4 @@ void folder_close(struct folder *folder)
         close(folder->lock);
     free(folder->path);
     *folder = (struct folder){.lock = -1};
-}
-
-/* --- shards --- */
-
-/* Padded so that names sort as numbers do. */
-static int shard_path(const struct folder *folder, uint32_t shard, char out[FOLDER_PATH_BYTES],
-                      struct error *e)
-{
-    char name[32];
-    snprintf(name, sizeof name, "shards/%0*" PRIu32 ".mdb", folder->shards > 1000 ? 5 : 3, shard);
-    return folder_path(folder->path, name, out, e);
-}
-
-/* Called with the shard's lock. */
-static int open_store(struct folder *folder, uint32_t shard, uint64_t epoch, struct error *e)
-{
-    char path[FOLDER_PATH_BYTES];
-    if (folder->stores[shard])
-        return 0;
-    int r = shard_path(folder, shard, path, e);
-    if (r)
-        return r;
-    struct store_options options = {.path = path,
-                                    .shard = shard,
-                                    .map_size = folder->map_size,
-                                    .read_only = !folder->writing,
-                                    .first_epoch = epoch};
-    return store_open(&options, &folder->stores[shard], e);
-}
-
-int folder_store_new(struct folder *folder, uint32_t shard, uint64_t epoch, struct store **out,
-                     struct error *e)
-{
-    CHECK(shard < folder->shards);
-    pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
-    pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, epoch, e);
-    *out = folder->stores[shard];
-    pthread_mutex_unlock(lock);
-    return r;
-}
-
-int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
-{
-    return folder_store_new(folder, shard, 1, out, e);
-}
-
-int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
-{
-    CHECK(shard < folder->shards);
-    pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
-    *out = NULL;
-    if (!folder->writing)
-        return folder_store(folder, shard, out, e);
-    if (!folder_has(folder, shard))
-        return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store yet", shard);
-    pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, 1, e);
-    if (!r)
-        store_reader_open(folder->stores[shard], out);
-    pthread_mutex_unlock(lock);
-    return r;
-}
-
-void folder_reader_done(const struct folder *folder, struct store *reader)
-{
-    if (folder->writing)
-        store_close(reader);
-}
-
-bool folder_has(const struct folder *folder, uint32_t shard)
-{
-    char path[FOLDER_PATH_BYTES];
-    struct stat st;
-    return shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 && stat(path, &st) == 0 &&
-           st.st_size > 0;
-}
-
-uint64_t folder_bytes(const struct folder *folder, uint32_t shard)
-{
-    char path[FOLDER_PATH_BYTES];
-    struct stat st;
-    bool is_there = shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 &&
-                    stat(path, &st) == 0;
-    return is_there ? (uint64_t)st.st_blocks * 512 : 0;
 }

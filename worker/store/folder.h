@@ -20,9 +20,10 @@ struct folder {
     uint32_t shards;
     uint64_t map_size;
     bool writing;
-    int lock;                 /* file descriptor, -1: none */
-    struct store **stores;    /* by shard; null when it isn't open */
-    pthread_mutex_t *opening; /* FOLDER_LOCKS of them, by shard modulo: held while a store is opened */
+    int lock;                        /* file descriptor, -1: none */
+    struct store **stores;           /* by shard; null when it isn't open */
+    pthread_mutex_t *opening;        /* FOLDER_LOCKS of them, by shard modulo: held while a store is opened */
+    struct folder_dropped **dropped; /* by lock: stores without a file that somebody still reads */
 };
 
 /* Open for writing: makes the folder when it isn't there. ERR_BUSY: another process writes (its pid is
@@ -54,9 +55,14 @@ int folder_store_new(struct folder *folder, uint32_t shard, uint64_t epoch, stru
 /* A reader of the shard's store, for the calling thread alone, which gives it back with folder_reader_done
  * before the folder is closed. In a folder that is open for writing it stands beside the owner's store, which
  * is opened if it isn't; else it is the one that folder_store gives. ERR_NOT_FOUND when it was never made.
- * Any thread. */
+ * Any thread. Who keeps one for longer gives it back once store_reader_is_stale says so. */
 int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e);
 void folder_reader_done(const struct folder *folder, struct store *reader); /* null is fine */
+
+/* Delete a shard's file: nothing was ever in it then, and what is made of it anew is another store. Nobody
+ * may use what folder_store gave for it any more; readers may be out: they go on with what they have, are
+ * stale, and the last one that is given back gives the room back. A shard that has no file is fine. */
+int folder_drop(struct folder *folder, uint32_t shard, struct error *e);
 
 /* True if the shard has a file. */
 bool folder_has(const struct folder *folder, uint32_t shard);

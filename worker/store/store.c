@@ -269,7 +269,7 @@ int store_open(const struct store_options *options, struct store **out, struct e
 }
 
 /* What is copied never changes once a store is open. */
-void store_reader_open(const struct store *of, struct store **out)
+void store_reader_open(struct store *of, struct store **out)
 {
     CHECK_MAGIC(of, STORE_MAGIC);
     struct store *store = mem_zalloc(sizeof *store);
@@ -279,13 +279,30 @@ void store_reader_open(const struct store *of, struct store **out)
         .path = mem_strdup(of->path),
         .read_only = true,
         .borrowed = true,
+        .of = of,
         .env = of->env,
         .secret = of->secret,
         .cited_from = of->cited_from,
         .hash = of->hash,
     };
     memcpy(store->tables, of->tables, sizeof store->tables);
+    atomic_fetch_add(&of->readers, 1);
     *out = store;
+}
+
+bool store_reader_is_stale(const struct store *reader)
+{
+    return reader->of && atomic_load(&reader->of->is_deleted);
+}
+
+void store_outlive(struct store *store)
+{
+    atomic_store(&store->is_deleted, true);
+}
+
+uint32_t store_readers(const struct store *store)
+{
+    return atomic_load(&store->readers);
 }
 
 void store_close(struct store *store)
@@ -294,8 +311,11 @@ void store_close(struct store *store)
         return;
     CHECK_MAGIC(store, STORE_MAGIC);
     store_abort(store);
+    CHECK(store->borrowed || !store_readers(store));
     if (store->env && !store->borrowed)
         mdb_env_close(store->env);
+    if (store->of)
+        atomic_fetch_sub(&store->of->readers, 1);
     handle_release(store);
     buffer_close(&store->id);
     buffer_close(&store->before);

@@ -43,7 +43,12 @@ void store_close(struct store *store); /* aborts what is open; null is fine */
 
 /* A reader of its own beside the one that writes, for another thread: same file, transactions of its own,
  * which should be short. Sees what is committed. To be closed before `of`. */
-void store_reader_open(const struct store *of, struct store **out);
+void store_reader_open(struct store *of, struct store **out);
+/* Its file was deleted since: it goes on as it was, but nobody writes to it any more. */
+bool store_reader_is_stale(const struct store *reader);
+/* The file of an open store was deleted, so its readers are stale. Any thread. */
+void store_outlive(struct store *store);
+uint32_t store_readers(const struct store *store); /* that are open */
 
 uint32_t store_shard(const struct store *store);
 const struct hash_secret *store_secret(const struct store *store);

@@ -7,6 +7,7 @@
 #define GARNER_STORE_TABLES_H
 
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "common/check.h"
@@ -75,9 +76,12 @@ struct store {
     uint32_t shard;
     char *path;
     bool read_only, claimed, writing;
-    bool borrowed;           /* the environment and its tables are another's: store_reader_open */
-    bool lacks[TABLE_COUNT]; /* a reader's: the table isn't there */
-    dev_t device;            /* of the file: what `handles.c` knows it by */
+    bool borrowed;            /* the environment and its tables are another's: store_reader_open */
+    struct store *of;         /* … whose */
+    _Atomic uint32_t readers; /* that are open of it */
+    atomic_bool is_deleted;   /* its file was */
+    bool lacks[TABLE_COUNT];  /* a reader's: the table isn't there */
+    dev_t device;             /* of the file: what `handles.c` knows it by */
     ino_t inode;
     uint64_t map_size;
     MDB_env *env;

@@ -75,15 +75,14 @@ int store_verify(struct store *store, void (*fault)(void *context, const char *s
         verify_documents, verify_ids,         verify_local,    verify_vanished,
     };
     bool was_open = store->txn != NULL;
-    struct copy_state copy;
+    struct copy_mark copy = {0};
     struct verify v = {.store = store, .fault = fault, .context = context, .e = e};
     int r = was_open ? store_reading(store, e) : store_read(store, e);
     if (!r)
-        r = store_copy_state(store, &copy, e);
-    if (r)
-        return r;
+        r = meta_get_copy(store, &copy, e);
+    bool is_whole = copy.phase != COPY_TAKING && copy.phase != COPY_LOG;
     v.replay = replay_open(&store->secret);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && !r && copy.is_whole; i++)
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !r && is_whole; i++)
         r = parts[i](&v);
     replay_close(v.replay);
     free(v.epochs);

@@ -50,11 +50,16 @@ static void want(struct tenure_shard *s, const struct shard_order *order)
         s->replicas[i] = order->replicas[i];
 }
 
-/* The lease is a shard's: an answer renews it only for those that it says are the worker's own. Where it is
- * older than what is known of a shard, who gave it doesn't know whose that is. */
+static bool needs_lease(enum cluster_role role)
+{
+    return role == ROLE_OWNER || role == ROLE_SEALED || role == ROLE_FOLLOWER;
+}
+
+/* The lease is a shard's: an answer renews it only for those that it says are the worker's own, or followed
+ * by it. Where it is older than what is known of a shard, who gave it doesn't know whose that is. */
 static void renew(struct tenure_shard *s, int64_t until_ms)
 {
-    if (s->wanted != ROLE_OWNER && s->wanted != ROLE_SEALED)
+    if (!needs_lease(s->wanted))
         s->until_ms = INT64_MIN;
     else if (until_ms > s->until_ms)
         s->until_ms = until_ms;
@@ -87,8 +92,9 @@ int64_t tenure_until(const struct tenure *t, uint32_t shard)
 {
     const struct tenure_shard *s = &t->all[shard];
     bool is_past = s->role == ROLE_OWNER && s->copy.epoch != s->epoch;
-    bool is_its_own = s->wanted == ROLE_OWNER || (s->wanted == ROLE_SEALED && s->role == ROLE_OWNER);
-    return is_its_own && !is_past ? s->until_ms : INT64_MIN;
+    bool is_wanted = s->wanted == ROLE_OWNER || (s->wanted == ROLE_SEALED && s->role == ROLE_OWNER) ||
+                     (s->wanted == ROLE_FOLLOWER && s->role == ROLE_FOLLOWER);
+    return is_wanted && !is_past ? s->until_ms : INT64_MIN;
 }
 
 /* --- what is to be done --- */

@@ -53,7 +53,9 @@ void tenure_copy(struct tenure *t, uint32_t shard, const struct tenure_copy *cop
 bool tenure_orders(struct tenure *t, const struct orders *orders, int64_t sent_ms);
 
 /* Until when commits to a shard and requests for it are allowed: 7/10 of the lease. INT64_MIN: not at all. To
- * be looked at right before each, also while it is let go of: an answer may take it away at once. */
+ * be looked at right before each, also while it is let go of: an answer may take it away at once. Of one that
+ * is followed: until when its owner may be asked, and told what is stored. Who isn't heard any more may have
+ * lost its name to another disk, and what it has must not be taken for what that one has. */
 int64_t tenure_until(const struct tenure *t, uint32_t shard);
 
 enum tenure_do {

@@ -150,8 +150,7 @@ static bool is_unnoticed(const struct world *w, uint32_t node, uint32_t shard)
 {
     const struct cluster_shard *s = &w->coordinator.cluster.shards[shard];
     const struct copy *copy = &w->all[node].disk.copies[shard];
-    return w->check.shards[shard].went_back[node] &&
-           (!coordinator_is_up(w) || s->epoch != copy_epoch(copy) || copy->head >= s->known_head);
+    return w->check.shards[shard].went_back[node] && (!coordinator_is_up(w) || copy->head >= s->known_head);
 }
 
 void check_begins(struct world *w, uint32_t node, uint32_t shard)
@@ -159,8 +158,8 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
     struct known_shard *known = &w->check.shards[shard];
     const struct copy *copy = &w->all[node].disk.copies[shard];
     uint64_t common = common_of(known, copy), epoch = copy_epoch(copy);
-    bool is_again = epoch <= known->begun;
-    bool is_excused = known->is_loose || (is_again ? is_unnoticed(w, node, shard) : known->is_excused);
+    bool is_again = epoch <= known->begun && !known->is_excused;
+    bool is_excused = known->is_loose || known->is_excused || is_unnoticed(w, node, shard);
     if (is_again && known->went_back[node] && !is_excused)
         check_fails(w, "I3",
                     "w%" PRIu32 " goes on with shard %" PRIu32 " in epoch %" PRIu64
@@ -202,7 +201,9 @@ void check_drops(struct world *w, uint32_t node, uint32_t shard)
     const struct copy *copy = &w->all[node].disk.copies[shard];
     bool is_owners = w->coordinator.kept.is_there[shard] && s->owner != CLUSTER_NOBODY &&
                      w->check.node_of[s->owner] == node;
-    if (!copy->is_whole || known->is_loose || !s->base)
+    bool is_gone = s->owner != CLUSTER_NOBODY && w->check.node_of[s->owner] != NO_NODE &&
+                   known->is_lost[w->check.node_of[s->owner]]; /* a moment ago */
+    if (!copy->is_whole || known->is_loose || !s->base || is_gone)
         return;
     if (is_owners && copy_epoch(copy) <= s->epoch)
         check_fails(w, "DROP", "w%" PRIu32 " drops shard %" PRIu32 ", and is its owner", node + 1, shard);
@@ -219,7 +220,8 @@ static bool is_had(const struct world *w, uint32_t node, uint32_t shard, uint64_
 {
     const struct cluster_shard *s = &w->coordinator.kept.shards[shard];
     uint32_t owner = s->owner != CLUSTER_NOBODY ? w->check.node_of[s->owner] : NO_NODE;
-    if (owner == NO_NODE || owner == node || w->check.shards[shard].begun < s->epoch)
+    if (owner == NO_NODE || owner == node || w->check.shards[shard].begun < s->epoch ||
+        w->check.shards[shard].is_lost[owner])
         return true;
     return copy_has(&w->all[owner].disk.copies[shard], seq, through);
 }
@@ -248,7 +250,9 @@ void check_refused(struct world *w, uint32_t node, uint32_t subscriber, const st
     const struct given *given = &w->subscribers[subscriber].shards[answer->shard];
     const struct copy *copy = &w->all[node].disk.copies[answer->shard];
     const struct known_shard *known = &w->check.shards[answer->shard];
-    if (given->id == 0 || given->needs_snapshot || answer->position.seq != given->at.seq)
+    bool is_old = answer->position.seq != given->at.seq || answer->position.epoch != given->at.epoch ||
+                  answer->position.check != given->at.check;
+    if (given->id == 0 || given->needs_snapshot || is_old)
         return;
     bool is_point = copy_has(copy, given->at.seq, given->through);
     if (answer->refusal.kind == REFUSAL_DIVERGED &&

@@ -88,15 +88,14 @@ static const char *lacks_subscribers(const struct world *w, uint32_t shard, uint
 static const char *lacks(const struct world *w, uint32_t *shard)
 {
     for (*shard = 0; *shard < w->shards; ++*shard) {
+        const struct known_shard *known = &w->check.shards[*shard];
         uint32_t node = NO_NODE;
         const char *what = lacks_owner(w, *shard, &node);
-        if (!what && w->check.shards[*shard].is_forked)
-            continue; /* who is beyond its head waits until that is further */
-        if (!what)
+        if (!what && !known->is_forked) /* else who is beyond its head waits until that is further */
             what = lacks_followers(w, *shard, node);
         if (!what)
             what = lacks_copies(w, *shard, node);
-        if (!what)
+        if (!what && !known->is_forked && !known->is_loose)
             what = lacks_subscribers(w, *shard, node);
         if (what)
             return what;

@@ -242,7 +242,7 @@ static void refuse(struct world *w, const struct message *message, const struct 
 static void note_heard(struct world *w, uint32_t worker, uint32_t node)
 {
     for (uint32_t i = 0; i < w->shards; i++)
-        if (w->coordinator.cluster.shards[i].owner == worker)
+        if (w->coordinator.kept.is_there[i] && w->coordinator.kept.shards[i].owner == worker)
             w->check.shards[i].heard_ms = w->now_ms;
     check_named(w, worker, node);
 }

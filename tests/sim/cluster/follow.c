@@ -62,7 +62,8 @@ void follow_step(struct world *w, uint32_t node, uint32_t shard)
     if (!f->is_on || n->ends || w->now_ms < f->due_ms)
         return;
     uint32_t owner_node = f->owner == CLUSTER_NOBODY ? NO_NODE : n->peer_nodes[f->owner];
-    bool may_ask = !waits && owner_node != NO_NODE && owner_node != node;
+    bool has_lease = w->guard == GUARD_FOLLOW_FENCE || node_now(w, node) < tenure_until(&n->tenure, shard);
+    bool may_ask = !waits && has_lease && owner_node != NO_NODE && owner_node != node;
     if (may_ask)
         ask(w, node, shard, owner_node);
     later(w, node, shard, may_ask ? PATIENCE_MS : AGAIN_MS);

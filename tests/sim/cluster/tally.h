@@ -69,6 +69,7 @@ struct tally {
 #define SIM_CLUSTER_GUARDS(X)                                                                                \
     X(NONE, "none")                                                                                          \
     X(LEASE_FENCE, "lease-fence")           /* a worker commits though its lease is over */                  \
+    X(FOLLOW_FENCE, "follow-fence")         /* … and a follower tells what it has stored */                \
     X(NO_PERSIST, "no-persist")             /* the coordinator answers before it writes */                   \
     X(MARK, "mark")                         /* subscribers are served up to the head */                      \
     X(EARLY_RELEASE, "early-release")       /* an owner lets go of a follower before that was noted */       \

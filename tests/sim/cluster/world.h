@@ -270,7 +270,7 @@ struct known_shard {
     bool is_loose;     /* the coordinator's state isn't what it was: hardly anything is promised */
     bool was_loose;    /* … or so it was once: there may be copies that it doesn't know of */
     bool is_recovered; /* just now */
-    bool is_forked;       /* its owner goes on where it was before, and nobody could know */
+    bool is_forked;    /* its owner goes on where it was before, and nobody could know */
     bool has_parted;   /* something given was lost, and that was excused */
     bool was_foreign;
     int64_t heard_ms; /* when its owner was last */
