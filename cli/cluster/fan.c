@@ -71,11 +71,35 @@ void fan_close(struct fan *fan)
 
 /* --- each of them --- */
 
-static int ask_worker_at(const char *address, struct operator_request *request, struct arena *arena,
-                         struct operator_reply *reply, struct error *e)
+static int connect_to(const struct fan_worker *worker, struct client **client, struct error *e)
+{
+    *client = NULL;
+    return worker->address ? client_open(worker->address, NULL, client, e)
+                           : error_set(e, ERR_CONNECT, "it isn't there now (`garner workers`)");
+}
+
+int fan_connect(struct fan *fan, struct client ***clients, uint32_t *count)
+{
+    int exit_code = fan->waiting ? EXIT_INCOMPLETE : 0;
+    *clients = arena_zalloc(&fan->arena, (fan->count + (size_t)1) * sizeof **clients);
+    *count = 0;
+    for (uint32_t i = 0; i < fan->count; i++) {
+        struct error e;
+        if (connect_to(&fan->workers[i], &(*clients)[*count], &e) == 0) {
+            ++*count;
+            continue;
+        }
+        say("worker %s couldn't be asked: %s", fan->workers[i].name, e.text);
+        exit_code = EXIT_INCOMPLETE;
+    }
+    return exit_code;
+}
+
+static int ask_one(const struct fan_worker *worker, struct operator_request *request, struct arena *arena,
+                   struct operator_reply *reply, struct error *e)
 {
     struct client *client;
-    int r = client_open(address, NULL, &client, e);
+    int r = connect_to(worker, &client, e);
     if (!r)
         r = client_ask(client, request, arena, reply, e);
     client_close(client);
@@ -99,8 +123,7 @@ int fan_ask(struct fan *fan, struct operator_request *request, void *context,
     for (uint32_t i = 0; i < fan->count; i++) {
         struct fan_worker *worker = &fan->workers[i];
         struct operator_reply reply;
-        int r = worker->address ? ask_worker_at(worker->address, request, &arena, &reply, &e)
-                                : error_set(&e, ERR_CONNECT, "it isn't there now (`garner workers`)");
+        int r = ask_one(worker, request, &arena, &reply, &e);
         worker->is_heard = !r || is_refusal(r);
         is_answered = is_answered || !r;
         if (!r) {

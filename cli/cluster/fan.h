@@ -30,4 +30,8 @@ void fan_close(struct fan *fan);
 int fan_ask(struct fan *fan, struct operator_request *request, void *context,
             void (*take)(void *context, const struct operator_reply *reply));
 
+/* Connect to each that is there, for more than one request. The clients are the caller's to close, the array
+ * is the fan's; never null. Says who can't be reached: then EXIT_INCOMPLETE, also where shards wait. */
+int fan_connect(struct fan *fan, struct client ***clients, uint32_t *count);
+
 #endif

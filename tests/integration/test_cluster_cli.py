@@ -147,6 +147,26 @@ def test_an_account_of_which_a_worker_is_gone_is_said_to_be_incomplete(two):
     result.said(f"shard {account['shard']} of p/a0", "isn't harvested by anybody now")
 
 
+def test_quarantine_is_of_all_workers(cluster, lab, server):
+    for n in range(8):
+        server.on(f"/things/a{n}", {"items": [{"id": "x"}, {"name": f"nameless {n}"}]})
+    lab.has_provider(provider(collection(path="/things/{account.id}", every="1h")))
+    cluster.start("w1", "w2", accounts=accounts(lab))
+    cluster.wait_served()
+    items = cluster.wait(lambda: (found := cluster.garner("quarantine", "list", "--json").ndjson()) and len(found) == 8 and found)
+    assert {item["account"] for item in items} == {f"a{n}" for n in range(8)}
+    assert len(cluster.garner("quarantine", "list", "--account", "a3", "--json").ndjson()) == 1
+    for item in items:
+        shown = json.loads(cluster.garner("quarantine", "show", item["digest"], "--json").text)
+        assert shown["item"]["name"] == f"nameless {item['account'][1:]}"
+    assert cluster.garner("quarantine", "retry", expect=1).text.count("stays") == 8
+    cluster.kill("w1")
+    cluster.wait(lambda: cluster.workers()["w1"]["state"] == "dead")
+    left = cluster.garner("quarantine", "list", "--json", expect=1)
+    left.said("worker w1 couldn't be asked")
+    assert 0 < len(left.ndjson()) < 8
+
+
 # --- plans ---
 
 def test_a_plan_is_printed_and_nothing_is_done(shared):
