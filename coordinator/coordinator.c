@@ -14,7 +14,9 @@
 #include "coordinator/accounts.h"
 #include "coordinator/internal.h"
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 50, MS_PER_S = 1000 };
+
+static const int64_t plans_since_ms = 1735689600000; /* 2025-01-01 */
 
 /* --- what is decided is kept --- */
 
@@ -117,6 +119,15 @@ static void make_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
+/* Plans are remembered in memory only, and yet a number must never stand for another plan than the one that
+ * somebody has read: so numbers rise over all lives of the coordinator, as fewer than one a second are made.
+ */
+static uint64_t first_plan(void)
+{
+    int64_t since_ms = clock_wall_ms() - plans_since_ms;
+    return since_ms > 0 ? (uint64_t)(since_ms / MS_PER_S) : 0;
+}
+
 int coordinator_open(const struct coordinator_setting *setting, struct coordinator **out, struct error *e)
 {
     const struct state_setting state = {.kind = setting->kind, .path = setting->path};
@@ -127,6 +138,7 @@ int coordinator_open(const struct coordinator_setting *setting, struct coordinat
     make_condition(&co->ending);
     make_records(co);
     co->map_version = (uint64_t)clock_wall_ms();
+    co->plan_count = first_plan();
     int r = accounts_open(setting->config, &co->accounts, e);
     if (!r)
         r = state_open(&state, &co->state, e);
