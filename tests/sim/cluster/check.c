@@ -53,7 +53,7 @@ static void check_alone(struct world *w, uint32_t shard)
     }
 }
 
-static void check_foreign(struct world *w, uint32_t shard)
+static void check_shard(struct world *w, uint32_t shard)
 {
     struct known_shard *known = &w->check.shards[shard];
     bool is_foreign = w->coordinator.cluster.shards[shard].is_foreign;
@@ -63,6 +63,8 @@ static void check_foreign(struct world *w, uint32_t shard)
         check_fails(w, "I1", "shard %" PRIu32 ": somebody has an epoch that the coordinator hasn't kept",
                     shard);
     known->was_foreign = is_foreign;
+    if (w->coordinator.cluster.shards[shard].lost_ms == INT64_MIN)
+        known->lost_ms = w->now_ms;
 }
 
 void check_event(struct world *w)
@@ -70,7 +72,7 @@ void check_event(struct world *w)
     for (uint32_t i = 0; i < w->shards && check_is_fine(w); i++) {
         check_alone(w, i);
         if (coordinator_is_up(w))
-            check_foreign(w, i);
+            check_shard(w, i);
     }
 }
 

@@ -53,8 +53,10 @@ static bool has_survivor(const struct step *step)
 static bool is_grace_over(const struct step *step)
 {
     const struct world *w = step->w;
-    int64_t since_ms = step->known->heard_ms > w->coordinator.begun_ms ? step->known->heard_ms
-                                                                       : w->coordinator.begun_ms;
+    const struct known_shard *known = step->known;
+    int64_t since_ms = known->heard_ms < known->lost_ms ? known->heard_ms : known->lost_ms;
+    if (since_ms < w->coordinator.begun_ms)
+        since_ms = w->coordinator.begun_ms;
     return w->now_ms - since_ms >= GRACE_MS / 10 * 9 - w->leapt_ms;
 }
 

@@ -273,7 +273,8 @@ struct known_shard {
     bool is_forked;    /* its owner goes on where it was before, and nobody could know */
     bool has_parted;   /* something given was lost, and that was excused */
     bool was_foreign;
-    int64_t heard_ms; /* when its owner was last */
+    int64_t heard_ms; /* when its owner was last, … */
+    int64_t lost_ms;  /* … and when that had its copy last */
 };
 
 struct commit {
