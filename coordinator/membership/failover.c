@@ -93,8 +93,8 @@ static void give_up(struct cluster *c, uint32_t shard)
     c->is_unspread = true;
 }
 
-/* That an owner has no copy is believed when it has said so for a lease: what it said once may be what came
- * late, of a process before. */
+/* An owner without its copy is waited for as one that isn't there: what it says may be what came late, of a
+ * process before. Only one that has had another disk for a lease won't be back with the one that it had. */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
 {
     struct cluster_shard *s = &c->shards[shard];
@@ -112,7 +112,7 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         return;
     uint32_t worker = farthest(c, shard, true);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
-    bool is_sure = is_lost && !may_come(c, s) && waited_ms >= c->set.lease_ms;
+    bool is_sure = is_lost && owner->disk != s->disk && !may_come(c, s) && waited_ms >= c->set.lease_ms;
     if (worker != CLUSTER_NOBODY)
         promote(c, shard, worker);
     else if (waited_ms >= c->set.grace_ms || is_sure)
