@@ -33,6 +33,8 @@ static const char *lacks_owner(const struct world *w, uint32_t shard, uint32_t *
         return "its owner doesn't act as such";
     if (copy_epoch(&w->all[*node].disk.copies[shard]) != s->epoch)
         return "its owner acts in another epoch";
+    if (w->check.shards[shard].is_forked) /* who is beyond its head waits until that is further */
+        return NULL;
     if (s->phase != MOVE_NONE)
         return "it is being moved";
     if (c->workers[s->owner].is_draining && s->pin != s->owner)
@@ -91,7 +93,7 @@ static const char *lacks(const struct world *w, uint32_t *shard)
         const struct known_shard *known = &w->check.shards[*shard];
         uint32_t node = NO_NODE;
         const char *what = lacks_owner(w, *shard, &node);
-        if (!what && !known->is_forked) /* else who is beyond its head waits until that is further */
+        if (!what && !known->is_forked)
             what = lacks_followers(w, *shard, node);
         if (!what)
             what = lacks_copies(w, *shard, node);

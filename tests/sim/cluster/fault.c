@@ -270,6 +270,8 @@ void fault_draw(struct world *w)
         w->faults &= ~harsh;
     if (chance(w, 50))
         w->faults = 0;
+    for (uint32_t i = chance(w, 300) ? FAULTS : 0; i > 3; i--) /* a few kinds only: these more often */
+        w->faults &= ~(1u << pick(w, FAULTS));
 }
 
 void fault_strikes(struct world *w)
