@@ -290,6 +290,6 @@ void check_recovered(struct world *w, uint32_t shard)
 {
     struct known_shard *known = &w->check.shards[shard];
     known->is_loose = false;
-    known->is_recovered = true;
+    known->is_recovered = known->has_parted = true;
     w->tally->recovered++;
 }
