@@ -185,7 +185,8 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
     struct known_shard *known = &w->check.shards[shard];
     const struct copy *copy = &w->all[node].disk.copies[shard];
     uint64_t common = common_of(known, copy), epoch = copy_epoch(copy);
-    bool is_again = epoch <= known->begun && !known->is_excused;
+    bool is_records = epoch == w->coordinator.kept.shards[shard].epoch;
+    bool is_again = epoch <= known->begun && !(known->is_excused && is_records);
     bool is_excused = known->is_loose || known->is_excused || is_unnoticed(w, node, shard);
     if (is_again && known->went_back[node] && !is_excused)
         check_fails(w, "I3",
