@@ -104,13 +104,25 @@ static void give_up(struct cluster *c, uint32_t shard)
     c->is_unspread = true;
 }
 
+/* It was given up, and somebody has come with a copy before it began anew. */
+static void take_up(struct cluster *c, uint32_t shard, int64_t now_ms)
+{
+    uint32_t worker = c->shards[shard].epoch ? farthest(c, shard) : CLUSTER_NOBODY;
+    if (worker != CLUSTER_NOBODY && lease_is_settled(c, now_ms))
+        promote(c, shard, worker);
+}
+
 /* An owner without its copy is waited for as one that isn't there: what it says may be what came late, of a
  * process before. Only one that has had another disk for a lease won't be back with the one that it had. */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
 {
     struct cluster_shard *s = &c->shards[shard];
-    if (s->owner == CLUSTER_NOBODY || s->is_foreign)
+    if (s->is_foreign)
         return;
+    if (s->owner == CLUSTER_NOBODY) {
+        take_up(c, shard, now_ms);
+        return;
+    }
     const struct cluster_worker *owner = &c->workers[s->owner];
     bool is_lost = owner->life == WORKER_ALIVE && !has_copy(c, s, shard);
     if (is_lost && s->lost_ms == INT64_MIN)
