@@ -206,7 +206,7 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
         known->told = copy->head;
     if (!is_again) {
         known->begun = epoch;
-        known->is_excused = false;
+        known->is_excused = known->is_excused && !is_records;
         known->went_back[node] = false;
     }
     known->is_lost[node] = false;
