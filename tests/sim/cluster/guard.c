@@ -64,9 +64,12 @@ void guard_after_tick(struct world *w)
 
 void guard_heard(struct world *w, struct said *said)
 {
-    for (uint32_t i = 0; i < said->heartbeat.report_count && w->guard == GUARD_OLD_WORD; i++)
-        if (said->reports[i].version)
-            said->reports[i].version = w->coordinator.cluster.shards[said->reports[i].shard].version;
+    for (uint32_t i = 0; i < said->heartbeat.report_count && w->guard == GUARD_OLD_WORD; i++) {
+        struct shard_report *report = &said->reports[i];
+        uint64_t version = w->coordinator.cluster.shards[report->shard].version;
+        if (report->version && report->version < version)
+            report->version = version;
+    }
 }
 
 void guard_decided(struct world *w)
