@@ -1,7 +1,7 @@
 /* A cloud for the tests of a worker's run: regions r0 to r7 of account one, with children of each thing, and
  * account two as a whole.
  *
- *     /one/regions  /one/r3/things?token=2  /one/r3/things/i2/parts  /two/things?token=2
+ *     /one/regions  /one/r3/things?token=2  /one/r3/things/i2/parts  /one/things  /two/things?token=2
  *
  * Things come on pages of one each, as many as it is told; in each answer they are other ones than before.
  * Include after cmocka. */
@@ -22,8 +22,8 @@
 
 enum { REGIONS = 8, CONNECTIONS = 256 };
 
-/* Places: the regions of account one, and account two. */
-enum { TWO = REGIONS, PLACES };
+/* Places: the regions of account one, account two as a whole, and account one as a whole. */
+enum { TWO = REGIONS, ONE, PLACES };
 
 struct cloud {
     int listening;
@@ -70,7 +70,7 @@ static inline bool answer(struct cloud *cloud, int fd, const char *head)
         return answer_with(fd, "{\"items\":[{\"id\":\"r0\"},{\"id\":\"r1\"},{\"id\":\"r2\"},{\"id\":\"r3\"},"
                                "{\"id\":\"r4\"},{\"id\":\"r5\"},{\"id\":\"r6\"},{\"id\":\"r7\"}]}");
     if (sscanf(head, "GET /one/r%u/", &place) != 1)
-        place = TWO;
+        place = strncmp(head, "GET /one/", 9) == 0 ? ONE : TWO;
     if (strstr(head, "/parts"))
         return answer_with(fd, "{\"items\":[{\"id\":\"p\"}]}");
     atomic_store(&cloud->page[place], page);

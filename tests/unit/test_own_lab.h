@@ -35,6 +35,7 @@ struct world {
     pthread_t thread;
     bool runs;
     int result, stop_fd;
+    const char *every;
     uint32_t threads;
     _Atomic unsigned troubles;
     pthread_mutex_t lock;
@@ -86,10 +87,18 @@ static inline void write_provider(struct world *world, const char *name, const c
         "provider: %s\nauth: {kind: none}\n%slimits: {rate: 1000, concurrency: 100}\n"
         "collections:\n"
         "  - {type: %s.thing, scope: %s, request: {url: \"http://127.0.0.1:%u/%s/things\"}, items: /items/*,"
-        " id: /id, order: stable, every: 1s, page: {style: token, from: \"body:/next\", to: "
+        " id: /id, order: stable, every: %s, page: {style: token, from: \"body:/next\", to: "
         "\"query:token\"}}\n%s",
-        name, regions, name, scope, world->cloud.port, path, more);
+        name, regions, name, scope, world->cloud.port, path, world->every, more);
     write_file(world->path, to, text, file);
+}
+
+/* How often all is harvested, and what account one's provider file says more. */
+static inline void write_providers(struct world *world, const char *every, const char *more)
+{
+    world->every = every;
+    write_provider(world, "p", "region", "{account.id}/{region}", more);
+    write_provider(world, "q", "account", "{account.id}", "");
 }
 
 static inline void trouble(void *context, const char *line)
@@ -167,8 +176,7 @@ static inline int setup(void **state)
     lab_make_folder(world->path);
     snprintf(world->data, sizeof world->data, "%s/data", world->path);
     cloud_open(&world->cloud);
-    write_provider(world, "p", "region", "{account.id}/{region}", "");
-    write_provider(world, "q", "account", "{account.id}", "");
+    write_providers(world, "1s", "");
     write_config(world, ACCOUNT_ONE ", " ACCOUNT_TWO);
     world->stop_fd = eventfd(0, EFD_CLOEXEC);
     assert_true(world->stop_fd >= 0);
@@ -203,8 +211,10 @@ static inline uint32_t shard_of(unsigned place)
 {
     char region[8];
     snprintf(region, sizeof region, "r%u", place);
-    return place == TWO ? folder_shard_of(BYTES("q"), BYTES("two"), (struct bytes){0}, 1, SHARDS)
-                        : folder_shard_of(BYTES("p"), BYTES("one"), bytes_of(region), SPLITS, SHARDS);
+    if (place == TWO)
+        return folder_shard_of(BYTES("q"), BYTES("two"), (struct bytes){0}, 1, SHARDS);
+    return folder_shard_of(BYTES("p"), BYTES("one"), place == ONE ? (struct bytes){0} : bytes_of(region),
+                           SPLITS, SHARDS);
 }
 
 /* A region whose shard is none of these two. */

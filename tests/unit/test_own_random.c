@@ -27,7 +27,7 @@ static void has_children(struct world *world)
              "  - {type: p.part, scope: {parent: p.thing}, items: /items/*, id: /id, every: 1s,"
              " request: {url: \"http://127.0.0.1:%u/{account.id}/{region}/things/{parent.id}/parts\"}}\n",
              world->cloud.port);
-    write_provider(world, "p", "region", "{account.id}/{region}", more);
+    write_providers(world, "1s", more);
 }
 
 static void reload(struct world *world, const char *accounts)
