@@ -31,6 +31,7 @@ struct cloud {
     pthread_t accepting, serving[CONNECTIONS];
     uint32_t count;
     _Atomic unsigned pages, delay_ms;
+    _Atomic unsigned endless;          /* a place whose listing has no end; TWO: there is none */
     _Atomic unsigned generation;       /* of the items */
     _Atomic unsigned requests[PLACES]; /* that have come */
     _Atomic unsigned page[PLACES];     /* the last one asked for */
@@ -78,7 +79,7 @@ static inline bool answer(struct cloud *cloud, int fd, const char *head)
         atomic_store(&cloud->lowest[place], page);
     atomic_fetch_add(&cloud->requests[place], 1);
     usleep(atomic_load(&cloud->delay_ms) * 1000);
-    if (page + 1 < atomic_load(&cloud->pages))
+    if (page + 1 < atomic_load(&cloud->pages) || (place != TWO && place == atomic_load(&cloud->endless)))
         snprintf(next, sizeof next, ",\"next\":\"%u\"", page + 1);
     snprintf(body, sizeof body, "{\"items\":[{\"id\":\"i%u\",\"n\":%u}]%s}", page,
              atomic_fetch_add(&cloud->generation, 1), next);
@@ -127,6 +128,7 @@ static inline void cloud_open(struct cloud *cloud)
     assert_int_equal(getsockname(cloud->listening, (struct sockaddr *)&address, &len), 0);
     cloud->port = ntohs(address.sin_port);
     atomic_store(&cloud->pages, 1);
+    atomic_store(&cloud->endless, TWO);
     assert_int_equal(pthread_create(&cloud->accepting, NULL, accept_all, cloud), 0);
 }
 
