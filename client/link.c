@@ -198,7 +198,7 @@ static void wait_for_any(struct garner *feed, int64_t end_ms)
         if (feed->follow.workers[i].asked)
             clients[count++] = feed->links[i].client;
     if (count)
-        client_wait_any(clients, count, end_ms < slice_ms ? end_ms : slice_ms);
+        client_wait_any(clients, count, end_ms < slice_ms ? end_ms : slice_ms, NULL);
     else
         sleep_until(end_ms);
     free(clients);

@@ -59,7 +59,7 @@ static bool wait_for_answer(struct agent *agent)
     bool looks = is_followed(agent);
     while (clock_steady_ms() < end_ms) {
         int64_t until_ms = looks ? clock_steady_ms() + LOOK_MS : end_ms;
-        if (client_wait_or(agent->client, until_ms < end_ms ? until_ms : end_ms, &agent->is_poked))
+        if (client_wait_any(&agent->client, 1, until_ms < end_ms ? until_ms : end_ms, &agent->is_poked))
             return true;
         if (atomic_load(&agent->is_poked) || atomic_load(&agent->is_ending) ||
             (looks && agent_has_news(agent)))
@@ -174,7 +174,7 @@ static void pace(struct agent *agent, uint64_t before)
     int64_t pace_ms = agent->orders.lease_ms / PACE_SHARE;
     if (agent->orders.version == before && !atomic_load(&agent->is_poked) &&
         clock_steady_ms() - agent->sent_ms < pace_ms)
-        client_wait_or(agent->client, agent->sent_ms + pace_ms, &agent->is_poked);
+        client_wait_any(&agent->client, 1, agent->sent_ms + pace_ms, &agent->is_poked);
 }
 
 static void turn(struct agent *agent)
@@ -305,7 +305,7 @@ void agent_leave(struct agent *agent)
         agent->tenure.all[i].role = ROLE_NONE;
     atomic_store(&agent->is_leaving, true);
     if (agent->client && say(agent, &e) == 0)
-        client_wait_or(agent->client, agent->sent_ms + LEAVE_MS, NULL);
+        client_wait_any(&agent->client, 1, agent->sent_ms + LEAVE_MS, NULL);
 }
 
 void agent_close(struct agent *agent)
