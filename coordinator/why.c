@@ -101,6 +101,16 @@ bool why_is_stuck(const struct cluster *c, uint32_t shard, int64_t now_ms)
     return is_pinned_elsewhere(s) || c->workers[s->owner].is_draining || why_lacks_followers(c, shard);
 }
 
+static void explain_rest(const struct cluster_shard *s, bool is_well, int64_t now_ms, struct buffer *out)
+{
+    if (!is_well)
+        buffer_add_text(out, "It was just given to its owner, who hasn't said yet that it has it.");
+    else if (s->retry_ms > now_ms)
+        buffer_add_text(out, "It stays where it is: the last move was given up or cancelled.");
+    else
+        buffer_add_text(out, "It is served where it is, and waits for nothing.");
+}
+
 void why_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, struct buffer *out)
 {
     const struct cluster_shard *s = &c->shards[shard];
@@ -112,6 +122,5 @@ void why_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, struct
                       "It is pinned to %s, and so stays there, though %s drains: `garner unpin %" PRIu32 "`.",
                       name_of(c, s->pin), name_of(c, s->pin), shard);
     else if (!cluster_explain(c, shard, now_ms, out))
-        buffer_add_text(out, is_well ? "It is where placement wants it, and waits for nothing."
-                                     : "It was just given to its owner, who hasn't said yet that it has it.");
+        explain_rest(s, is_well, now_ms, out);
 }
