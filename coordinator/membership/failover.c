@@ -112,8 +112,9 @@ static void take_up(struct cluster *c, uint32_t shard, int64_t now_ms)
         promote(c, shard, worker);
 }
 
-/* An owner without its copy is waited for as one that isn't there: what it says may be what came late, of a
- * process before. Only one that has had another disk for a lease won't be back with the one that it had. */
+/* An owner that says that it hasn't its copy is believed when it has said so for a lease: it may be what came
+ * late, of a process before, and who has the copy goes on meanwhile. It is waited for as one that isn't
+ * there; only with another disk it won't be back with the one that it had. */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
 {
     struct cluster_shard *s = &c->shards[shard];
@@ -135,7 +136,9 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         return;
     uint32_t worker = farthest_in_sync(c, shard);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
-    bool is_sure = is_lost && owner->disk != s->disk && !may_come(c, s) && waited_ms >= c->set.lease_ms;
+    bool is_sure = is_lost && owner->disk != s->disk && !may_come(c, s);
+    if (is_lost && waited_ms < c->set.lease_ms)
+        return;
     if (worker != CLUSTER_NOBODY)
         promote(c, shard, worker);
     else if (waited_ms >= c->set.grace_ms || is_sure)

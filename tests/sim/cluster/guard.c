@@ -28,6 +28,8 @@ int64_t guard_lease(const struct world *w)
 void guard_begun(struct world *w)
 {
     struct cluster *c = &w->coordinator.cluster;
+    if (w->guard == GUARD_RASH_RESTART)
+        c->begun_ms -= LEASE_MS;
     for (uint32_t i = 0; i < c->worker_count && w->guard == GUARD_RASH_RESTART; i++)
         c->workers[i].until_ms = coordinator_now(w);
 }
