@@ -140,7 +140,8 @@ static void print_object(struct printer *printer, struct gathering *g)
 static bool lacks_parts(const struct gathering *g)
 {
     const struct value *shards = document_object(&g->cluster, "shards");
-    bool lacks = document_u64(shards, "served") < document_u64(shards, "all") || document_u64(shards, "stuck");
+    bool lacks = document_u64(shards, "served") < document_u64(shards, "all") ||
+                 document_u64(shards, "stuck");
     for (uint32_t i = 0; i < g->fan.count; i++)
         lacks = lacks || !g->fan.workers[i].is_heard;
     return lacks;

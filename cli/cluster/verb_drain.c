@@ -13,15 +13,17 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/text.h"
 
 enum { STUCK_EVERY_MS = 5000, STUCK_FIRST_MS = 2000, SHOWN = 20 };
 
 struct draining {
     struct ask *ask;
     const struct cluster_ask *named;
-    uint64_t shards, copies, under_way; /* that are left */
-    uint32_t called_off;                /* of the workers: they don't drain any more */
-    int64_t stuck_ms;                   /* when stuck shards are looked for next */
+    struct buffer names;                     /* of the workers, as a command line has them */
+    uint64_t all, shards, copies, under_way; /* that there were, and that are left */
+    uint32_t called_off;                     /* of the workers: they don't drain any more */
+    int64_t stuck_ms;                        /* when stuck shards are looked for next */
     bool told[LIMIT_SHARDS];
     struct arena arena;   /* of: */
     struct value at_last; /* the workers, as they were looked at last */
@@ -124,9 +126,9 @@ static int look(void *context, bool *done, struct buffer *progress, struct error
     if (!*done && d->shards)
         r = look_for_stuck(d, e);
     buffer_printf(progress,
-                  "%" PRIu64 " shards and %" PRIu64 " followers' copies are left, %" PRIu64
-                  " moves are under way",
-                  d->shards, d->copies, d->under_way);
+                  "%" PRIu64 " of %" PRIu64 " shards and %" PRIu64 " followers' copies are left; %" PRIu64
+                  " moves are under way or wait for their turn",
+                  d->shards, d->all, d->copies, d->under_way);
     return r;
 }
 
@@ -159,20 +161,19 @@ static void say_left(struct draining *d)
 
 static int tell_end(struct draining *d, enum wait_end end, int exit_code)
 {
-    struct bytes first = d->named->workers[0];
     switch (end) {
     case WAIT_BROKEN:
         return exit_code;
     case WAIT_STOPPED:
         say("not waited for any more: the drain goes on. `garner workers` shows how far it is, `garner "
             "undrain "
-            "%.*s` ends it",
-            BYTES_ARG(first));
+            "%s` ends it",
+            buffer_text(&d->names));
         return EXIT_INCOMPLETE;
     case WAIT_OVER:
         say("the deadline is reached, with %" PRIu64 " shards and %" PRIu64
-            " followers' copies left; the drain goes on (`garner undrain %.*s` ends it):",
-            d->shards, d->copies, BYTES_ARG(first));
+            " followers' copies left; the drain goes on (`garner undrain %s` ends it):",
+            d->shards, d->copies, buffer_text(&d->names));
         say_left(d);
         return EXIT_INCOMPLETE;
     case WAIT_DONE:
@@ -193,9 +194,9 @@ static int await(struct draining *d, const struct options *options, int64_t dead
         .ask = d->ask, .deadline_ms = deadline_ms, .context = d, .look = look};
     int exit_code = 0;
     if (options->no_wait) {
-        say("%" PRIu64 " shards are to be moved: `garner workers` shows how far it is, `garner undrain` ends "
-            "it",
-            d->shards);
+        say("%" PRIu64 " shards are to be moved: `garner workers` shows how far it is, `garner undrain %s` "
+            "ends it",
+            d->shards, buffer_text(&d->names));
         return EXIT_COMPLETE;
     }
     say("%" PRIu64 " shards are to be moved, two at a time from and to a worker; Ctrl-C leaves it going on",
@@ -203,6 +204,14 @@ static int await(struct draining *d, const struct options *options, int64_t dead
     d->stuck_ms = clock_steady_ms() + STUCK_FIRST_MS;
     enum wait_end end = wait_for(&setting, &exit_code);
     return tell_end(d, end, exit_code);
+}
+
+static void add_names(const struct cluster_ask *named, struct buffer *out)
+{
+    for (uint32_t i = 0; i < named->worker_count; i++) {
+        buffer_add_text(out, i ? " " : "");
+        text_add_shell(out, named->workers[i]);
+    }
 }
 
 static int drain(struct ask *ask, const struct options *options, const struct cluster_ask *named,
@@ -215,11 +224,14 @@ static int drain(struct ask *ask, const struct options *options, const struct cl
     struct draining *d = mem_zalloc(sizeof *d);
     d->ask = ask;
     d->named = named;
+    add_names(named, &d->names);
     keep(d, &document);
+    d->all = d->shards;
     exit_code = await(d, options, deadline_ms);
     if (options->json)
         ask_print_json(&d->at_last);
     arena_close(&d->arena);
+    buffer_close(&d->names);
     free(d);
     return exit_code;
 }

@@ -312,6 +312,21 @@ def test_an_account_is_added_to_a_running_cluster_and_harvested(two):
     two.garner("accounts", "remove", "new", expect=2).said("there is no account new")
 
 
+def test_an_account_that_comes_back_has_the_splits_it_had(two):
+    def add(*splits, **more):
+        return two.garner("accounts", "add", "p/s", "--set", "endpoint=http://127.0.0.1:1", *splits, **more)
+    add("--splits", "2")
+    two.garner("accounts", "remove", "p/s")
+    add(expect=2).said("was harvested with splits: 2, which is fixed since")
+    two.coordinator.stop()
+    two.start_coordinator()
+    add("--splits", "4", expect=2).said("was harvested with splits: 2")
+    two.wait_served()
+    assert "p/s" not in two.garner("accounts", "list").text
+    add("--splits", "2")
+    assert two.document("where", "s")["account"] == "p/s"
+
+
 def test_accounts_of_the_coordinators_file_are_not_removed(shared):
     shared.garner("accounts", "remove", "a1", expect=2).said("stands in the coordinator's configuration")
     assert shared.document("accounts", "remove", "a1", expect=2) == {"removed": [], "failed": ["a1"]}
