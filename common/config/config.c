@@ -255,7 +255,8 @@ void config_forget_places(struct config *config)
 {
     yaml_close(config->file);
     config->file = NULL;
-    for (struct config_account *a = config->accounts; a < config->accounts + config->account_count; a++) {
+    for (uint32_t n = 0; n < config->account_count; n++) {
+        struct config_account *a = &config->accounts[n];
         a->place = a->aws.place = NULL;
         for (uint32_t i = 0; i < a->credential_count; i++)
             a->credentials[i].place = NULL;
