@@ -261,7 +261,8 @@ struct known_shard {
     struct known_epoch epochs[EPOCHS_KNOWN];
     uint32_t epoch_count;
     uint64_t sealed;                  /* the highest epoch that was said to be sealed */
-    uint64_t begun;                   /* the highest one that was begun */
+    uint64_t begun;                   /* that was begun last */
+    uint64_t highest;                 /* that was ever begun */
     uint64_t given[COPY_CHANGES + 1]; /* what subscribers were given, by seq, as a hash of all up to it; … */
     uint64_t head;                    /* … up to this one */
     bool is_lost[NODES];              /* its disk isn't the one any more that had all */
