@@ -95,7 +95,7 @@ struct cluster {
     bool is_paused;               /* kept: no move begins */
     bool is_changed;              /* `is_paused` */
     int64_t begun_ms;             /* when it did; INT64_MIN: not yet */
-    int64_t ticked_ms;            /* likewise, the last time */
+    int64_t ticked_ms;            /* what time it was last; likewise */
     int64_t joined_ms;            /* when a worker came last that wasn't there; INT64_MIN: none has */
     bool is_unspread;             /* workers have come, gone or changed since shards were last spread */
     bool fills;                   /* … and one that came is to be filled */

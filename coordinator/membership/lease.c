@@ -204,33 +204,17 @@ static void note_foreign(struct cluster *c, uint32_t shard, const struct shard_r
         recover_shard(c, shard);
 }
 
-int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_t *feed, int64_t now_ms,
-                      uint32_t *number, struct error *e)
-{
-    int r = check_whose(c, h, feed, e);
-    if (!r)
-        r = admit(c, h, number, e);
-    if (r)
-        return r;
-    struct cluster_worker *worker = &c->workers[*number];
-    take(c, *number, h);
-    move_life(c, worker, h->restarts ? WORKER_AWAY : WORKER_ALIVE, now_ms);
-    worker->until_ms = now_ms + (h->restarts ? c->set.grace_ms : c->set.lease_ms);
-    for (uint32_t i = 0; i < h->report_count; i++) {
-        const uint32_t shard = h->reports[i].shard;
-        note_foreign(c, shard, &worker->reports[i]);
-        failover_note_later(c, shard, &worker->reports[i]);
-        step(c, shard, now_ms);
-        note_head(&c->shards[shard], *number, &worker->reports[i]);
-    }
-    return 0;
-}
-
 /* --- time --- */
 
-/* The coordinator itself was away for so long, and nobody could be heard meanwhile: no time-out counts it. */
-static void forgive(struct cluster *c, int64_t away_ms, int64_t now_ms)
+/* Time has passed. Where that was much, the coordinator itself was away, and nobody could be heard meanwhile:
+ * no time-out counts it. */
+static void pass_time(struct cluster *c, int64_t now_ms)
 {
+    const int64_t away_ms = c->ticked_ms == INT64_MIN ? 0 : now_ms - c->ticked_ms;
+    c->ticked_ms = now_ms;
+    if (away_ms <= c->set.lease_ms / 5)
+        return;
+    c->begun_ms += away_ms;
     for (uint32_t i = 0; i < c->worker_count; i++) {
         struct cluster_worker *worker = &c->workers[i];
         if (worker->life == WORKER_ALIVE || worker->life == WORKER_UNKNOWN)
@@ -247,6 +231,31 @@ static void forgive(struct cluster *c, int64_t away_ms, int64_t now_ms)
     }
 }
 
+/* --- events --- */
+
+int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_t *feed, int64_t now_ms,
+                      uint32_t *number, struct error *e)
+{
+    int r = check_whose(c, h, feed, e);
+    if (!r)
+        r = admit(c, h, number, e);
+    if (r)
+        return r;
+    pass_time(c, now_ms);
+    struct cluster_worker *worker = &c->workers[*number];
+    take(c, *number, h);
+    move_life(c, worker, h->restarts ? WORKER_AWAY : WORKER_ALIVE, now_ms);
+    worker->until_ms = now_ms + (h->restarts ? c->set.grace_ms : c->set.lease_ms);
+    for (uint32_t i = 0; i < h->report_count; i++) {
+        const uint32_t shard = h->reports[i].shard;
+        note_foreign(c, shard, &worker->reports[i]);
+        failover_note_later(c, shard, &worker->reports[i]);
+        step(c, shard, now_ms);
+        note_head(&c->shards[shard], *number, &worker->reports[i]);
+    }
+    return 0;
+}
+
 bool lease_is_settled(const struct cluster *c, int64_t now_ms)
 {
     return c->set.adopts || now_ms - c->begun_ms >= c->set.lease_ms;
@@ -254,9 +263,7 @@ bool lease_is_settled(const struct cluster *c, int64_t now_ms)
 
 void lease_tick(struct cluster *c, int64_t now_ms)
 {
-    if (c->ticked_ms != INT64_MIN && now_ms - c->ticked_ms > c->set.lease_ms / 5)
-        forgive(c, now_ms - c->ticked_ms, now_ms);
-    c->ticked_ms = now_ms;
+    pass_time(c, now_ms);
     for (uint32_t i = 0; i < c->worker_count; i++)
         if (c->workers[i].disk && c->workers[i].life != WORKER_DEAD && c->workers[i].until_ms <= now_ms)
             move_life(c, &c->workers[i], WORKER_DEAD, now_ms);

@@ -198,12 +198,14 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
                     "w%" PRIu32 " begins epoch %" PRIu64 " of shard %" PRIu32 " and has %" PRIu64
                     " of %" PRIu64 " changes that were given, without need",
                     node + 1, epoch, shard, common, known->head);
-    if (common < known->head)
+    if (is_excused)
         known->has_parted = true;
     known->is_forked = is_again && known->went_back[node];
     known->head = common;
     if (known->told > copy->head)
         known->told = copy->head;
+    if (epoch > known->highest)
+        known->highest = epoch;
     if (!is_again) {
         known->begun = epoch;
         known->is_excused = known->is_excused && !is_records;

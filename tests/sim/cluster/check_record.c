@@ -83,7 +83,7 @@ static void note_excuse(struct step *step)
 {
     if (step->after->owner == step->before->owner && step->after->epoch == step->before->epoch)
         return;
-    if (step->known->is_recovered && step->after->epoch <= step->known->begun)
+    if (step->known->is_recovered && step->after->epoch <= step->known->highest)
         step->known->is_loose = true; /* the state was lost twice, and nobody remembers that epoch */
     step->known->is_excused = step->known->is_recovered || is_excused(step);
     step->known->is_recovered = false;
