@@ -98,7 +98,7 @@ def test_a_plan_is_exactly_what_apply_runs(begun):
     cluster = begun("w1", "w2")
     uneven(cluster)
     plan = cluster.document("rebalance")
-    assert plan["before"] > 1.5 > plan["after"] and plan["moves"]
+    assert plan["before"] > 1.5 and plan["before"] > plan["after"] and plan["moves"]
     assert all(move["from"] == "w1" and move["to"] == "w2" for move in plan["moves"])
     printed = cluster.garner("rebalance")
     assert len([line for line in printed.lines() if "w1 has too much" in line or "w2 has too little" in line]) == len(plan["moves"])

@@ -21,6 +21,11 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-server = ThreadingHTTPServer((sys.argv[1], 8000), Handler)
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        pass  # who asks may die meanwhile
+
+
+server = Server((sys.argv[1], 8000), Handler)
 print("listening", flush=True)
 server.serve_forever()

@@ -198,6 +198,13 @@ static int64_t lease_end(const struct agent *agent)
     return end_ms;
 }
 
+static void renew(struct agent *agent)
+{
+    int64_t end_ms = lease_end(agent);
+    crew_lease(agent->set.crew, end_ms);
+    following_lease(agent->following, end_ms);
+}
+
 /* What ends may let something else begin: so twice. What fails is tried again with the next heartbeat. */
 void agent_act(struct agent *agent)
 {
@@ -205,7 +212,7 @@ void agent_act(struct agent *agent)
         uint32_t count = tenure_plan(&agent->tenure, agent->actions);
         end_all(agent, agent->actions, count);
         if (round == 0)
-            crew_lease(agent->set.crew, lease_end(agent));
+            renew(agent);
         begin_follows(agent, agent->actions, count);
         begin_own(agent, agent->actions, count);
         if (!count)

@@ -241,6 +241,8 @@ static void look_at_stores(struct following *f)
 static void ask_all(struct following *f)
 {
     int64_t now_ms = clock_steady_ms();
+    if (now_ms >= atomic_load(&f->lease_ms))
+        return;
     look_at_stores(f);
     for (struct line *line = f->lines; line; line = line->next)
         if (line->asked == ASKED_NOTHING && now_ms >= line->again_ms)
@@ -387,6 +389,11 @@ void following_set(struct following *f, const struct followed *all, uint32_t cou
     pthread_mutex_unlock(&f->lock.mutex);
 }
 
+void following_lease(struct following *f, int64_t until_ms)
+{
+    atomic_store(&f->lease_ms, until_ms);
+}
+
 int following_open(const struct following_setting *setting, struct following **out, struct error *e)
 {
     struct following *f = mem_zalloc(sizeof *f);
@@ -394,6 +401,7 @@ int following_open(const struct following_setting *setting, struct following **o
     *out = NULL;
     f->set = *setting;
     rpc_lock_open(&f->lock);
+    atomic_store(&f->lease_ms, INT64_MIN);
     f->mirrors = mem_zalloc(setting->folder->shards * sizeof *f->mirrors);
     f->wanted = mem_zalloc(setting->folder->shards * sizeof *f->wanted);
     for (uint32_t i = 0; i < setting->folder->shards; i++)

@@ -34,6 +34,10 @@ struct followed {
  * to those that are left out. What goes on isn't disturbed. Waits for milliseconds, or one commit. */
 void following_set(struct following *f, const struct followed *all, uint32_t count);
 
+/* Until then owners are asked and told what is stored, by clock_steady_ms; not at all at first. Who isn't
+ * heard by the coordinator any more may have lost its name to another worker. Any thread. */
+void following_lease(struct following *f, int64_t until_ms);
+
 void following_close(struct following *f); /* null is fine */
 
 #endif

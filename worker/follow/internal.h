@@ -57,6 +57,7 @@ struct following {
     struct followed *wanted; /* with addresses of their own */
     uint32_t wanted_count;
     uint64_t wanted_times, done_times;
+    _Atomic int64_t lease_ms; /* its end */
     atomic_bool is_poked, is_ending;
     pthread_t thread;
     bool has_thread;
