@@ -11,7 +11,8 @@
 #include "common/hash.h"
 #include "common/limits.h"
 
-enum { PART_BYTES = 512 << 10 };
+/* Nearly all lists are one part: only those of several can change while they are fetched. */
+enum { PART_BYTES = 4 << 20 };
 
 struct entry {
     char *name; /* "provider/id" */
@@ -280,22 +281,16 @@ static int make_edit(const struct accounts *accounts, const struct config_accoun
     return check_splits(gone, account, e);
 }
 
-int accounts_check_new(struct accounts *accounts, struct bytes document, struct arena *arena,
+int accounts_check_new(struct accounts *accounts, const struct value *document, struct arena *arena,
                        struct account_edit *edit, struct error *e)
 {
     struct config_account *account;
-    struct value value;
     struct buffer text = {0};
-    int r = value_from_msgpack(arena, document, &value, e);
-    if (!r) {
-        value_to_json(&value, &text);
-        r = read_one(arena, buffer_bytes(&text), &account, e);
-    }
+    value_to_json(document, &text);
+    int r = read_one(arena, buffer_bytes(&text), &account, e);
     if (!r)
         r = make_edit(accounts, account, arena, edit, e);
-    if (text.len)
-        explicit_bzero(text.data, text.len);
-    buffer_close(&text);
+    buffer_wipe(&text);
     return r;
 }
 

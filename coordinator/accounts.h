@@ -29,7 +29,7 @@ struct account_edit {
     struct bytes name, packed;
     uint64_t revision;
 };
-int accounts_check_new(struct accounts *accounts, struct bytes document, struct arena *arena,
+int accounts_check_new(struct accounts *accounts, const struct value *document, struct arena *arena,
                        struct account_edit *edit, struct error *e);
 /* ERR_NOT_FOUND; ERR_USAGE: it stands in the file, or several have that id. */
 int accounts_check_removal(const struct accounts *accounts, struct bytes name, struct arena *arena,

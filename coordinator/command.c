@@ -234,16 +234,48 @@ static int to_workers(struct coordinator *co, const struct cluster_ask *ask, int
 
 /* --- accounts --- */
 
-static int add_account(struct coordinator *co, const struct cluster_ask *ask, int64_t now_ms,
-                       struct arena *arena, struct value *out, struct error *e)
+static int check_new(struct coordinator *co, const struct value *document, struct arena *arena,
+                     const struct account_edit *others, uint32_t count, struct account_edit *edit,
+                     struct error *e)
 {
-    struct account_edit edit;
+    int r = accounts_check_new(co->accounts, document, arena, edit, e);
+    for (uint32_t i = 0; !r && i < count; i++)
+        if (bytes_equal(others[i].name, edit->name))
+            r = error_set(e, ERR_USAGE, "account %.*s stands twice", BYTES_ARG(edit->name));
+    return r;
+}
+
+/* Each is judged by itself, and those that can be are kept together, so that workers fetch the list once. */
+static int add_each(struct coordinator *co, const struct value *documents, struct arena *arena,
+                    struct value *results, struct error *e)
+{
+    struct account_edit *edits = arena_alloc(arena, (documents->count + (size_t)1) * sizeof *edits);
+    uint32_t count = 0;
+    *results = value_array(arena, documents->count);
+    for (uint32_t i = 0; i < documents->count; i++) {
+        struct value *result = &results->items[i];
+        struct error why;
+        int r = check_new(co, &documents->items[i], arena, edits, count, &edits[count], &why);
+        *result = value_object(arena, 2);
+        view_put_text(result, "account", r ? NULL : arena_strdup(arena, edits[count].name));
+        view_put_text(result, "error", r ? arena_strdup(arena, bytes_of(why.text)) : NULL);
+        count += !r;
+    }
+    return coordinator_keep_accounts(co, edits, count, e);
+}
+
+static int add_accounts(struct coordinator *co, const struct cluster_ask *ask, int64_t now_ms,
+                        struct arena *arena, struct value *out, struct error *e)
+{
+    struct value document, results;
     (void)now_ms;
-    int r = accounts_check_new(co->accounts, ask->document, arena, &edit, e);
+    int r = value_from_msgpack(arena, ask->document, &document, e);
+    if (!r && document.type != VALUE_ARRAY)
+        r = error_set(e, ERR_BODY, "the accounts that are to be added aren't a list");
     if (!r)
-        r = coordinator_keep_account(co, &edit, e);
+        r = add_each(co, &document, arena, &results, e);
     if (!r)
-        view_put_text(out, "account", arena_strdup(arena, edit.name));
+        value_put(out, BYTES("accounts"), results);
     return r;
 }
 
@@ -254,7 +286,7 @@ static int remove_account(struct coordinator *co, const struct cluster_ask *ask,
     (void)now_ms;
     int r = accounts_check_removal(co->accounts, ask->account, arena, &edit, e);
     if (!r)
-        r = coordinator_keep_account(co, &edit, e);
+        r = coordinator_keep_accounts(co, &edit, 1, e);
     if (!r)
         view_put_text(out, "account", arena_strdup(arena, edit.name));
     return r;
@@ -272,7 +304,8 @@ static int fetch_accounts(struct coordinator *co, const struct cluster_ask *ask,
                           struct arena *arena, struct value *out, struct error *e)
 {
     (void)now_ms;
-    if (ask->version && ask->version != accounts_version(co->accounts))
+    /* Whoever begins gets the list as it is now: that there is a later one, the next heartbeat tells. */
+    if (ask->from && ask->version && ask->version != accounts_version(co->accounts))
         return error_set(e, ERR_BUSY, "the accounts have changed meanwhile: begin anew");
     *out = accounts_part(co->accounts, ask->from, arena);
     return 0;
@@ -298,7 +331,7 @@ static verb *const verbs[CLUSTER_VERB_END] = {
     [CLUSTER_RESUME] = pause_or_resume,
     [CLUSTER_FORGET] = to_workers,
     [CLUSTER_RECOVER] = recover,
-    [CLUSTER_ACCOUNTS_ADD] = add_account,
+    [CLUSTER_ACCOUNTS_ADD] = add_accounts,
     [CLUSTER_ACCOUNTS_REMOVE] = remove_account,
     [CLUSTER_ACCOUNTS_LIST] = list_accounts,
     [CLUSTER_ACCOUNTS_FETCH] = fetch_accounts,

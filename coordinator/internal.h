@@ -34,9 +34,11 @@ struct coordinator {
 /* Keep what has changed (keep.c); the lock is held. As state_write: then nobody may be told of it. */
 int coordinator_keep(struct coordinator *co, struct error *e);
 
-/* Keep an account, or that it is gone (its `packed` is null), and note it. */
+/* Keep accounts of different names, each with what is packed of it (null: nothing any more), and note them.
+ * As state_write: those that fit into one of its transactions are kept together. */
 struct account_edit;
-int coordinator_keep_account(struct coordinator *co, const struct account_edit *edit, struct error *e);
+int coordinator_keep_accounts(struct coordinator *co, const struct account_edit *edits, uint32_t count,
+                              struct error *e);
 
 /* Put what was kept into the cluster, and the first record where there is none. */
 int coordinator_load(struct coordinator *co, struct error *e);

@@ -99,20 +99,38 @@ int coordinator_keep(struct coordinator *co, struct error *e)
     return r;
 }
 
-int coordinator_keep_account(struct coordinator *co, const struct account_edit *edit, struct error *e)
+static int note_account(struct coordinator *co, const struct account_edit *edit, uint64_t revision,
+                        struct error *e)
 {
-    struct kept_key key = {.kind = KEPT_ACCOUNT, .account = edit->name};
-    struct buffer text = {0};
-    uint64_t revision = 0;
-    kept_key_add(&key, &text);
-    const struct state_write write = {buffer_bytes(&text), edit->packed, edit->revision};
-    int r = state_write(co->state, &write, 1, &revision, e);
-    buffer_close(&text);
-    if (!r && edit->packed.data)
-        r = accounts_put(co->accounts, edit->name, edit->packed, revision, e);
-    else if (!r)
-        accounts_drop(co->accounts, edit->name);
-    if (!r && co->set.changed)
+    if (edit->packed.data)
+        return accounts_put(co->accounts, edit->name, edit->packed, revision, e);
+    accounts_drop(co->accounts, edit->name);
+    return 0;
+}
+
+int coordinator_keep_accounts(struct coordinator *co, const struct account_edit *edits, uint32_t count,
+                              struct error *e)
+{
+    struct arena arena = {0};
+    struct state_write *writes = arena_alloc(&arena, (count + (size_t)1) * sizeof *writes);
+    int r = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct kept_key key = {.kind = KEPT_ACCOUNT, .account = edits[i].name};
+        struct buffer text = {0};
+        kept_key_add(&key, &text);
+        writes[i] = (struct state_write){arena_copy(&arena, buffer_bytes(&text)), edits[i].packed,
+                                         edits[i].revision};
+        buffer_close(&text);
+    }
+    for (uint32_t at = 0, some; !r && at < count; at += some) {
+        uint64_t revision = 0;
+        some = state_fits(writes + at, count - at);
+        r = state_write(co->state, writes + at, some, &revision, e);
+        for (uint32_t i = at; !r && i < at + some; i++)
+            r = note_account(co, &edits[i], revision, e);
+    }
+    arena_close(&arena);
+    if (count && co->set.changed)
         co->set.changed(co->set.context);
     return r;
 }

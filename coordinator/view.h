@@ -1,4 +1,4 @@
-/* Views: the cluster as operators see it, as documents (docs/operating.md has their keys). Pure.
+/* Views: the cluster as operators see it, as documents (docs/cli.md has their keys). Pure.
  *
  * All of it lives in the arena; times are ages in milliseconds. */
 #ifndef GARNER_COORDINATOR_VIEW_H

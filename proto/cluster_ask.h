@@ -30,7 +30,7 @@ enum cluster_verb {
     CLUSTER_RESUME,
     CLUSTER_FORGET, /* workers */
     CLUSTER_RECOVER,
-    CLUSTER_ACCOUNTS_ADD,    /* document */
+    CLUSTER_ACCOUNTS_ADD,    /* document: an array of accounts, each of which is answered for */
     CLUSTER_ACCOUNTS_REMOVE, /* account */
     CLUSTER_ACCOUNTS_LIST,
     CLUSTER_ACCOUNTS_FETCH, /* version, from */

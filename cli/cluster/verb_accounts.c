@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/cluster/account_new.h"
+#include "cli/cluster/account_send.h"
 #include "cli/cluster/ask.h"
 #include "cli/cluster/document.h"
 #include "cli/remote.h"
@@ -170,49 +171,55 @@ static const struct value *find(const struct value *accounts, const char *name)
     return NULL;
 }
 
-static int send(struct ask *ask, const struct config_account *account)
+static const char *name_of(struct outcomes *outcomes, const struct config_account *account)
 {
-    struct arena arena = {0};
-    struct buffer text = {0}, packed = {0};
-    struct value document, answer;
-    struct error e;
-    config_account_to_json(account, &text);
-    int r = value_from_json(&arena, buffer_bytes(&text), &document, NULL, &e);
-    if (!r) {
-        value_to_msgpack(&document, &packed);
-        const struct cluster_ask what = {.verb = CLUSTER_ACCOUNTS_ADD, .document = buffer_bytes(&packed)};
-        r = ask_try(ask, &what, &answer, &e);
-    }
-    buffer_wipe(&packed);
-    buffer_wipe(&text);
-    arena_close(&arena);
-    return r ? say_error(&e) : 0;
+    return arena_printf(&outcomes->arena, "%s/%s", account->provider, account->id);
 }
 
-static void add_one(struct ask *ask, const struct config_account *account, const struct value *there,
+/* Is it new? */
+static bool look_at(const struct config_account *account, const struct value *there,
                     struct outcomes *outcomes)
 {
-    const char *name = arena_printf(&outcomes->arena, "%s/%s", account->provider, account->id);
+    const char *name = name_of(outcomes, account);
     const struct value *found = find(there, name);
-    if (found && is_same(account, document_object(found, "as"), &outcomes->arena)) {
+    if (!found)
+        return true;
+    if (is_same(account, document_object(found, "as"), &outcomes->arena)) {
         say("%s is there already", name);
         note(outcomes, THERE, name, 0);
-        return;
+        return false;
     }
-    if (found) {
-        say("%s is there already, as something else: `garner accounts list` shows it; to change it, remove "
-            "it "
-            "first%s",
-            name,
-            bytes_is(document_text(found, "from"), "file") ? " from the coordinator's configuration" : "");
-        note(outcomes, DIFFERS, name, EXIT_INCOMPLETE);
-        return;
-    }
-    warn_of_secrets(account, name);
-    int exit_code = send(ask, account);
-    if (!exit_code)
+    say("%s is there already, as something else: `garner accounts list` shows it; to change it, remove it "
+        "first%s",
+        name, bytes_is(document_text(found, "from"), "file") ? " from the coordinator's configuration" : "");
+    note(outcomes, DIFFERS, name, EXIT_INCOMPLETE);
+    return false;
+}
+
+static void told(void *context, const struct config_account *account, const char *why)
+{
+    struct outcomes *outcomes = context;
+    const char *name = name_of(outcomes, account);
+    if (why)
+        say("%s", why);
+    else
         say("%s was added: it is harvested within seconds (`garner where %s` says by whom)", name, name);
-    note(outcomes, exit_code ? FAILED : DONE, name, exit_code);
+    note(outcomes, why ? FAILED : DONE, name, why ? EXIT_USAGE : 0);
+}
+
+static int add_new(struct ask *ask, const struct account_list *list, const struct value *there,
+                   struct outcomes *outcomes)
+{
+    const struct config_account **new = arena_alloc(&outcomes->arena,
+                                                    (list->count + (size_t)1) * sizeof *new);
+    uint32_t count = 0;
+    struct error e;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (look_at(&list->accounts[i], there, outcomes)) {
+            warn_of_secrets(&list->accounts[i], name_of(outcomes, &list->accounts[i]));
+            new[count++] = &list->accounts[i];
+        }
+    return account_send(ask, new, count, outcomes, told, &e) ? say_error(&e) : 0;
 }
 
 static int add_all(const struct options *options, const struct account_list *list)
@@ -225,9 +232,9 @@ static int add_all(const struct options *options, const struct account_list *lis
         exit_code = ask_cluster(&ask, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_LIST}, &document);
     if (!exit_code) {
         begin_outcomes(&outcomes, list->count);
-        for (uint32_t i = 0; i < list->count; i++)
-            add_one(&ask, &list->accounts[i], document_list(&document, "accounts"), &outcomes);
+        int failed = add_new(&ask, list, document_list(&document, "accounts"), &outcomes);
         exit_code = end_outcomes(&outcomes, "added", options->json);
+        exit_code = failed ? failed : exit_code;
     }
     ask_close(&ask);
     return exit_code;

@@ -73,7 +73,7 @@ const struct verb verb_recover = {
         "A coordinator whose state was lost, or is an older copy, does nothing with shards of which workers "
         "have later copies than it knows of (`garner status`: unknown). This has each of them go on with the "
         "farthest copy that is there. Do it once all workers that have copies are alive (`garner workers`): "
-        "what only an absent one has is lost.",
+        "what only an absent one has is lost. It is refused for one lease after the coordinator began.",
     .examples = "Example:\n"
                 "  garner recover\n",
     .run = run_recover,
