@@ -178,12 +178,17 @@ void copy_adopt(struct copy *copy, const struct collection_record *from)
     copy_merge(copy, from);
 }
 
-static int put_new(struct copy *copy, const struct collection_record *record, struct error *e)
+static int put_new(struct copy *copy, struct collection_record *record, struct error *e)
 {
     struct store *store = copy->store;
+    uint64_t harvest = 0;
     if (record->id == UINT32_MAX)
         return error_set(e, ERR_CORRUPT, "shard %" PRIu32 ": a collection can't have that id", store->shard);
-    int r = collection_put_as(store, record, copy->mark.phase != COPY_WHOLE, e);
+    int r = copy_last_harvest(copy, record->id, &harvest, e);
+    if (!r && record->next_harvest <= harvest)
+        record->next_harvest = harvest + 1;
+    if (!r)
+        r = collection_put_as(store, record, copy->mark.phase != COPY_WHOLE, e);
     if (r)
         return r;
     if (record->id >= store->state.next_collection)
