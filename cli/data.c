@@ -31,16 +31,20 @@ static bool open_providers(struct setup *setup, struct yaml_report *report)
     return provider_check_accounts(config, setup->providers, config->provider_count, report) == 0;
 }
 
-static int open_setup(const char *path, struct setup *setup, bool credentials)
+static int say_missing(void)
+{
+    say("the configuration is missing: say which one with -c FILE%s",
+        access("garner.yaml", R_OK) == 0 ? " (there is a garner.yaml here: -c garner.yaml)" : "");
+    return EXIT_USAGE;
+}
+
+static int open_setup(const char *path, enum config_use use, struct setup *setup, bool credentials)
 {
     struct yaml_report report = {0};
     *setup = (struct setup){0};
-    if (!path) {
-        say("the configuration is missing: say which one with -c FILE%s",
-            access("garner.yaml", R_OK) == 0 ? " (there is a garner.yaml here: -c garner.yaml)" : "");
-        return EXIT_USAGE;
-    }
-    setup->config = config_open(path, &report);
+    if (!path)
+        return say_missing();
+    setup->config = config_open(path, use, &report);
     bool sound = setup->config && open_providers(setup, &report);
     if (setup->config && credentials)
         config_check_credentials(setup->config, &report);
@@ -64,12 +68,36 @@ void setup_giveaway(struct setup *setup)
 
 int setup_open(const char *path, struct setup *setup)
 {
-    return open_setup(path, setup, true);
+    return open_setup(path, CONFIG_RUN, setup, true);
+}
+
+int setup_open_as(const char *path, enum config_use use, struct setup *setup)
+{
+    return open_setup(path, use, setup, true);
+}
+
+int setup_config(const char *path, enum config_use use, struct config **out)
+{
+    struct yaml_report report = {0};
+    *out = NULL;
+    if (!path)
+        return say_missing();
+    *out = config_open(path, use, &report);
+    unsigned errors = report.errors;
+    say_report(&report);
+    if (*out && !errors) {
+        config_forget_places(*out);
+        return 0;
+    }
+    say("%u error%s in %s: correct them first", errors, errors == 1 ? "" : "s", path);
+    config_close(*out);
+    *out = NULL;
+    return EXIT_USAGE;
 }
 
 int setup_read(const char *path, struct setup *setup)
 {
-    return open_setup(path, setup, false);
+    return open_setup(path, CONFIG_RUN, setup, false);
 }
 
 void setup_close(struct setup *setup)
@@ -86,7 +114,7 @@ void setup_close(struct setup *setup)
 static char *configured_path(const char *file, int *exit_code)
 {
     struct yaml_report report = {0};
-    struct config *config = config_open(file, &report);
+    struct config *config = config_open(file, CONFIG_RUN, &report);
     char *path = NULL;
     if (config && !report.errors) {
         path = mem_strdup(config->data);

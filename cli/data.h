@@ -25,6 +25,12 @@ struct setup {
 
 /* Read and check them, and say all that is wrong on stderr. Returns 0 or EXIT_USAGE. */
 int setup_open(const char *path, struct setup *setup);
+int setup_open_as(const char *path, enum config_use use, struct setup *setup); /* of another program */
+/* The configuration alone; the caller's to close. Likewise. */
+int setup_config(const char *path, enum config_use use, struct config **out);
+/* The accounts of the cluster in place of the file's: a list of their texts (common/config/account_text.h).
+ * One that no provider file here fits is told of, and left out. ERR_CONFIG: a text can't be read. */
+int setup_take_accounts(struct setup *setup, const struct value *texts, struct error *e);
 /* The same without a word on credentials: for who only wants to know what is harvested how. */
 int setup_read(const char *path, struct setup *setup);
 void setup_close(struct setup *setup);    /* safe twice */

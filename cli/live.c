@@ -34,6 +34,9 @@ struct live {
     struct crew *crew;
     struct fixed fixed;
     struct serve *serve;
+    pthread_mutex_t reloading; /* of: */
+    struct arena texts;
+    struct value accounts;     /* a worker's */
     pthread_mutex_t asking;    /* of: */
     struct run_status *status; /* null: the run is over */
     int reload, ending;        /* readable when it is to read the files anew; when it is to end */
@@ -82,29 +85,65 @@ static void compare_fixed(const struct fixed *before, const struct config *confi
     fixed_close(&now);
 }
 
-static void reload(struct live *live)
+/* The files as they are now, with a worker's accounts as the coordinator has them. */
+static int read_setup(struct live *live, struct setup *setup, struct error *e)
+{
+    if (setup_open_as(live->set.path, live->set.is_worker ? CONFIG_WORKER : CONFIG_RUN, setup))
+        return error_set(e, ERR_CONFIG,
+                         "the configuration is left as it was: correct it, and send SIGHUP again");
+    int r = live->set.is_worker ? setup_take_accounts(setup, &live->accounts, e) : 0;
+    if (r)
+        setup_close(setup);
+    return r;
+}
+
+static int adopt(struct live *live, struct adopt_counts *counts, struct error *e)
 {
     struct setup setup;
-    struct adopt_counts counts;
-    struct error e;
-    char opened[16], removed[16];
-    if (setup_open(live->set.path, &setup)) {
-        log_line(LOG_ERROR, "the configuration is left as it was: correct it, and send SIGHUP again", "file",
-                 live->set.path, NULL);
-        return;
-    }
+    int r = read_setup(live, &setup, e);
+    if (r)
+        return r;
     compare_fixed(&live->fixed, setup.config);
-    int code = control_reload(live->crew, setup.config, setup.providers, setup.config->provider_count,
-                              &counts, &e);
+    r = control_reload(live->crew, setup.config, setup.providers, setup.config->provider_count, counts, e);
     setup_giveaway(&setup);
     setup_close(&setup);
+    return r;
+}
+
+static int reload(struct live *live, const char *what, struct error *e)
+{
+    struct adopt_counts counts;
+    char opened[16], removed[16];
+    int r = adopt(live, &counts, e);
+    if (r)
+        return r;
     snprintf(opened, sizeof opened, "%" PRIu32, counts.opened);
     snprintf(removed, sizeof removed, "%" PRIu32, counts.removed);
-    if (code)
+    log_line(LOG_INFO, what, "accounts_opened", opened, "accounts_removed", removed, "file", live->set.path,
+             NULL);
+    return 0;
+}
+
+static void read_anew(struct live *live)
+{
+    struct error e;
+    pthread_mutex_lock(&live->reloading);
+    if (reload(live, "the configuration was read anew", &e))
         log_line(LOG_ERROR, e.text, "file", live->set.path, NULL);
-    else
-        log_line(LOG_INFO, "the configuration was read anew", "accounts_opened", opened, "accounts_removed",
-                 removed, "file", live->set.path, NULL);
+    pthread_mutex_unlock(&live->reloading);
+}
+
+int live_accounts(struct live *live, const struct value *texts, struct error *e)
+{
+    struct arena arena = {0}, before;
+    pthread_mutex_lock(&live->reloading);
+    before = live->texts;
+    live->accounts = value_copy(&arena, texts);
+    live->texts = arena;
+    arena_close(&before);
+    int r = reload(live, "the cluster's accounts were taken over", e);
+    pthread_mutex_unlock(&live->reloading);
+    return r;
 }
 
 static void *wait_for_signals(void *context)
@@ -117,7 +156,7 @@ static void *wait_for_signals(void *context)
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             break;
         if (!fds[1].revents && read(live->reload, &count, sizeof count) == (ssize_t)sizeof count)
-            reload(live);
+            read_anew(live);
     }
     return NULL;
 }
@@ -183,10 +222,13 @@ int live_open(const struct live_setting *setting, struct crew *crew, struct live
                           .ending = eventfd(0, EFD_CLOEXEC)};
     CHECK(live->ending >= 0);
     CHECK(pthread_mutex_init(&live->asking, NULL) == 0);
+    CHECK(pthread_mutex_init(&live->reloading, NULL) == 0);
     live->status = run_status_open(crew);
-    struct serve_setting serving = {.address = setting->config->listen,
+    live->accounts = value_array(&live->texts, 0);
+    struct serve_setting serving = {.address = setting->listen ? setting->listen : setting->config->listen,
                                     .folder = setting->folder,
                                     .holds = setting->holds,
+                                    .by_orders = setting->is_worker,
                                     .context = live,
                                     .status = tell_status};
     int code = serve_open(&serving, &live->serve, e);
@@ -199,6 +241,11 @@ int live_open(const struct live_setting *setting, struct crew *crew, struct live
 const char *live_address(const struct live *live)
 {
     return serve_address(live->serve);
+}
+
+struct serve *live_serve(const struct live *live)
+{
+    return live->serve;
 }
 
 void live_committed(struct live *live, uint32_t shard, uint64_t last)
@@ -229,6 +276,8 @@ void live_close(struct live *live)
     live_ending(live);
     serve_close(live->serve);
     pthread_mutex_destroy(&live->asking);
+    pthread_mutex_destroy(&live->reloading);
+    arena_close(&live->texts);
     close(live->ending);
     fixed_close(&live->fixed);
     free(live);

@@ -8,13 +8,17 @@
 #include "worker/store/folder.h"
 
 struct live;
+struct serve;
+struct value;
 struct feed_holds;
 
 struct live_setting {
     const char *path; /* of the configuration's file */
     const struct config *config;
+    const char *listen; /* in place of the configuration's; null: that */
     struct folder *folder;
     struct feed_holds *holds; /* these must outlive it */
+    bool is_worker;           /* its accounts and shards are the coordinator's affair */
 };
 
 /* To be called as the `started` of a run (worker/run/run.h). ERR_CONFIG: `listen` is no address to listen at.
@@ -22,6 +26,12 @@ struct live_setting {
 int live_open(const struct live_setting *setting, struct crew *crew, struct live **out, struct error *e);
 
 const char *live_address(const struct live *live); /* where it listens */
+
+/* A worker's accounts are these: an array of their texts, as setup_take_accounts has them. Not on a thread of
+ * the run. */
+int live_accounts(struct live *live, const struct value *texts, struct error *e);
+
+struct serve *live_serve(const struct live *live);
 
 /* Changes up to `last` are committed. Any thread. */
 void live_committed(struct live *live, uint32_t shard, uint64_t last);

@@ -15,6 +15,8 @@ enum { UNAVAILABLE = 503, OWN_ROUTES = 4 };
 
 struct pages {
     struct crew *crew;
+    void *context;
+    bool (*is_ready)(void *context, struct buffer *reasons); /* or null */
     struct run_status *status;
     struct gateway *gateway;
     struct http_server *server;
@@ -81,7 +83,10 @@ static void answer_readyz(void *context, const struct http_request *request, str
 {
     const struct pages *pages = context;
     (void)request;
-    if (run_is_ready(pages->crew, &reply->body))
+    bool ready = run_is_ready(pages->crew, &reply->body);
+    if (pages->is_ready)
+        ready = pages->is_ready(pages->context, &reply->body) && ready;
+    if (ready)
         buffer_add_text(&reply->body, "ready\n");
     else
         reply->status = UNAVAILABLE;
@@ -105,6 +110,8 @@ int pages_open(const struct pages_setting *setting, struct pages **out, struct e
     const struct gateway_setting gateway = {setting->listen, setting->tokens, setting->bus};
     const struct http_options options = {setting->http, pages->routes, OWN_ROUTES + GATEWAY_ROUTES};
     pages->crew = setting->crew;
+    pages->context = setting->context;
+    pages->is_ready = setting->is_ready;
     pages->status = run_status_open(setting->crew);
     int code = gateway_open(&gateway, &pages->gateway, e);
     if (!code) {

@@ -12,6 +12,8 @@ struct pages_setting {
     struct crew *crew;
     const char *listen;       /* where the same process serves the feed: the gateway's part asks there */
     const char *tokens, *bus; /* of the configuration; may be null */
+    void *context;
+    bool (*is_ready)(void *context, struct buffer *reasons); /* is whatever else there is; may be null */
 };
 
 /* Answer for a run that has been started. ERR_CONFIG, ERR_BUSY, ERR_IO: it can't be listened on, or the

@@ -46,6 +46,9 @@ static int send_to(struct client *client, struct operator_request *request, stru
     client->asked = request->kind;
     buffer_reset(&client->out);
     operator_request_pack(request, &client->out);
+    if (request->kind != OPERATOR_HEARTBEAT && client->out.len > LIMIT_MESSAGE_BYTES)
+        return error_set(e, ERR_LIMIT, "a request of %zu bytes to %s: %d are allowed", client->out.len,
+                         client->address, LIMIT_MESSAGE_BYTES);
     return rpc_client_send(client->rpc, buffer_bytes(&client->out), LIMIT_RPC_ANSWER_MS + wait_ms, e);
 }
 
@@ -106,7 +109,7 @@ int client_open(const char *address, struct rpc_lock *lock, struct client **out,
     struct client *client = mem_zalloc(sizeof *client);
     struct rpc_client_setting setting = {.address = address,
                                          .lock = lock,
-                                         .request_bytes_max = LIMIT_MESSAGE_BYTES,
+                                         .request_bytes_max = LIMIT_HEARTBEAT_BYTES,
                                          .answer_bytes_max = LIMIT_RECORD_BYTES + LIMIT_MESSAGE_BYTES};
     *out = NULL;
     client->address = mem_strdup(address);
@@ -191,4 +194,9 @@ void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms
         all[i] = clients[i]->rpc;
     rpc_client_wait_any(all, count, end_ms);
     free(all);
+}
+
+bool client_wait_or(struct client *client, int64_t end_ms, const atomic_bool *poked)
+{
+    return rpc_client_wait_or(client->rpc, end_ms, poked);
 }

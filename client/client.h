@@ -5,6 +5,8 @@
 #ifndef GARNER_CLIENT_H
 #define GARNER_CLIENT_H
 
+#include <stdatomic.h>
+
 #include "common/rpc/rpc_lock.h"
 #include "proto/operator.h"
 
@@ -42,5 +44,7 @@ int client_receive(struct client *client, int64_t end_ms, struct buffer *memory,
 
 /* Until client_receive has something to tell of one of them, which share a lock, or `end_ms`. */
 void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms);
+/* Likewise of one, or until it is poked: as rpc_client_wait_or. */
+bool client_wait_or(struct client *client, int64_t end_ms, const atomic_bool *poked);
 
 #endif

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "client/follow_map.h"
 #include "common/check.h"
 
 void follow_open(struct follow *follow, const struct follow_setting *setting)
@@ -13,23 +14,14 @@ void follow_open(struct follow *follow, const struct follow_setting *setting)
         follow->all[i] = (struct follow_shard){.asked.shard = i, .given.shard = i, .worker = UINT32_MAX};
 }
 
-static void forget_workers(struct follow *follow)
-{
-    for (uint32_t i = 0; i < follow->worker_count; i++)
-        free(follow->workers[i].address);
-    free(follow->workers);
-    follow->workers = NULL;
-    follow->worker_count = 0;
-}
-
 void follow_close(struct follow *follow)
 {
-    forget_workers(follow);
+    follow_free_workers(follow->workers, follow->worker_count);
     free(follow->all);
     *follow = (struct follow){0};
 }
 
-/* --- who has what --- */
+/* --- where to begin --- */
 
 static void give_up(struct follow *follow)
 {
@@ -40,35 +32,6 @@ static void give_up(struct follow *follow)
         follow->all[i].why = follow->all[i].owed;
     }
 }
-
-static void assign(struct follow *follow, const struct feed_worker *from, uint32_t worker)
-{
-    for (uint32_t i = 0; from->all && i < follow->set.shards; i++)
-        follow->all[i].worker = worker;
-    for (uint32_t i = 0; i < from->shard_count; i++)
-        if (from->shards[i] < follow->set.shards)
-            follow->all[from->shards[i]].worker = worker;
-}
-
-void follow_map(struct follow *follow, const struct feed_map *map)
-{
-    give_up(follow);
-    forget_workers(follow);
-    follow->worker_count = map->worker_count;
-    follow->workers = mem_zalloc((map->worker_count + 1) * sizeof *follow->workers);
-    for (uint32_t i = 0; i < follow->set.shards; i++)
-        follow->all[i].worker = UINT32_MAX;
-    for (uint32_t i = 0; i < map->worker_count; i++) {
-        struct bytes address = map->workers[i].address;
-        follow->workers[i].address = mem_zalloc(address.len + 1);
-        memcpy(follow->workers[i].address, address.data, address.len);
-        assign(follow, &map->workers[i], i);
-    }
-    follow->map_version = map->version;
-    follow->needs_map = false;
-}
-
-/* --- where to begin --- */
 
 static void rewind_all(struct follow *follow, enum follow_why why)
 {
@@ -100,10 +63,14 @@ void follow_seek_state(struct follow *follow, enum follow_why why)
 
 /* --- asking --- */
 
+/* The one that is begun, or the first. */
 static bool find_snapshot(struct follow *follow, uint32_t worker, uint32_t *shard)
 {
+    *shard = follow->workers[worker].shard;
+    if (follow->workers[worker].begun && follow_owner(follow, *shard) == worker && follow->all[*shard].why)
+        return true;
     for (uint32_t i = 0; i < follow->set.shards; i++)
-        if (follow->all[i].worker == worker && follow->all[i].why) {
+        if (follow_owner(follow, i) == worker && follow->all[i].why) {
             *shard = i;
             return true;
         }
@@ -136,7 +103,7 @@ static uint32_t list_shards(const struct follow *follow, uint32_t worker, struct
 {
     uint32_t *shards = arena_alloc(arena, follow->set.shards * sizeof *shards), count = 0;
     for (uint32_t i = 0; i < follow->set.shards; i++)
-        if (follow->all[i].worker == worker)
+        if (follow_owner(follow, i) == worker)
             shards[count++] = i;
     demand->shards = shards;
     demand->shard_count = count < follow->set.shards ? count : 0;
@@ -150,7 +117,7 @@ static bool ask_changes(struct follow *follow, uint32_t worker, uint64_t wait_ms
     struct position *positions = arena_alloc(arena, follow->set.shards * sizeof *positions);
     uint32_t count = 0;
     for (uint32_t i = 0; i < follow->set.shards; i++)
-        if (follow->all[i].worker == worker && !position_is_none(&follow->all[i].asked))
+        if (follow_owner(follow, i) == worker && !position_is_none(&follow->all[i].asked))
             positions[count++] = follow->all[i].asked;
     request->kind = OPERATOR_FETCH;
     request->fetch = (struct feed_demand){.positions = positions,
@@ -183,7 +150,7 @@ int follow_take_ends(const struct follow *follow, uint32_t worker, const struct 
                          answer->refusals[0].shard);
     for (uint32_t i = 0; i < answer->position_count; i++) {
         const struct position *position = &answer->positions[i];
-        if (position->shard < follow->set.shards && follow->all[position->shard].worker == worker)
+        if (position->shard < follow->set.shards && follow_owner(follow, position->shard) == worker)
             to[(*count)++] = *position;
     }
     return 0;
@@ -236,9 +203,9 @@ static int take_refusal(struct follow *follow, const struct refusal *refusal, st
         return wrong(e, "it refuses a shard that isn't there");
     struct follow_shard *shard = &follow->all[refusal->shard];
     bool snapshots = follow->set.snapshots;
-    if (refusal->kind == REFUSAL_MOVED)
-        follow->needs_map = true;
-    else if (refusal->kind == REFUSAL_COMPACTED && snapshots)
+    if (refusal->kind == REFUSAL_MOVED) {
+        shard->has_moved = follow->needs_map = true;
+    } else if (refusal->kind == REFUSAL_COMPACTED && snapshots)
         need_snapshot(shard, FOLLOW_COMPACTED);
     else if (refusal->kind == REFUSAL_DIVERGED && snapshots)
         need_snapshot(shard, FOLLOW_DIVERGED);

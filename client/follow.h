@@ -6,10 +6,11 @@
  *
  *     FETCHING --COMPACTED, DIVERGED, or the whole state is wanted--> SNAPSHOT --last part--> FETCHING
  *        |  ^                                                          |     ^
- *        |  '--map-- MOVED                                             '-----' refused: from its beginning
+ *        |  '--map-- MOVED: nobody's                                   '-----' refused: from its beginning
  *        '--FUTURE--> an error, until the subscriber seeks elsewhere
  *
- * Of one worker one thing at a time is asked, so what a worker answers needs no order. */
+ * Of one worker one thing at a time is asked, so what a worker answers needs no order. A shard that nobody
+ * has isn't asked for, and holds up no other. */
 #ifndef GARNER_CLIENT_FOLLOW_H
 #define GARNER_CLIENT_FOLLOW_H
 
@@ -24,11 +25,13 @@ struct follow_shard {
     struct position asked, given;
     enum follow_why why; /* it needs a snapshot; 0: it doesn't … */
     enum follow_why owed; /* … any more: but until it is given, giving up what is under way needs one again */
-    uint32_t worker;      /* that has it; UINT32_MAX: nobody, as far as we know */
+    uint32_t worker;      /* that has it by the map; UINT32_MAX: nobody … */
+    bool has_moved;       /* … and that says that it hasn't */
 };
 
 struct follow_worker {
     char *address; /* "": whom the map came from */
+    uint32_t was;  /* its number by the map before; UINT32_MAX: it had none */
     enum follow_asked asked;
     /* The snapshot that is taken there. */
     bool begun; /* its first part has arrived */
@@ -57,9 +60,6 @@ struct follow {
 /* Begins before the first change of every shard. */
 void follow_open(struct follow *follow, const struct follow_setting *setting);
 void follow_close(struct follow *follow);
-
-/* Who has what. What is under way is given up: its answers must not be handed on. */
-void follow_map(struct follow *follow, const struct feed_map *map);
 
 /* Ask where the shards that a worker has end (`now`), or begin, and put their positions behind the `*count`
  * that are there. False: the worker has none. ERR_BUSY: one isn't where the map says. What the request points

@@ -107,9 +107,9 @@ static int give(struct garner *feed, bool *given, struct error *e)
             return 0;
         if (!feed->current)
             r = take_next(feed, e);
-        if (!r && feed->current) /* a new map drops what there was */
+        if (!r)
             r = garner_take_batch(feed, given, e);
-        if (!r && feed->current && !*given)
+        if (!r && !*given)
             finish_current(feed);
     }
     if (*given) {

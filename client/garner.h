@@ -15,7 +15,8 @@
  *
  * Threads: a feed belongs to one thread at a time, but for garner_stop. Different feeds are independent.
  * Ownership: what a call gives is the feed's, and valid until its next garner_next, garner_each or
- * garner_seek. Options are copied. Blocking: only garner_open (up to 5 s), garner_next (its `wait_ms`, and up
+ * garner_seek. Options are copied. Blocking: only garner_open (up to 5 s; from now or
+ * oldest up to 15 s, while shards change hands), garner_next (its `wait_ms`, and up
  * to 5 s more where a connection has to be made anew) and garner_each do. Signals are for the program's own
  * threads: the library's have them all blocked. */
 #ifndef GARNER_CLIENT_GARNER_H
@@ -191,7 +192,8 @@ struct garner_options {
 
     bool no_snapshots; /* GARNER_COMPACTED and GARNER_DIVERGED are errors */
 
-    int give_up_ms; /* GARNER_CONNECT once nobody has been there for so long; 0: go on trying for ever */
+    int give_up_ms; /* GARNER_CONNECT once nobody has been there for so long, or in a cluster nobody has had
+                       some shard (for 5 s at least); 0: go on trying for ever */
 
     void *context;
     /* What happens, as a sentence: the connection was lost, is there again, why a snapshot comes. May be

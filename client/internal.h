@@ -5,9 +5,11 @@
 #include <stdatomic.h>
 
 #include "client/client.h"
-#include "client/follow.h"
+#include "client/follow_map.h"
 #include "client/garner.h"
 #include "common/random.h"
+
+enum { GARNER_REPLACED_MS = 5000 }; /* until somebody else may have what a worker had */
 
 /* An answer that has arrived, and waits to be given. */
 struct garner_answer {
@@ -40,8 +42,11 @@ struct garner {
     int64_t give_up_ms;
     struct rpc_lock lock; /* of all connections */
     struct follow follow;
-    struct garner_link *links;          /* by worker */
-    struct garner_link home;            /* who was named: to ask for the map */
+    struct garner_link *links;     /* by worker */
+    struct garner_link home;       /* who was named: to ask for the map … */
+    int64_t map_ms, map_pause_ms;  /* … not before; what lay between the last two times; 0: nothing */
+    int64_t lacking_ms, lacked_ms; /* nobody has had some shard since, and until; 0: all are somebody's … */
+    bool lacking_said;             /* … and that it was said */
     struct garner_answer *first, **end; /* that have arrived, in their order */
     struct garner_answer *current;      /* that the last batch came from; null: none */
     struct garner_answer *free;
@@ -79,7 +84,9 @@ void garner_drop_answers(struct garner *feed); /* all, also the one that is bein
 /* Who is asked (link.c). Connect, unless there is a connection; it must be our feed's. */
 int garner_connect(struct garner *feed, struct garner_link *link, const char *address, struct error *e);
 void garner_close_links(struct garner *feed);
-int garner_learn_map(struct garner *feed, struct error *e);
+/* What a connection ended with. 0: it will be tried again; else the error. And: it is there. */
+int garner_note_lost(struct garner *feed, struct garner_link *link, int r, const struct error *e);
+void garner_note_there(struct garner *feed, struct garner_link *link);
 /* Ask everyone who isn't asked already, to wait for changes up to `wait_ms`. Who can't be reached is tried
  * later. */
 int garner_ask_all(struct garner *feed, int64_t wait_ms, struct error *e);
@@ -87,6 +94,14 @@ bool garner_is_asked(const struct garner *feed); /* somebody is */
 bool garner_is_at_end(const struct garner *feed);
 /* Take what has been answered; waits for a first answer until `end_ms`, or for a moment. */
 int garner_take_answers(struct garner *feed, int64_t end_ms, struct error *e);
+
+/* Who has what (map.c). Ask for the map, and go by it; `*changed`: it is another one than before. */
+int garner_learn_map(struct garner *feed, bool *changed, struct error *e);
+/* The same where it is wanted, and as often as that is of use; who gives it may be away for a while.
+ * ERR_CONNECT: nobody has had some shards for too long. */
+int garner_see_to_map(struct garner *feed, struct error *e);
+/* Some shards are nobody's: ERR_BUSY names them. */
+int garner_check_lacking(const struct garner *feed, struct error *e);
 
 /* Begin where an option `from` says (place.c). */
 int garner_begin_at(struct garner *feed, const char *from, struct error *e);

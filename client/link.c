@@ -17,8 +17,16 @@ enum {
 
 /* --- connections --- */
 
-/* What a connection ended with. 0: it will be tried again; else the error. */
-static int note_lost(struct garner *feed, struct garner_link *link, int r, const struct error *e)
+/* A worker of a cluster may be replaced: so it is waited for a while in any case. */
+static int64_t patience_ms(const struct garner *feed, const struct garner_link *link)
+{
+    bool is_home = link == &feed->home;
+    for (uint32_t i = 0; i < feed->follow.worker_count && !is_home; i++)
+        is_home = link == &feed->links[i] && !*feed->follow.workers[i].address;
+    return is_home || feed->give_up_ms > GARNER_REPLACED_MS ? feed->give_up_ms : GARNER_REPLACED_MS;
+}
+
+int garner_note_lost(struct garner *feed, struct garner_link *link, int r, const struct error *e)
 {
     int64_t now_ms = clock_steady_ms();
     uint64_t up_to = (uint64_t)AGAIN_FIRST_MS << (link->failures < 6 ? link->failures : 6);
@@ -29,7 +37,7 @@ static int note_lost(struct garner *feed, struct garner_link *link, int r, const
     link->failures++;
     link->again_ms = now_ms + (int64_t)(up_to / 2 + random_below(&feed->random, up_to / 2 + 1));
     link->lost_ms = link->lost ? link->lost_ms : now_ms;
-    if (feed->give_up_ms < INT64_MAX && now_ms - link->lost_ms + 1 >= feed->give_up_ms)
+    if (feed->give_up_ms < INT64_MAX && now_ms - link->lost_ms + 1 >= patience_ms(feed, link))
         return r;
     if (!link->lost)
         garner_say(feed, "%s (waiting for it to come back)", e->text);
@@ -37,7 +45,7 @@ static int note_lost(struct garner *feed, struct garner_link *link, int r, const
     return 0;
 }
 
-static void note_there(struct garner *feed, struct garner_link *link)
+void garner_note_there(struct garner *feed, struct garner_link *link)
 {
     link->failures = 0;
     if (link->lost)
@@ -64,46 +72,6 @@ void garner_close_links(struct garner *feed)
     feed->links = NULL;
 }
 
-/* --- the map --- */
-
-/* Whoever gave the map may be one of those who have shards: no second connection is made to it. */
-static void lend_home(struct garner *feed)
-{
-    for (uint32_t i = 0; i < feed->follow.worker_count && feed->home.client; i++)
-        if (!*feed->follow.workers[i].address) {
-            feed->links[i].client = feed->home.client;
-            feed->home.client = NULL;
-        }
-}
-
-/* What was asked for with the old one, and isn't given yet, is asked for again; where it is still the old
- * one, not at once: a shard is on its way. */
-static void take_map(struct garner *feed, const struct feed_map *map)
-{
-    bool is_old = feed->follow.map_version == map->version;
-    garner_close_links(feed);
-    garner_drop_answers(feed);
-    follow_map(&feed->follow, map);
-    feed->links = mem_zalloc((feed->follow.worker_count + 1) * sizeof *feed->links);
-    lend_home(feed);
-    for (uint32_t i = 0; i < feed->follow.worker_count && is_old; i++)
-        feed->links[i].again_ms = clock_steady_ms() + TURNED_AWAY_MS;
-}
-
-int garner_learn_map(struct garner *feed, struct error *e)
-{
-    struct arena arena = {0};
-    struct operator_request request = {.kind = OPERATOR_MAP, .map_version = feed->follow.map_version};
-    struct operator_reply reply;
-    int r = garner_connect(feed, &feed->home, feed->address, e);
-    if (!r)
-        r = client_ask(feed->home.client, &request, &arena, &reply, e);
-    if (!r)
-        take_map(feed, &reply.map);
-    arena_close(&arena);
-    return r;
-}
-
 /* --- asking --- */
 
 static int ask_worker(struct garner *feed, uint32_t worker, int64_t wait_ms, struct error *e)
@@ -127,18 +95,11 @@ static int ask_worker(struct garner *feed, uint32_t worker, int64_t wait_ms, str
 /* Ask everyone who isn't asked already. A connection that can't be made is tried again later. */
 int garner_ask_all(struct garner *feed, int64_t wait_ms, struct error *e)
 {
-    int r = 0;
-    if (feed->follow.needs_map && clock_steady_ms() >= feed->home.again_ms) {
-        r = garner_learn_map(feed, e);
-        if (r)
-            r = note_lost(feed, &feed->home, r, e);
-        else
-            note_there(feed, &feed->home);
-    }
+    int r = garner_see_to_map(feed, e);
     for (uint32_t i = 0; i < feed->follow.worker_count && !r; i++) {
         r = ask_worker(feed, i, wait_ms, e);
         if (r)
-            r = note_lost(feed, &feed->links[i], r, e);
+            r = garner_note_lost(feed, &feed->links[i], r, e);
     }
     return r;
 }
@@ -187,14 +148,14 @@ static int take_answer(struct garner *feed, uint32_t worker, struct error *e)
     answer = garner_new_answer(feed);
     int r = client_receive(link->client, 0, &answer->memory, &answer->arena, &answer->reply, &there, e);
     if (!r && there) {
-        note_there(feed, link);
+        garner_note_there(feed, link);
         r = follow_arrived(&feed->follow, worker, &answer->reply, &answer->arrival, &refused, e);
         link->at_end = answer->arrival.kind == FOLLOW_FETCH && !answer->reply.fetch.more;
         if (r == ERR_USAGE)
             garner_fail(&feed->failed, code_of_refusal(refused), e->text);
     } else if (r) {
         follow_lost(&feed->follow, worker);
-        r = note_lost(feed, link, r, e);
+        r = garner_note_lost(feed, link, r, e);
     }
     if (!r && there && answer->arrival.kind != FOLLOW_IDLE && !is_turned_away(link, answer)) {
         say_snapshot(feed, &answer->arrival);
@@ -225,7 +186,7 @@ bool garner_is_at_end(const struct garner *feed)
     for (uint32_t i = 0; i < feed->follow.worker_count; i++)
         if (!feed->links[i].at_end)
             return false;
-    return !feed->first && !feed->follow.needs_map;
+    return !feed->first && !feed->follow.needs_map && !follow_lacking(&feed->follow, NULL);
 }
 
 static void wait_for_any(struct garner *feed, int64_t end_ms)

@@ -1,8 +1,12 @@
 /* Where a feed stands, and where it begins. */
 #include <string.h>
+#include <unistd.h>
 
 #include "client/internal.h"
 #include "common/check.h"
+#include "common/clock.h"
+
+enum { AGAIN_MS = 200 };
 
 /* --- where it stands --- */
 
@@ -62,23 +66,43 @@ const char *garner_cursor_within(struct garner *feed, size_t count)
 
 /* --- where it begins --- */
 
-static int seek_end(struct garner *feed, bool now, struct error *e)
+/* Where each worker's shards end, or begin. */
+static int ask_ends(struct garner *feed, bool now, struct arena *arena, struct position *positions,
+                    uint32_t *count, struct error *e)
 {
-    struct arena arena = {0};
     struct operator_request request;
     struct operator_reply reply;
-    int r = 0;
-    struct position *positions = arena_alloc(&arena, feed->follow.set.shards * sizeof *positions);
-    uint32_t count = 0;
+    int r = garner_check_lacking(feed, e);
     for (uint32_t i = 0; i < feed->follow.worker_count && !r; i++) {
         const char *address = feed->follow.workers[i].address;
-        if (!follow_ask_ends(&feed->follow, i, now, &arena, &request))
+        if (!follow_ask_ends(&feed->follow, i, now, arena, &request))
             continue;
         r = garner_connect(feed, &feed->links[i], *address ? address : feed->address, e);
         if (!r)
             r = client_ask(feed->links[i].client, &request, &feed->scratch, &reply, e);
         if (!r)
-            r = follow_take_ends(&feed->follow, i, &reply.fetch, positions, &count, e);
+            r = follow_take_ends(&feed->follow, i, &reply.fetch, positions, count, e);
+        if (r && client_is_away(r) && *address)
+            return error_set(e, ERR_BUSY, "%s", e->text); /* somebody else may have it in a moment */
+    }
+    return r;
+}
+
+/* Shards may be on their way from one worker to another just now: that is waited for a while. */
+static int seek_end(struct garner *feed, bool now, struct error *e)
+{
+    struct arena arena = {0};
+    struct position *positions = arena_alloc(&arena, feed->follow.set.shards * sizeof *positions);
+    int64_t end_ms = clock_steady_ms() + GARNER_REPLACED_MS;
+    bool changed;
+    uint32_t count = 0;
+    int r = ask_ends(feed, now, &arena, positions, &count, e);
+    while (r == ERR_BUSY && clock_steady_ms() < end_ms && !atomic_load(&feed->stopped)) {
+        usleep(AGAIN_MS * 1000);
+        count = 0;
+        r = garner_learn_map(feed, &changed, e);
+        if (!r)
+            r = ask_ends(feed, now, &arena, positions, &count, e);
     }
     if (!r)
         r = follow_seek(&feed->follow, positions, count, e);
@@ -104,7 +128,8 @@ static int seek_cursor(struct garner *feed, const char *from, struct error *e)
 
 int garner_begin_at(struct garner *feed, const char *from, struct error *e)
 {
-    int r = feed->follow.needs_map ? garner_learn_map(feed, e) : 0;
+    bool changed;
+    int r = feed->follow.needs_map ? garner_learn_map(feed, &changed, e) : 0;
     garner_drop_answers(feed);
     for (uint32_t i = 0; i < feed->follow.worker_count; i++)
         feed->links[i].at_end = false; /* it was that of where we were */

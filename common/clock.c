@@ -16,6 +16,13 @@ int64_t clock_wall_ms(void)
     return read_ms(CLOCK_REALTIME);
 }
 
+int64_t clock_steady_ns(void)
+{
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int64_t clock_steady_ms(void)
 {
     return read_ms(CLOCK_BOOTTIME);

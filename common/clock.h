@@ -6,5 +6,6 @@
 
 int64_t clock_wall_ms(void);   /* since 1970, UTC; can jump */
 int64_t clock_steady_ms(void); /* never jumps, counts suspended time too (CLOCK_BOOTTIME) */
+int64_t clock_steady_ns(void); /* the same one, for short stretches */
 
 #endif

@@ -130,6 +130,7 @@ enum {
     LIMIT_RPC_PEER_REQUESTS = 16,       /* likewise, of one peer, with answers that it hasn't taken */
     LIMIT_RPC_PEERS = 1024,             /* connected at once */
     LIMIT_RPC_ANSWER_BYTES = 64 << 20,  /* of answers that their peers haven't taken */
+    LIMIT_RPC_LEFT_BYTES = 32 << 20,    /* of answers that are made, and can't be given yet */
     LIMIT_RPC_SPARE_BYTES = 4 << 20,    /* of memory that is kept for the next answers */
     LIMIT_RPC_SEND_MS = 10000,          /* that a message may stay half sent, or half taken */
     LIMIT_RPC_CLOSE_MS = 2000,          /* that a server which ends gives its last answers to go */
@@ -146,6 +147,11 @@ enum {
     LIMIT_FILTER_MEMBERS = 65536, /* that a partition has */
     LIMIT_FEED_HOLDS = 64,        /* snapshots under way for which changes are held */
     LIMIT_FEED_HOLD_MS = 60000,   /* a hold ends when it isn't asked for again */
+    LIMIT_BEHIND_MS = 5000,       /* that a follower doesn't get on, and its owner says so */
+    LIMIT_CATCH_UP_CHANGES = 10000, /* a follower that lacks no more of what was served is waited for … */
+    LIMIT_CATCH_UP_MS = 1000,       /* … so long, with all that is new … */
+    LIMIT_CATCH_UP_REST_MS = 10000, /* … and not again before */
+    LIMIT_SERVED_MS = 5000,         /* that a part of a snapshot waits until it may be given */
 
     /* The HTTP server. */
     LIMIT_HTTP_CONNECTIONS = 512,             /* at once */
@@ -162,13 +168,25 @@ enum {
     LIMIT_BUS_BYTES = 4 << 20,                /* that one of them hasn't taken: further ones are dropped */
     LIMIT_TOKENS = 10000,                     /* in a file of them */
     LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
-    /* The cluster. */
-    LIMIT_WORKER_NAME_BYTES = 63,      /* also of a cluster's name */
-    LIMIT_ADDRESS_BYTES = 255,
-    LIMIT_PROGRAM_BYTES = 63,
     LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */
     LIMIT_HEALTH_MS = 30000,                  /* a thread that is busy with one thing for longer isn't well */
     LIMIT_STATUS_TROUBLES = 500,              /* that a status names */
+
+    /* The cluster. */
+    LIMIT_WORKERS = 1024,            /* that a cluster knows, those included that aren't there */
+    LIMIT_CAPACITY = 4096,           /* of a worker, in proportion to others' */
+    LIMIT_LEASE_MS = 3600000,        /* what `lease` may be */
+    LIMIT_HEARTBEAT_BYTES = 4 << 20, /* a worker's message with all that it has, or the answer to it */
+    LIMIT_STATE_WRITES = 128,        /* records of the cluster's state that are written together … */
+    LIMIT_STATE_BYTES = 1 << 20,     /* … with so many bytes: etcd takes no more of either */
+    LIMIT_WORKER_NAME_BYTES = 63,    /* also of a cluster's name */
+    LIMIT_ADDRESS_BYTES = 255,
+    LIMIT_PROGRAM_BYTES = 63,
+    LIMIT_COPYING_MS = 60000,    /* a move that doesn't get on is given up after so long … */
+    LIMIT_SEALING_MS = 10000,    /* … and so long after its shard was sealed */
+    LIMIT_MOVE_AGAIN_MS = 60000, /* one that was given up isn't tried again by itself before */
+    LIMIT_GRACE_MS = 120000,     /* a dead worker's shards without a follower wait so long for it */
+    LIMIT_SPREAD_MS = 1000,      /* shards are spread so often at most */
 };
 
 /* The memory map of one shard unless `map_size` says otherwise, and of all of them together (a
@@ -176,6 +194,9 @@ enum {
 #define LIMIT_MAP_BYTES_DEFAULT ((uint64_t)64 << 30)
 #define LIMIT_MAP_BYTES_MIN     ((uint64_t)1 << 20)
 #define LIMIT_MAPS_BYTES        ((uint64_t)64 << 40)
+
+/* The memory map of the cluster's state: room for all shards, and for all accounts with 80 kB each. */
+#define LIMIT_STATE_MAP_BYTES ((uint64_t)8 << 30)
 
 _Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a body");
 _Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");

@@ -30,6 +30,20 @@ static bool is_control(uint32_t code)
            code == 0x2029;
 }
 
+bool text_is_name(struct bytes text, size_t bytes_max)
+{
+    if (!text.len || text.len > bytes_max)
+        return false;
+    while (text.len) {
+        uint32_t code;
+        size_t len = decode(text, &code);
+        if (!len || is_control(code))
+            return false;
+        text = bytes_from(text, len);
+    }
+    return true;
+}
+
 static void add_escaped(struct buffer *out, uint32_t code)
 {
     if (code == '\n')

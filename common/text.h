@@ -10,6 +10,10 @@
 /* Append as safe text: control characters as \n, \t, \x1b, \u{202e}, bytes that are no UTF-8 as \xNN. */
 void text_add_safe(struct buffer *out, struct bytes text);
 
+/* A name that may stand in any sentence and file: 1 to `bytes_max` bytes of UTF-8 without control characters,
+ * line separators and changes of the reading direction. Whatever LC_CTYPE is. */
+bool text_is_name(struct bytes text, size_t bytes_max);
+
 /* Columns that safe text takes on a terminal. */
 size_t text_width(struct bytes safe);
 

@@ -206,3 +206,16 @@ char *units_ago(int64_t ms, char out[UNITS_TEXT_BYTES])
         snprintf(out, UNITS_TEXT_BYTES, "%lld h %lld m", s / 3600, s / 60 % 60);
     return out;
 }
+
+char *units_bytes(uint64_t bytes, char out[UNITS_TEXT_BYTES])
+{
+    if (bytes < 1 << 10)
+        snprintf(out, UNITS_TEXT_BYTES, "%" PRIu64 " bytes", bytes);
+    else if (bytes < 1 << 20)
+        snprintf(out, UNITS_TEXT_BYTES, "%" PRIu64 " KiB", bytes >> 10);
+    else if (bytes < 1 << 30)
+        snprintf(out, UNITS_TEXT_BYTES, "%" PRIu64 " MiB", bytes >> 20);
+    else
+        snprintf(out, UNITS_TEXT_BYTES, "%.1f GiB", (double)bytes / (1 << 30));
+    return out;
+}

@@ -34,4 +34,7 @@ char *units_count(uint64_t n, char out[UNITS_TEXT_BYTES]);
 /* "850 ms", "12 s", "3 m 20 s", "2 h 5 m". Returns `out`. */
 char *units_ago(int64_t ms, char out[UNITS_TEXT_BYTES]);
 
+/* "512 bytes", "3 KiB", "20 MiB", "4.2 GiB". Returns `out`. */
+char *units_bytes(uint64_t bytes, char out[UNITS_TEXT_BYTES]);
+
 #endif

@@ -16,7 +16,7 @@ release=${VERSION_CODENAME:-unknown}
 
 packages=(
     gcc g++ clang clang-format libclang-rt-dev cmake ninja-build pkgconf git ca-certificates curl openssl
-    libnng-dev liblmdb-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev
+    iproute2 libnng-dev liblmdb-dev libprotobuf-c-dev protobuf-c-compiler libcurl4-openssl-dev
     libxml2-dev libxxhash-dev libroaring-dev libfyaml-dev libarchive-dev libssl-dev
     libmicrohttpd-dev libcmocka-dev libyyjson-dev
     libpq-dev postgresql

@@ -6,6 +6,7 @@
 #include "gateway/stream.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/check.h"
@@ -13,22 +14,25 @@
 #include "common/limits.h"
 #include "common/log.h"
 
-enum { MARK_MS = 1000 };
+enum {
+    MARK_MS = 1000,
+    PAUSE_FIRST_MS = 100, /* the map is asked for again after so long, then twice as long … */
+    PAUSE_MAX_MS = 5000,
+    BEHIND_MS = 10000 /* that a stream which has an end waits for what is missing */
+};
 
 void stream_open(struct stream *stream, struct query *query, struct tokens *tokens,
                  const struct tenant *tenant)
 {
-    *stream = (struct stream){.query = *query,
-                              .tokens = tokens_hold(tokens),
-                              .tenant = tenant,
-                              .last_begun = UINT32_MAX,
-                              .left = query->limit};
+    *stream = (struct stream){
+        .query = *query, .tokens = tokens_hold(tokens), .tenant = tenant, .left = query->limit};
     *query = (struct query){0};
 }
 
 void stream_close(struct stream *stream)
 {
     follow_close(&stream->follow);
+    free(stream->begun);
     query_close(&stream->query);
     tokens_release(stream->tokens);
 }
@@ -83,33 +87,54 @@ static int learn_map(struct stream *stream, struct reach *reach, struct error *e
 {
     struct operator_request request = {.kind = OPERATOR_MAP, .map_version = stream->follow.map_version};
     struct operator_reply reply;
+    bool changed = false;
     arena_reset(&reach->arena);
     int r = reach_ask(reach, "", &request, &reach->arena, &reply, e);
     if (!r)
-        follow_map(&stream->follow, &reply.map);
+        changed = follow_map(&stream->follow, &reply.map);
+    int64_t twice_ms = changed || !stream->map_pause_ms ? PAUSE_FIRST_MS : 2 * stream->map_pause_ms;
+    stream->map_pause_ms = twice_ms < PAUSE_MAX_MS ? twice_ms : PAUSE_MAX_MS;
+    stream->map_ms = clock_steady_ms() + stream->map_pause_ms;
     return r;
 }
 
-/* Where all shards end, or begin. */
-static int seek_end(struct stream *stream, struct reach *reach, bool now, struct error *e)
+static int check_lacking(const struct stream *stream, struct error *e)
 {
-    struct operator_request request;
+    return follow_lacking(&stream->follow, NULL) ? error_set(e, ERR_BUSY, "some shards are nobody's") : 0;
+}
+
+/* Where each worker's shards end, or begin. */
+static int ask_ends(struct stream *stream, struct reach *reach, bool now, struct arena *arena,
+                    struct position *positions, uint32_t *count, struct error *e)
+{
     struct follow *follow = &stream->follow;
+    struct operator_request request;
     struct operator_reply reply;
-    struct arena arena = {0};
-    struct position *positions = arena_alloc(&arena, follow->set.shards * sizeof *positions);
-    uint32_t count = 0;
-    int r = 0;
+    int r = check_lacking(stream, e);
     for (uint32_t i = 0; i < follow->worker_count && !r; i++) {
         arena_reset(&reach->arena);
-        if (!follow_ask_ends(follow, i, now, &arena, &request))
+        if (!follow_ask_ends(follow, i, now, arena, &request))
             continue;
         r = reach_ask(reach, follow->workers[i].address, &request, &reach->arena, &reply, e);
         if (!r)
-            r = follow_take_ends(follow, i, &reply.fetch, positions, &count, e);
+            r = follow_take_ends(follow, i, &reply.fetch, positions, count, e);
+    }
+    return r;
+}
+
+/* A shard may just have moved: the next map knows it. */
+static int seek_end(struct stream *stream, struct reach *reach, bool now, struct error *e)
+{
+    struct arena arena = {0};
+    struct position *positions = arena_alloc(&arena, stream->follow.set.shards * sizeof *positions);
+    uint32_t count = 0;
+    int r = ask_ends(stream, reach, now, &arena, positions, &count, e);
+    if (r == ERR_BUSY && !(r = learn_map(stream, reach, e))) {
+        count = 0;
+        r = ask_ends(stream, reach, now, &arena, positions, &count, e);
     }
     if (!r)
-        r = follow_seek(follow, positions, count, e);
+        r = follow_seek(&stream->follow, positions, count, e);
     arena_close(&arena);
     return r;
 }
@@ -150,6 +175,8 @@ static int begin(struct stream *stream, struct reach *reach, struct error *e)
     memcpy(setting.feed, peer->feed, sizeof setting.feed);
     follow_close(&stream->follow);
     follow_open(&stream->follow, &setting);
+    free(stream->begun);
+    stream->begun = setting.snapshots ? mem_zalloc(peer->shards * sizeof *stream->begun) : NULL;
     r = learn_map(stream, reach, e);
     return r ? r : seek(stream, reach, e);
 }
@@ -192,11 +219,12 @@ static int write_rows(struct stream *stream, const struct follow_arrival *arriva
     return r;
 }
 
-/* A snapshot whose end isn't kept any more begins anew, and its rows would come twice. */
+/* A snapshot whose end isn't kept any more begins anew, and so does one whose shard has moved: then its rows
+ * would come twice. */
 static bool begins_anew(struct stream *stream, const struct follow_arrival *arrival)
 {
-    bool again = arrival->first && stream->last_begun == arrival->shard;
-    stream->last_begun = arrival->shard;
+    bool again = arrival->first && stream->begun[arrival->shard];
+    stream->begun[arrival->shard] = true;
     return again;
 }
 
@@ -215,8 +243,9 @@ static int take_answer(struct stream *stream, uint32_t worker, const struct oper
         *more |= reply->fetch.more;
         r = write_changes(stream, &reply->fetch, out, e);
     } else if (begins_anew(stream, &arrival)) {
-        fault_set(fault, FAULT_COMPACTED,
-                  "this took so long that what it began with isn't kept any more: ask again");
+        fault_set(
+            fault, FAULT_COMPACTED,
+            "what it began with isn't there any more: it took too long, or a shard has moved. Ask again");
         return ERR_USAGE;
     } else {
         r = write_rows(stream, &arrival, &reply->snapshot, out, e);
@@ -237,7 +266,7 @@ static bool is_its_feed(const struct stream *stream, struct client *client)
 static bool has_left(const struct stream *stream, uint32_t worker)
 {
     for (uint32_t i = 0; i < stream->follow.set.shards; i++)
-        if (stream->follow.all[i].why && (worker == UINT32_MAX || stream->follow.all[i].worker == worker))
+        if (stream->follow.all[i].why && (worker == UINT32_MAX || follow_owner(&stream->follow, i) == worker))
             return true;
     return false;
 }
@@ -267,22 +296,58 @@ static int ask(struct stream *stream, struct reach *reach, uint32_t worker, stru
     return r ? r : take_answer(stream, worker, &reply, out, more, fault, e);
 }
 
+/* The map, when a shard isn't where it should be, is nobody's, or its worker is away. Who gives it may be
+ * away for a while, too. */
+static int see_to_map(struct stream *stream, struct reach *reach, struct error *e)
+{
+    bool is_wanted = stream->behind || stream->follow.needs_map;
+    if (clock_steady_ms() < stream->map_ms || !is_wanted)
+        return 0;
+    int r = learn_map(stream, reach, e);
+    return client_is_away(r) ? 0 : r;
+}
+
+/* Each worker once. One that is away holds up no other. */
+static int ask_each(struct stream *stream, struct reach *reach, struct buffer *out, bool *asked, bool *more,
+                    bool *away, struct fault *fault, struct error *e)
+{
+    int r = 0;
+    *asked = *more = false;
+    for (uint32_t i = 0; i < stream->follow.worker_count && !r && stream->left; i++) {
+        r = ask(stream, reach, i, out, asked, more, fault, e);
+        if (r && client_is_away(r) && stream->opened && !fault->kind) {
+            *away = true;
+            r = 0;
+        }
+    }
+    if (stream->query.kind == QUERY_RESOURCES)
+        *more = has_left(stream, UINT32_MAX);
+    return r;
+}
+
+static void note_behind(struct stream *stream, bool behind)
+{
+    if (behind && !stream->behind)
+        stream->behind_ms = clock_steady_ms();
+    stream->behind = behind;
+}
+
 /* As much as may wait to be sent. `*more`: there is more. Shards that nobody has are waited for. */
 static int ask_all(struct stream *stream, struct reach *reach, struct buffer *out, bool *more,
                    struct fault *fault, struct error *e)
 {
     struct follow *follow = &stream->follow;
-    int r = follow->needs_map ? learn_map(stream, reach, e) : 0;
-    bool asked;
-    do {
-        asked = *more = false;
-        for (uint32_t i = 0; i < follow->worker_count && !r && stream->left; i++)
-            r = ask(stream, reach, i, out, &asked, more, fault, e);
-        if (stream->query.kind == QUERY_RESOURCES)
-            *more = has_left(stream, UINT32_MAX);
-    } while (!r && asked && *more && !follow->needs_map && stream->left &&
-             out->len < LIMIT_HTTP_STREAM_BYTES);
-    stream->behind = !r && (!asked || follow->needs_map);
+    int r = see_to_map(stream, reach, e);
+    bool asked = true, away = false;
+    while (!r && asked) {
+        r = ask_each(stream, reach, out, &asked, more, &away, fault, e);
+        if (!*more || follow->needs_map || !stream->left || out->len >= LIMIT_HTTP_STREAM_BYTES)
+            break;
+    }
+    note_behind(stream, r || away || !asked || check_lacking(stream, e));
+    if (!r && !stream->query.follow && stream->behind && stream->opened &&
+        clock_steady_ms() - stream->behind_ms >= BEHIND_MS)
+        fault_set(fault, FAULT_UNAVAILABLE, "not all workers can be reached just now: ask again in a moment");
     return r;
 }
 
@@ -308,7 +373,6 @@ enum stream_step stream_next(struct stream *stream, struct reach *reach, bool fe
     if (fault->kind)
         return STREAM_ENDS;
     stream->opened = true;
-    stream->behind |= r != 0;
     bool ends = !stream->left || (!more && !stream->behind && !stream->query.follow);
     if (out->len || ends || clock_steady_ms() - stream->marked_ms >= MARK_MS)
         mark(stream, reach, out);

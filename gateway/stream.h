@@ -5,7 +5,7 @@
 #ifndef GARNER_GATEWAY_STREAM_H
 #define GARNER_GATEWAY_STREAM_H
 
-#include "client/follow.h"
+#include "client/follow_map.h"
 #include "gateway/frame.h"
 #include "gateway/reach.h"
 
@@ -14,11 +14,14 @@ struct stream {
     struct tokens *tokens; /* held */
     const struct tenant *tenant;
     struct follow follow;
-    bool opened;         /* `follow` is there, and stands where it was asked to begin */
-    uint32_t last_begun; /* of resources: the shard whose rows are being given; UINT32_MAX: none */
-    bool behind;         /* it couldn't ask: a worker couldn't be reached */
-    uint64_t left;       /* changes that are still wanted */
-    int64_t marked_ms;   /* when the last bookmark was written */
+    bool opened;       /* `follow` is there, and stands where it was asked to begin */
+    bool *begun;       /* of resources, by shard: some of its rows were given */
+    bool behind;       /* it couldn't ask for all: a worker couldn't be reached, or a shard is nobody's … */
+    int64_t behind_ms; /* … since then */
+    int64_t map_ms;    /* the map isn't asked for again before … */
+    int64_t map_pause_ms; /* … which is so long after the last time */
+    uint64_t left;        /* changes that are still wanted */
+    int64_t marked_ms;    /* when the last bookmark was written */
 };
 
 enum stream_step {
@@ -34,7 +37,8 @@ void stream_close(struct stream *stream);
 
 /* What comes next, a bookmark behind it. `fetch` false: nothing is new, and a bookmark is written if the last
  * one is old. With STREAM_ENDS, `fault` says why it ended too early, if it did. A worker that can't be
- * reached is a fault as long as the stream isn't opened, and later it is waited for. */
+ * reached is a fault as long as the stream isn't opened. Later it is waited for, as are shards that nobody
+ * has, while others go on; where the stream has an end, not for ever. */
 enum stream_step stream_next(struct stream *stream, struct reach *reach, bool fetch, struct buffer *out,
                              struct fault *fault);
 

@@ -38,8 +38,9 @@ enum { REQUEST_VERSION = 1, REQUEST_ID = 2 };
 
 /* The numbers of the parts by kind, of both Request and Reply. */
 static const unsigned numbers[] = {
-    [OPERATOR_HELLO] = 10,  [OPERATOR_HARVEST] = 11,    [OPERATOR_CONFIRM] = 12,  [OPERATOR_FETCH] = 13,
-    [OPERATOR_STATUS] = 14, [OPERATOR_QUARANTINE] = 15, [OPERATOR_SNAPSHOT] = 16, [OPERATOR_MAP] = 17,
+    [OPERATOR_HELLO] = 10,     [OPERATOR_HARVEST] = 11,    [OPERATOR_CONFIRM] = 12,  [OPERATOR_FETCH] = 13,
+    [OPERATOR_STATUS] = 14,    [OPERATOR_QUARANTINE] = 15, [OPERATOR_SNAPSHOT] = 16, [OPERATOR_MAP] = 17,
+    [OPERATOR_HEARTBEAT] = 18, [OPERATOR_CLUSTER] = 19,
 };
 
 unsigned operator_number(enum operator_kind kind)
@@ -49,7 +50,7 @@ unsigned operator_number(enum operator_kind kind)
 
 enum operator_kind operator_kind_of(unsigned number)
 {
-    for (enum operator_kind kind = OPERATOR_HELLO; kind <= OPERATOR_MAP; kind++)
+    for (enum operator_kind kind = OPERATOR_HELLO; kind <= OPERATOR_CLUSTER; kind++)
         if (numbers[kind] == number)
             return kind;
     return OPERATOR_NONE;
@@ -88,6 +89,12 @@ static void body_pack(struct arena *arena, const struct operator_request *reques
         break;
     case OPERATOR_MAP:
         field_add_u64(out, 1, request->map_version);
+        break;
+    case OPERATOR_HEARTBEAT:
+        buffer_add_bytes(out, request->heartbeat);
+        break;
+    case OPERATOR_CLUSTER:
+        buffer_add_bytes(out, request->cluster);
         break;
     case OPERATOR_NONE:
         break;
@@ -157,10 +164,22 @@ static bool body_unpack(struct arena *arena, struct bytes body, struct operator_
         return feed_snapshot_unpack(arena, body, &to->snapshot);
     case OPERATOR_MAP:
         return map_unpack(body, &to->map_version);
+    case OPERATOR_HEARTBEAT:
+        to->heartbeat = body;
+        return true;
+    case OPERATOR_CLUSTER:
+        to->cluster = body;
+        return true;
     case OPERATOR_NONE: /* a newer peer's */
         return true;
     }
     return false;
+}
+
+/* Only a heartbeat grows with what there is. */
+static size_t bytes_max(enum operator_kind kind)
+{
+    return kind == OPERATOR_HEARTBEAT ? LIMIT_HEARTBEAT_BYTES : LIMIT_MESSAGE_BYTES;
 }
 
 /* The first kind that we know counts. */
@@ -168,7 +187,8 @@ static bool request_unpack(struct arena *arena, struct bytes packed, struct oper
 {
     struct bytes body = {0};
     struct field field;
-    bool sound = packed.len <= LIMIT_MESSAGE_BYTES, has_version = false, has_id = false;
+    const size_t len = packed.len;
+    bool sound = len <= LIMIT_HEARTBEAT_BYTES, has_version = false, has_id = false;
     while (sound && field_next(&packed, &field)) {
         if (field.number == REQUEST_VERSION)
             has_version = sound = field_take_u32(&field, &to->version);
@@ -177,7 +197,8 @@ static bool request_unpack(struct arena *arena, struct bytes packed, struct oper
         else if (!to->kind && (to->kind = operator_kind_of(field.number)))
             sound = field_take_span(&field, &body);
     }
-    return sound && !packed.len && has_version && has_id && body_unpack(arena, body, to);
+    return sound && !packed.len && len <= bytes_max(to->kind) && has_version && has_id &&
+           body_unpack(arena, body, to);
 }
 
 int operator_request_unpack(struct arena *arena, struct bytes packed, struct operator_request *out,

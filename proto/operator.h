@@ -21,6 +21,8 @@ enum operator_kind {
     OPERATOR_QUARANTINE,
     OPERATOR_SNAPSHOT,
     OPERATOR_MAP,
+    OPERATOR_HEARTBEAT, /* of a worker, to the coordinator: proto/cluster.h */
+    OPERATOR_CLUSTER,   /* what operators ask the coordinator: proto/cluster_ask.h */
 };
 
 struct operator_hello {
@@ -64,6 +66,7 @@ struct operator_request {
     struct operator_quarantine quarantine;
     struct feed_snapshot snapshot;
     uint64_t map_version; /* of a map that is known; 0: none */
+    struct bytes heartbeat, cluster;
 };
 
 struct confirmed {
@@ -98,6 +101,7 @@ struct operator_reply {
     struct feed_map map;
     struct bytes status;
     struct operator_items quarantine;
+    struct bytes heartbeat, cluster; /* orders; a document */
 };
 
 void operator_request_pack(const struct operator_request *request, struct buffer *out);

@@ -75,6 +75,12 @@ static void body_pack(struct arena *arena, const struct operator_reply *reply, s
     case OPERATOR_MAP:
         feed_map_pack(&reply->map, out);
         break;
+    case OPERATOR_HEARTBEAT:
+        buffer_add_bytes(out, reply->heartbeat);
+        break;
+    case OPERATOR_CLUSTER:
+        buffer_add_bytes(out, reply->cluster);
+        break;
     case OPERATOR_NONE:
         break;
     }
@@ -201,6 +207,12 @@ static bool body_unpack(struct arena *arena, struct bytes body, struct operator_
         return feed_part_unpack(arena, body, &to->snapshot);
     case OPERATOR_MAP:
         return feed_map_unpack(arena, body, &to->map);
+    case OPERATOR_HEARTBEAT:
+        to->heartbeat = body;
+        return true;
+    case OPERATOR_CLUSTER:
+        to->cluster = body;
+        return true;
     case OPERATOR_NONE:
         break;
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/check.h"
+#include "common/config/account_text.h"
 #include "common/config/config_read.h"
 #include "common/limits.h"
 #include "common/nearest.h"
@@ -42,9 +43,8 @@ static void hide_aws_secrets(struct yaml_file *file, const yaml_node *node)
     }
 }
 
-void config_hide_secrets(struct yaml_file *file)
+void config_hide_secrets(struct yaml_file *file, const yaml_node *accounts)
 {
-    const yaml_node *accounts = yaml_get(yaml_root(file), "accounts");
     if (!accounts || yaml_kind(accounts) != YAML_LIST)
         return;
     for (uint32_t i = 0; i < yaml_count(accounts); i++) {
@@ -60,9 +60,16 @@ void config_hide_secrets(struct yaml_file *file)
     }
 }
 
-static const char *absolute_path(struct config_reader *c, const char *path)
+/* In place. False and a message, where nothing says relative to what. */
+static bool make_absolute(struct config_reader *c, const yaml_node *node, const char **path)
 {
-    return *path == '/' ? path : arena_printf(&c->config->arena, "%s/%s", c->folder, path);
+    if (**path == '/')
+        return true;
+    if (c->folder)
+        *path = arena_printf(&c->config->arena, "%s/%s", c->folder, *path);
+    else
+        yaml_error(c->report, c->config->file, node, "'%s' must be an absolute path here", *path);
+    return c->folder != NULL;
 }
 
 /* exec: a list; a program with a "/" in its name is relative to the file's folder, others are in PATH. */
@@ -82,10 +89,8 @@ static bool read_command(struct config_reader *c, const yaml_node *node, const c
         yaml_error(c->report, config->file, node, "the program's name is empty");
         return false;
     }
-    if (strchr(command[0], '/'))
-        command[0] = absolute_path(c, command[0]);
     *out = command;
-    return true;
+    return !strchr(command[0], '/') || make_absolute(c, node, &command[0]);
 }
 
 static bool read_reference(struct config_reader *c, const yaml_node *node, struct credential *out)
@@ -131,9 +136,7 @@ static bool read_reference(struct config_reader *c, const yaml_node *node, struc
     }
     if (!yaml_read_text(c->report, config->file, value, &config->arena, &out->text))
         return false;
-    if (kind == CREDENTIAL_FILE)
-        out->text = absolute_path(c, out->text);
-    return true;
+    return kind != CREDENTIAL_FILE || make_absolute(c, value, &out->text);
 }
 
 /* `aws`: not a secret but a name for one, in AWS's own files. */
@@ -245,7 +248,7 @@ static void read_known(struct config_reader *c, const yaml_node *key, const yaml
 static void read_account(struct config_reader *c, const yaml_node *node, struct config_account *out)
 {
     struct config *config = c->config;
-    *out = (struct config_account){.splits = 1, .written = yaml_node_digest(node), .place = node};
+    *out = (struct config_account){.splits = 1, .place = node};
     out->keys = value_object(&config->arena, yaml_kind(node) == YAML_MAP ? yaml_count(node) : 0);
     out->vars = value_object(&config->arena, 0);
     if (!yaml_expect(c->report, config->file, node, YAML_MAP, "an account: a map with 'id' and 'provider'"))
@@ -256,6 +259,7 @@ static void read_account(struct config_reader *c, const yaml_node *node, struct 
         yaml_error(c->report, config->file, node, "the account's 'id' is missing");
     if (!yaml_get(node, "provider"))
         yaml_error(c->report, config->file, node, "the account's 'provider' is missing");
+    out->written = config_account_digest(out);
 }
 
 static int compare_accounts(const void *a, const void *b)
@@ -296,7 +300,7 @@ void config_read_accounts(struct config_reader *c, const yaml_node *node)
         yaml_error(c->report, config->file, node, "%u accounts are more than %d", count, LIMIT_ACCOUNTS);
         return;
     }
-    if (!count)
+    if (!count && c->use == CONFIG_RUN)
         yaml_warning(c->report, config->file, node, "there are no accounts: nothing will be harvested");
     config->accounts = arena_zalloc(&config->arena, (count + (size_t)1) * sizeof *config->accounts);
     config->account_count = count;

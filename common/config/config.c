@@ -9,12 +9,13 @@
 #include "common/check.h"
 #include "common/config/config_read.h"
 #include "common/limits.h"
+#include "common/text.h"
 
-static const char *const known_keys[] = {"data",        "providers", "accounts",  "http",  "listen",
-                                         "retention",   "shards",    "followers", "lease", "map_size",
-                                         "retry_first", "threads",   "tokens",    "bus",   NULL};
+static const char *const known_keys[] = {
+    "cluster",   "data",  "providers", "accounts",    "http",    "listen", "retention", "shards",
+    "followers", "lease", "map_size",  "retry_first", "threads", "tokens", "bus",       NULL};
 
-static const int64_t lease_ms_min = 1000, lease_ms_max = 3600 * 1000;
+static const int64_t lease_ms_min = 1000;
 
 /* A path as the working folder sees it. */
 static const char *join(struct config *config, const char *folder, const char *path)
@@ -65,6 +66,18 @@ static void read_path(struct config_reader *c, const yaml_node *node, const char
         *out = join(c->config, folder, path);
     else
         yaml_error(c->report, c->config->file, node, "a path must not be empty");
+}
+
+static void read_cluster(struct config_reader *c, const yaml_node *node)
+{
+    const char *text;
+    if (!yaml_read_text(c->report, c->config->file, node, &c->config->arena, &text))
+        return;
+    if (text_is_name(bytes_of(text), LIMIT_WORKER_NAME_BYTES))
+        c->config->cluster = text;
+    else
+        yaml_error(c->report, c->config->file, node,
+                   "a cluster's name has 1 to %d bytes, without control characters", LIMIT_WORKER_NAME_BYTES);
 }
 
 static void read_providers(struct config_reader *c, const yaml_node *node, const char *folder)
@@ -165,7 +178,7 @@ static void read_numbers(struct config_reader *c, const yaml_node *root)
         (config->retry_first_ms < 1 || config->retry_first_ms > LIMIT_RETRY_MAX_MS))
         yaml_error(c->report, config->file, n, "the first retry waits from 1ms to 20s");
     if ((n = yaml_get(root, "lease")) && yaml_read_duration(c->report, config->file, n, &config->lease_ms) &&
-        (config->lease_ms < lease_ms_min || config->lease_ms > lease_ms_max))
+        (config->lease_ms < lease_ms_min || config->lease_ms > LIMIT_LEASE_MS))
         yaml_error(c->report, config->file, n, "a lease is from 1s to 1h");
     read_map_size(c, root);
 }
@@ -176,13 +189,15 @@ static void read_root(struct config_reader *c, const yaml_node *root, const char
     const yaml_node *n;
     if ((n = yaml_get(root, "data")))
         read_path(c, n, folder, &config->data);
+    if ((n = yaml_get(root, "cluster")))
+        read_cluster(c, n);
     if ((n = yaml_get(root, "providers")))
         read_providers(c, n, folder);
-    else
+    else if (c->use != CONFIG_COORDINATOR)
         yaml_error(c->report, config->file, root, "the key 'providers' is missing");
-    if ((n = yaml_get(root, "accounts")))
+    if ((n = yaml_get(root, "accounts")) && c->use != CONFIG_WORKER)
         config_read_accounts(c, n);
-    else
+    else if (!n && c->use == CONFIG_RUN)
         yaml_error(c->report, config->file, root, "the key 'accounts' is missing");
     if ((n = yaml_get(root, "http")) && !yaml_is_null(n))
         read_address(c, n, "", &config->http);
@@ -203,15 +218,16 @@ static void read_root(struct config_reader *c, const yaml_node *root, const char
     read_numbers(c, root);
 }
 
-struct config *config_open(const char *path, struct yaml_report *report)
+struct config *config_open(const char *path, enum config_use use, struct yaml_report *report)
 {
     struct yaml_file *file = yaml_open(path, report);
     if (!file)
         return NULL;
-    config_hide_secrets(file);
+    config_hide_secrets(file, yaml_get(yaml_root(file), "accounts"));
     struct config *config = mem_zalloc(sizeof *config);
     *config = (struct config){
         .file = file,
+        .cluster = "garner",
         .listen = "tcp://127.0.0.1:7801",
         .retention_age_ms = (int64_t)7 * 24 * 3600 * 1000,
         .retention_bytes = 10000000000,
@@ -224,7 +240,7 @@ struct config *config_open(const char *path, struct yaml_report *report)
     const char *folder = folder_of(config, path);
     config->data = join(config, folder, "data");
     char *absolute = realpath(*folder ? folder : ".", NULL);
-    struct config_reader reader = {config, report, absolute ? absolute : "."};
+    struct config_reader reader = {config, report, absolute ? absolute : ".", use};
     if (yaml_check_keys(report, file, yaml_root(file), known_keys)) {
         read_root(&reader, yaml_root(file), folder);
     } else {

@@ -33,8 +33,15 @@ struct config_account {
     struct credential *credentials;
     uint32_t credential_count;
     struct config_aws aws;
-    struct digest written; /* what the file says of it */
+    struct digest written; /* of all that is said of it: config_account_digest */
     const yaml_node *place;
+};
+
+/* What a configuration is for: which of its keys are needed. */
+enum config_use {
+    CONFIG_RUN,
+    CONFIG_WORKER,     /* `accounts` are the coordinator's affair: what stands there isn't looked at */
+    CONFIG_COORDINATOR /* needs neither `accounts` nor `providers` */
 };
 
 struct config {
@@ -46,10 +53,11 @@ struct config {
     uint32_t provider_count;
     struct config_account *accounts;
     uint32_t account_count;
-    const char *http;   /* null: none */
-    const char *listen; /* default tcp://127.0.0.1:7801 */
-    const char *tokens; /* the path of a file; null: none */
-    const char *bus;    /* null: none */
+    const char *cluster; /* its name; default "garner" */
+    const char *http;    /* null: none */
+    const char *listen;  /* default tcp://127.0.0.1:7801 */
+    const char *tokens;  /* the path of a file; null: none */
+    const char *bus;     /* null: none */
     int64_t retention_age_ms;
     uint64_t retention_bytes;
     uint32_t shards;  /* a shard count of 1 to LIMIT_SHARDS */
@@ -63,7 +71,7 @@ struct config {
 
 /* Read and check a configuration file. What is wrong goes into the report; null only if nothing could be
  * made of it. With errors in the report the result must not be run. config_close(NULL) is fine. */
-struct config *config_open(const char *path, struct yaml_report *report);
+struct config *config_open(const char *path, enum config_use use, struct yaml_report *report);
 void config_close(struct config *config);
 
 /* Nothing more will be said of where something stands in the file. Frees its text and its nodes, which are

@@ -7,11 +7,12 @@
 struct config_reader {
     struct config *config;
     struct yaml_report *report;
-    const char *folder; /* absolute, of the configuration file: for what is resolved later */
+    const char *folder; /* absolute, of the configuration file: for what is resolved later; null: none */
+    enum config_use use;
 };
 
-/* Hide all that may be a secret from messages; to be called first. */
-void config_hide_secrets(struct yaml_file *file);
+/* Hide all that may be a secret of `accounts` (may be null, or no list) from messages; to be called first. */
+void config_hide_secrets(struct yaml_file *file, const yaml_node *accounts);
 
 /* Read `accounts`, a list. */
 void config_read_accounts(struct config_reader *c, const yaml_node *node);

@@ -285,6 +285,16 @@ void rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_
     pthread_mutex_unlock(&clients[0]->lock->mutex);
 }
 
+bool rpc_client_wait_or(struct rpc_client *client, int64_t end_ms, const atomic_bool *poked)
+{
+    pthread_mutex_lock(&client->lock->mutex);
+    while (!is_done(client) && !(poked && atomic_load(poked)) && clock_steady_ms() < end_ms)
+        rpc_lock_wait(client->lock, client->waits && client->end_ms < end_ms ? client->end_ms : end_ms);
+    bool done = is_done(client);
+    pthread_mutex_unlock(&client->lock->mutex);
+    return done;
+}
+
 int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct bytes *answer,
                    struct error *e)
 {

@@ -20,7 +20,9 @@ static void drop_at(struct rpc_queue *queue, struct rpc_request **at)
     queue->held -= request->held;
     queue->count--;
     queue->bytes -= request->message.len;
+    queue->left -= request->left.len;
     buffer_close(&request->message);
+    buffer_close(&request->left);
     free(request);
 }
 
@@ -93,8 +95,20 @@ int64_t rpc_queue_next_ms(const struct rpc_queue *queue)
     return next_ms;
 }
 
-void rpc_queue_keep(struct rpc_queue *queue, struct rpc_request *request, int64_t wait_ms)
+struct buffer rpc_queue_take_left(struct rpc_queue *queue, struct rpc_request *request)
 {
+    struct buffer left = request->left;
+    request->left = (struct buffer){0};
+    queue->left -= left.len;
+    return left;
+}
+
+void rpc_queue_keep(struct rpc_queue *queue, struct rpc_request *request, int64_t wait_ms,
+                    struct buffer *left)
+{
+    request->left = *left;
+    *left = (struct buffer){0};
+    queue->left += request->left.len;
     request->until_ms = queue->kept < queue->kept_max ? request->came_ms + wait_ms : INT64_MIN;
     request->state = RPC_KEPT;
     queue->kept++;

@@ -19,7 +19,8 @@ struct rpc_request {
     void *peer; /* whose it is */
     enum rpc_request_state state;
     struct buffer message;
-    size_t route_len; /* that the message begins with */
+    struct buffer left; /* by its last turn: rpc_server.h; of KEPT */
+    size_t route_len;   /* that the message begins with */
     int64_t came_ms;
     int64_t until_ms; /* of KEPT */
     uint64_t wakes;   /* of the queue, when it was served last; 0: not yet */
@@ -31,6 +32,7 @@ struct rpc_queue {
     struct rpc_request *first, **end; /* in the order in which they came */
     uint32_t count, kept, held, kept_max;
     size_t bytes;   /* of messages */
+    size_t left;    /* bytes of what was left */
     uint64_t wakes; /* how often something has happened, from 1 on */
 };
 
@@ -51,9 +53,14 @@ struct rpc_request *rpc_queue_take(struct rpc_queue *queue, int64_t now_ms, bool
 /* When the first of the kept ones has waited long enough; INT64_MAX: none is kept, or all are held. */
 int64_t rpc_queue_next_ms(const struct rpc_queue *queue);
 
+/* What one that is served has left; the caller's from now on. */
+struct buffer rpc_queue_take_left(struct rpc_queue *queue, struct rpc_request *request);
+
 /* Of one that is served: to be served again when something happens, or `wait_ms` after it came. Where
- * `kept_max` are kept already, at once and for the last time. */
-void rpc_queue_keep(struct rpc_queue *queue, struct rpc_request *request, int64_t wait_ms);
+ * `kept_max` are kept already, at once and for the last time. Takes what it leaves, and leaves an empty
+ * buffer. */
+void rpc_queue_keep(struct rpc_queue *queue, struct rpc_request *request, int64_t wait_ms,
+                    struct buffer *left);
 
 void rpc_queue_drop(struct rpc_queue *queue, struct rpc_request *request);
 

@@ -173,14 +173,16 @@ static void serve(struct rpc_server *server, struct rpc_request *request, bool o
         .waited_ms = clock_steady_ms() - request->came_ms,
         .over = over,
         .answer = server->spare,
+        .left = rpc_queue_take_left(&server->queue, request),
     };
+    turn.left_max = LIMIT_RPC_LEFT_BYTES - server->queue.left;
     server->spare = (struct buffer){0};
     pthread_mutex_unlock(&server->peers.lock.mutex);
     enum rpc_verdict verdict = server->set.serve(server->set.context, &turn);
-    CHECK(verdict == RPC_ANSWER || !over);
+    CHECK(verdict == RPC_ANSWER || (!over && turn.left.len <= turn.left_max));
     pthread_mutex_lock(&server->peers.lock.mutex);
     if (verdict == RPC_WAIT && !conn->closed) {
-        rpc_queue_keep(&server->queue, request, turn.wait_ms);
+        rpc_queue_keep(&server->queue, request, turn.wait_ms, &turn.left);
         keep_spare(server, &turn.answer);
     } else {
         rpc_conn_send(conn, (struct bytes){message.data, request->route_len}, &turn.answer);
@@ -189,6 +191,7 @@ static void serve(struct rpc_server *server, struct rpc_request *request, bool o
         end_request(server, request);
     }
     buffer_close(&turn.answer);
+    buffer_close(&turn.left);
 }
 
 /* Called with the lock, which it lets go of meanwhile. */

@@ -19,6 +19,10 @@ struct rpc_turn {
     bool over;            /* it must be answered now */
     int64_t wait_ms;      /* to be set when it isn't answered: so long at most since it came */
     struct buffer answer; /* to be filled; the server closes it */
+    /* What an earlier turn of this request has left here, for this one: such as an answer that is made, and
+     * can't be given yet. Of no more than `left_max` bytes, as LIMIT_RPC_LEFT_BYTES has it. */
+    struct buffer left;
+    size_t left_max;
 };
 
 enum rpc_verdict { RPC_ANSWER, RPC_WAIT };

@@ -184,32 +184,7 @@ const yaml_node *yaml_get(const yaml_node *map, const char *key)
     return NULL;
 }
 
-/* --- digests --- */
-
 struct digest yaml_file_digest(const struct yaml_file *file)
 {
     return hash128(file->text, NULL);
-}
-
-static void add_node(const yaml_node *node, struct buffer *out)
-{
-    buffer_printf(out, "%c%c", "slm"[node->kind], node -> plain ? 'p' : 'q');
-    if (node->kind == YAML_SCALAR) {
-        buffer_printf(out, "%zu:", node->text.len);
-        buffer_add_bytes(out, node->text);
-        return;
-    }
-    uint32_t items = node->kind == YAML_MAP ? 2 * node->count : node->count;
-    buffer_printf(out, "%u:", items);
-    for (uint32_t i = 0; i < items; i++)
-        add_node(node->items[i], out);
-}
-
-struct digest yaml_node_digest(const yaml_node *node)
-{
-    struct buffer text = {0};
-    add_node(node, &text);
-    struct digest digest = hash128(buffer_bytes(&text), NULL);
-    buffer_wipe(&text); /* there may be secrets in it */
-    return digest;
 }

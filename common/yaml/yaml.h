@@ -36,9 +36,8 @@ struct yaml_file *yaml_open_text(const char *name, struct bytes text, struct yam
 void yaml_close(struct yaml_file *file); /* null is fine */
 const yaml_node *yaml_root(const struct yaml_file *file);
 
-/* Of a file's text, and of what a node says, however it is laid out: equal ones are the same. */
+/* Of a file's text. */
 struct digest yaml_file_digest(const struct yaml_file *file);
-struct digest yaml_node_digest(const yaml_node *node);
 
 /* Messages at a node; null: about the file as a whole. Control characters become `?`. */
 void yaml_error(struct yaml_report *r, const struct yaml_file *f, const yaml_node *at, const char *format,

@@ -10,14 +10,17 @@
  *
  *     lease.c      who is alive                  failover.c   whose shard it is, when its owner isn't there
  *     replicas.c   who follows, who is in sync   move.c       from one owner to the next
- *     spread.c     where shards should be        command.c    what operators want */
+ *     spread.c     where shards should be        command.c    what operators want
+ *     explain.c    why it is as it is            cluster.c    the records, and what workers are told */
 #ifndef GARNER_CLUSTER_H
 #define GARNER_CLUSTER_H
 
 #include "proto/cluster.h"
 
 enum {
-    CLUSTER_MOVES = 2, /* at a time, from or to a worker */
+    CLUSTER_MOVES = 2,       /* at a time, from or to a worker */
+    RECOVERED_EPOCHS = 1000, /* that cluster_recover leaves out: nobody has ever had one of them */
+    RECOVERED_SHIFT = 32     /* and the versions begin at the epoch, shifted so far */
 };
 
 /*   UNKNOWN --heartbeat--> ALIVE <--heartbeat--> AWAY --grace over--> DEAD --heartbeat--> ALIVE
@@ -58,18 +61,22 @@ struct cluster_shard {
     /* Kept: */
     uint64_t version;    /* of this record; rises with each change of it */
     uint64_t epoch;      /* 0: it was never anybody's */
-    uint64_t base;       /* of `epoch`: its owner's copy had come to this one; 0: it begins empty, … */
-    uint64_t disk;       /* … on this disk */
+    uint64_t base;       /* of `epoch`: its owner's copy had come to this one; 0: it begins empty */
+    uint64_t disk;       /* that its owner's copy is on */
     uint32_t owner, pin; /* CLUSTER_NOBODY: none */
     struct cluster_replica replicas[CLUSTER_REPLICAS];
     uint32_t replica_count;
     enum move_phase phase;
     uint32_t to; /* of a move; in COPYING and SEALING one of the replicas */
     /* Not kept: */
-    int64_t phase_ms;    /* when it came into its phase, or last got on in it */
-    uint64_t phase_head; /* as far as the destination's copy was */
-    int64_t lost_ms;     /* since when its owner is there without its copy; INT64_MIN: it has it */
-    int64_t retry_ms;    /* no move is queued by itself before */
+    int64_t phase_ms;     /* when it came into its phase, or last got on in it */
+    uint64_t phase_head;  /* as far as the destination's copy was, … */
+    uint64_t phase_bytes; /* … and as large as it was */
+    uint64_t known_head;  /* that its owner has reported, in `epoch` or when it was given the shard */
+    int64_t lost_ms;      /* since when its owner is there without its copy; INT64_MIN: it has it */
+    int64_t retry_ms;     /* no move is queued by itself before; INT64_MIN: at any time */
+    bool is_foreign; /* a worker has a copy of an epoch beyond this one: nothing is done with the shard, and
+                      * none is begun anew */
     bool is_changed;
 };
 
@@ -87,7 +94,8 @@ struct cluster {
     struct cluster_shard *shards; /* by number */
     bool is_paused;               /* kept: no move begins */
     bool is_changed;              /* `is_paused` */
-    int64_t ticked_ms;            /* INT64_MIN: not yet */
+    int64_t begun_ms;             /* when it did; INT64_MIN: not yet */
+    int64_t ticked_ms;            /* likewise, the last time */
     int64_t joined_ms;            /* when a worker came last that wasn't there; INT64_MIN: none has */
     bool is_unspread;             /* workers have come, gone or changed since shards were last spread */
     bool fills;                   /* … and one that came is to be filled */
@@ -102,15 +110,16 @@ void cluster_close(struct cluster *c); /* zero is fine */
 void cluster_put_worker(struct cluster *c, uint32_t number, const struct cluster_worker *kept);
 void cluster_put_shard(struct cluster *c, uint32_t shard, const struct cluster_shard *kept);
 
-/* It goes on with what was kept: nobody is called dead for one lease. */
+/* It goes on with what was kept: for one lease nobody is called dead, and no shard is taken from anybody. */
 void cluster_begin(struct cluster *c, int64_t now_ms);
 
 /* --- events --- */
 
-/* A worker says what is true of it; `*number` is its own. ERR_BUSY: another process of that name is here, or
- * was a moment ago, with another disk; or a later process has this disk; ERR_CONFIG: it is another cluster's
- * feed or shard count (`feed`: ours, 16 bytes), ERR_LIMIT: there are LIMIT_WORKERS. Then nothing has changed.
- * A heartbeat that is older than one that was heard changes nothing. */
+/* A worker says what is true of it; `*number` is its own. Then it may be answered: that is what renews its
+ * lease. ERR_BUSY: another process of that name is here, or was a moment ago, with another disk; a later
+ * process has this disk; or a later heartbeat was heard of this one. ERR_CONFIG: it is another cluster's feed
+ * or shard count
+ * (`feed`: ours, 16 bytes). ERR_LIMIT: there are LIMIT_WORKERS. Then nothing has changed. */
 int cluster_heartbeat(struct cluster *c, const struct heartbeat *heartbeat, const uint8_t *feed,
                       int64_t now_ms, uint32_t *number, struct error *e);
 
@@ -125,8 +134,9 @@ bool cluster_order(const struct cluster *c, uint32_t worker, uint32_t shard, str
                    struct shard_order *order);
 
 /* A copy of a shard that the state knows nothing of: its epoch is beyond the record's. Nothing is done with
- * such a shard until cluster_recover. The worker that has the highest; false: there is none. */
-bool cluster_is_foreign(const struct cluster *c, uint32_t shard, uint32_t *worker, uint64_t *epoch);
+ * such a shard until cluster_recover. The worker that has the farthest; false: there is none. Looks at all
+ * workers: is_foreign of the record says the same. */
+bool cluster_find_foreign(const struct cluster *c, uint32_t shard, uint32_t *worker, uint64_t *epoch);
 
 /* --- commands (command.c). 0, or ERR_USAGE, ERR_NOT_FOUND, ERR_BUSY with what to do; then nothing has
  * changed. --- */
@@ -134,6 +144,7 @@ bool cluster_is_foreign(const struct cluster *c, uint32_t shard, uint32_t *worke
 int cluster_find_worker(const struct cluster *c, struct bytes name, uint32_t *number, struct error *e);
 int cluster_move(struct cluster *c, uint32_t shard, uint32_t to, int64_t now_ms, struct error *e);
 int cluster_cancel(struct cluster *c, uint32_t shard, int64_t now_ms, struct error *e);
+uint32_t cluster_cancel_all(struct cluster *c, int64_t now_ms); /* how many moves there were */
 int cluster_pin(struct cluster *c, uint32_t shard, uint32_t to, struct error *e); /* NOBODY: unpin */
 int cluster_cordon(struct cluster *c, uint32_t worker, bool is_cordoned, struct error *e);
 /* Refuses where nobody would be left, or the others lack `room` for what is moved, unless `forces`. */
@@ -172,6 +183,9 @@ int cluster_apply(struct cluster *c, const struct cluster_plan *plan, int64_t no
 /* Why a shard isn't where it should be, or what it waits for, as a sentence; false: nothing is to be said. */
 bool cluster_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, struct buffer *out);
 
+const char *cluster_life_name(enum worker_life life);  /* "alive", … */
+const char *cluster_phase_name(enum move_phase phase); /* "copying", … */
+
 /* --- for the files of coordinator/membership only --- */
 
 bool cluster_is_alive(const struct cluster *c, uint32_t worker);
@@ -180,6 +194,7 @@ const struct shard_report *cluster_report(const struct cluster *c, uint32_t work
 /* A shard's record is about to change: its version rises. */
 struct cluster_shard *cluster_change(struct cluster *c, uint32_t shard);
 struct cluster_worker *cluster_change_worker(struct cluster *c, uint32_t worker);
+uint32_t cluster_add_worker(struct cluster *c, struct bytes name); /* there are fewer than LIMIT_WORKERS */
 struct cluster_replica *cluster_replica(struct cluster_shard *shard, uint32_t worker); /* or null */
 void cluster_add_replica(struct cluster_shard *shard, uint32_t worker);
 void cluster_drop_replica(struct cluster_shard *shard, uint32_t worker);
@@ -187,11 +202,18 @@ void cluster_drop_replica(struct cluster_shard *shard, uint32_t worker);
 void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t base);
 
 void lease_tick(struct cluster *c, int64_t now_ms);
+/* A lease has passed since it began: nobody has one that it doesn't know of, though its state may be an older
+ * one. */
+bool lease_is_settled(const struct cluster *c, int64_t now_ms);
+void recover_shard(struct cluster *c, uint32_t shard); /* one that is foreign */
+void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report);
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void replicas_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void move_step(struct cluster *c, uint32_t shard, int64_t now_ms);
-void move_end(struct cluster *c, uint32_t shard,
-              int64_t retry_ms); /* out of any phase, without having moved */
+void move_queue(struct cluster *c, uint32_t shard, uint32_t to, int64_t now_ms); /* out of NONE */
+/* Out of any phase, without having moved. */
+void move_end(struct cluster *c, uint32_t shard, int64_t retry_ms);
+void move_start(struct cluster *c, int64_t now_ms); /* those for which there are slots */
 void spread_tick(struct cluster *c, int64_t now_ms);
 
 #endif

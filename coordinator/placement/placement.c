@@ -25,6 +25,9 @@ struct solver {
     uint32_t *first; /* by worker: of those that it has and may give away, the heaviest first; … */
     uint32_t *next;  /* … by shard */
     bool *spent;     /* by worker: it has nothing for the one that is filled */
+    uint32_t *open[2],
+        open_count[2]; /* workers that take shards, and may have room to their share; their cap */
+    bool only_rise;    /* loads do: who has no room for the lightest never will again */
 };
 
 static bool is_there(const struct solver *s, uint32_t worker)
@@ -100,13 +103,16 @@ static void set_shares(struct solver *s)
 
 /* --- what stays --- */
 
+/* One that had to go still has to when it is passed on from where it was put first. */
 static void put(struct solver *s, struct placement_shard *shard, uint32_t worker, enum placement_why why)
 {
+    bool had_to = shard->why == PLACEMENT_HOMELESS || shard->why == PLACEMENT_LEAVES;
     if (shard->to != PLACEMENT_NOBODY)
         s->loads[shard->to].load -= shard->weight;
     s->loads[worker].load += shard->weight;
     shard->to = worker;
-    shard->why = worker == shard->at ? PLACEMENT_STAYS : why;
+    if (!had_to)
+        shard->why = worker == shard->at ? PLACEMENT_STAYS : why;
 }
 
 static enum placement_stuck pin_stuck(enum placement_worker_state state)
@@ -137,9 +143,9 @@ static void put_those_that_stay(struct solver *s)
         shard->to = PLACEMENT_NOBODY;
         shard->why = PLACEMENT_STAYS;
         shard->stuck = PLACEMENT_FREE;
-        if (shard->pin != PLACEMENT_NOBODY && shard->pin != shard->avoid && put_pinned(s, shard))
+        if (shard->pin != PLACEMENT_NOBODY && put_pinned(s, shard))
             continue;
-        if (is_there(s, shard->at) && keeps(s, shard->at) && shard->at != shard->avoid)
+        if (is_there(s, shard->at) && keeps(s, shard->at))
             put(s, shard, shard->at, PLACEMENT_STAYS);
     }
 }
@@ -158,14 +164,20 @@ static bool scores_more(const struct solver *s, uint64_t draw, uint32_t worker, 
 
 /* Of those that take shards and are within their share with this one (or else, `to_cap`, within their cap):
  * the one that scores highest. */
-static int64_t highest(const struct solver *s, const struct placement_shard *shard, bool to_cap)
+static int64_t highest(struct solver *s, const struct placement_shard *shard, bool to_cap)
 {
+    const uint32_t lightest = s->shards[s->order[s->shard_count - 1]].weight;
+    uint32_t *open = s->open[to_cap];
     int64_t best = NOBODY;
     uint64_t best_draw = 0;
-    for (uint32_t j = 0; j < s->worker_count; j++) {
-        const struct placement_loads *loads = &s->loads[j];
-        if (loads->load + shard->weight > (to_cap ? loads->cap : loads->share) || !takes(s, j) ||
-            j == shard->avoid || j == shard->to)
+    for (uint32_t i = 0; i < s->open_count[to_cap]; i++) {
+        const uint32_t j = open[i];
+        const uint64_t limit = to_cap ? s->loads[j].cap : s->loads[j].share;
+        if (s->only_rise && s->loads[j].load + lightest > limit) {
+            open[i--] = open[--s->open_count[to_cap]];
+            continue;
+        }
+        if (s->loads[j].load + shard->weight > limit || j == shard->to)
             continue;
         uint64_t draw = rendezvous_draw(shard->number, s->workers[j].key);
         if (scores_more(s, draw, j, best_draw, best)) {
@@ -176,8 +188,17 @@ static int64_t highest(const struct solver *s, const struct placement_shard *sha
     return best;
 }
 
-static int64_t with_room(const struct solver *s, const struct placement_shard *shard)
+/* Where a copy of it is already. */
+static bool is_ready(const struct solver *s, const struct placement_shard *shard)
 {
+    return shard->ready != PLACEMENT_NOBODY && shard->ready != shard->to && takes(s, shard->ready) &&
+           s->loads[shard->ready].load + shard->weight <= s->loads[shard->ready].cap;
+}
+
+static int64_t with_room(struct solver *s, const struct placement_shard *shard)
+{
+    if (is_ready(s, shard))
+        return shard->ready;
     int64_t worker = highest(s, shard, false);
     return worker == NOBODY ? highest(s, shard, true) : worker;
 }
@@ -186,7 +207,7 @@ static int64_t least_loaded(const struct solver *s, const struct placement_shard
 {
     int64_t least = NOBODY;
     for (uint32_t j = 0; j < s->worker_count; j++)
-        if (takes(s, j) && j != shard->avoid && j != shard->to &&
+        if (takes(s, j) && j != shard->to &&
             (least == NOBODY || is_more(s, (uint32_t)least, s->loads[least].load + shard->weight, j,
                                         s->loads[j].load + shard->weight)))
             least = j;
@@ -195,8 +216,18 @@ static int64_t least_loaded(const struct solver *s, const struct placement_shard
 
 /* --- those without a place --- */
 
+static void open_all(struct solver *s, bool only_rise)
+{
+    s->only_rise = only_rise;
+    s->open_count[0] = s->open_count[1] = 0;
+    for (uint32_t j = 0; j < s->worker_count; j++)
+        for (int i = 0; i < 2 && takes(s, j); i++)
+            s->open[i][s->open_count[i]++] = j;
+}
+
 static void put_homeless(struct solver *s)
 {
+    open_all(s, true);
     for (uint32_t i = 0; i < s->shard_count; i++) {
         struct placement_shard *shard = &s->shards[s->order[i]];
         if (shard->to != PLACEMENT_NOBODY)
@@ -212,7 +243,7 @@ static void put_homeless(struct solver *s)
             put(s, shard, (uint32_t)worker, is_there(s, shard->at) ? PLACEMENT_LEAVES : PLACEMENT_HOMELESS);
         else if (shard->stuck == PLACEMENT_FREE)
             shard->stuck = PLACEMENT_NO_WORKER;
-        if (worker == NOBODY && is_there(s, shard->at) && shard->at != shard->avoid)
+        if (worker == NOBODY && is_there(s, shard->at))
             put(s, shard, shard->at, PLACEMENT_STAYS); /* it drains, and there is nobody else */
     }
 }
@@ -221,6 +252,7 @@ static void put_homeless(struct solver *s)
 
 static void list_movable(struct solver *s)
 {
+    open_all(s, false);
     for (uint32_t j = 0; j < s->worker_count; j++)
         s->first[j] = PLACEMENT_NOBODY;
     for (uint32_t i = s->shard_count; i-- > 0;) {
@@ -252,7 +284,7 @@ static bool relieves(const struct solver *s, const struct placement_shard *shard
 /* --- who is over the cap sheds --- */
 
 /* Where a shard may go; first where there is room, then where it would at least be better. */
-static int64_t refuge(const struct solver *s, const struct placement_shard *shard, bool with_room_only)
+static int64_t refuge(struct solver *s, const struct placement_shard *shard, bool with_room_only)
 {
     int64_t worker = with_room_only ? with_room(s, shard) : least_loaded(s, shard);
     return worker != NOBODY && relieves(s, shard, (uint32_t)worker) ? worker : NOBODY;
@@ -316,7 +348,7 @@ static bool may_give(const struct solver *s, const struct placement_shard *shard
                      bool gently)
 {
     const struct placement_loads *to = &s->loads[worker], *from = &s->loads[shard->to];
-    if (shard->avoid == worker || !relieves(s, shard, worker))
+    if (!relieves(s, shard, worker))
         return false;
     if (gently)
         return to->load + shard->weight <= to->share && from->load - shard->weight >= floor_of(from);
@@ -389,6 +421,8 @@ static void open_solver(struct solver *s)
     s->next = mem_alloc((s->shard_count + 1) * sizeof *s->next);
     s->first = mem_alloc((s->worker_count + 1) * sizeof *s->first);
     s->spent = mem_alloc(s->worker_count + 1);
+    for (int i = 0; i < 2; i++)
+        s->open[i] = mem_alloc((s->worker_count + 1) * sizeof *s->open[i]);
     s->loads = mem_zalloc((s->worker_count + 1) * sizeof *s->loads);
     for (uint32_t i = 0; i < s->shard_count; i++)
         s->order[i] = i;
@@ -401,6 +435,8 @@ static void close_solver(struct solver *s)
     free(s->next);
     free(s->first);
     free(s->spent);
+    free(s->open[0]);
+    free(s->open[1]);
     free(s->loads);
 }
 

@@ -56,7 +56,7 @@ struct placement_shard {
     uint32_t weight; /* its load: 1 to PLACEMENT_WEIGHT_MAX */
     uint32_t at;     /* index of its worker, or PLACEMENT_NOBODY */
     uint32_t pin;    /* likewise: must be there */
-    uint32_t avoid;  /* likewise: must not be there */
+    uint32_t ready;  /* likewise: has a copy, and is taken where there is room, if it must move */
     /* The answer: */
     uint32_t to;
     enum placement_why why;

@@ -1,5 +1,6 @@
-/* Any text as a configuration: read with messages, or without; one without errors keeps to its own limits. */
-#include "common/config/config.h"
+/* Any text as a configuration: read with messages, or without; one without errors keeps to its own limits,
+ * and its accounts are the same ones when they were JSON in between. */
+#include "common/config/account_text.h"
 #include "common/limits.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -12,7 +13,7 @@ const char *__lsan_default_suppressions(void)
 
 static void look(const struct config *config)
 {
-    CHECK(config->data && config->providers && config->provider_count && config->account_count);
+    CHECK(config->data && config->providers && config->provider_count);
     CHECK(config->shards >= 1 && config->shards <= LIMIT_SHARDS);
     CHECK(config->threads <= LIMIT_THREADS);
     for (uint32_t i = 0; i < config->account_count; i++) {
@@ -26,13 +27,38 @@ static void look(const struct config *config)
     }
 }
 
+static void look_as_json(const struct config *config)
+{
+    struct arena arena = {0};
+    struct buffer json = {0};
+    struct config_account *again;
+    uint32_t count;
+    struct error e;
+    buffer_add_char(&json, '[');
+    for (uint32_t i = 0; i < config->account_count; i++) {
+        if (i)
+            buffer_add_char(&json, ',');
+        config_account_to_json(&config->accounts[i], &json);
+    }
+    buffer_add_char(&json, ']');
+    CHECK(config_accounts_from_json(&arena, buffer_bytes(&json), &again, &count, &e) == 0);
+    CHECK(count == config->account_count);
+    for (uint32_t i = 0; i < count; i++)
+        CHECK(digest_equal(again[i].written, config->accounts[i].written));
+    buffer_close(&json);
+    arena_close(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct yaml_report report = {0};
-    struct config *config = config_open(fuzz_file((struct bytes){(const char *)data, size}), &report);
+    struct config *config = config_open(fuzz_file((struct bytes){(const char *)data, size}), CONFIG_RUN,
+                                        &report);
     CHECK(config || report.errors);
-    if (config && !report.errors)
+    if (config && !report.errors) {
         look(config);
+        look_as_json(config);
+    }
     config_close(config);
     yaml_report_close(&report);
     return 0;

@@ -21,7 +21,7 @@ EVERYTHING = {"cli", "tests"}
 
 # A library's header -> the only folder that knows it (tests and cli aside).
 ONLY_IN = {
-    "lmdb.h": "worker/store",
+    "lmdb.h": ("worker/store", "coordinator/state"),
     "curl/": "worker/fetch",
     "openssl/": ("worker/provider", "gateway"),
     "yyjson.h": "common/value",
@@ -36,12 +36,13 @@ ONLY_IN = {
 # Deciding code: state + event + now -> actions. Folders end in "/"; the others are stems of a .h and a .c.
 DECIDERS = (
     "worker/provider/", "worker/winnow/", "worker/schedule/", "worker/decode/", "worker/aws/",
-    "coordinator/placement/", "coordinator/membership/",
+    "coordinator/placement/", "coordinator/membership/", "worker/tenure/",
     "worker/fetch/limiter", "worker/fetch/redirect", "worker/fetch/retry",
     "worker/fetch/breaker", "worker/fetch/budget", "worker/fetch/pace", "worker/fetch/quota",
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest", "worker/harvest/page",
     "worker/harvest/validators",
-    "worker/status/status_metrics", "worker/status/tally", "worker/feed/retention", "worker/feed/position", "client/follow",
+    "worker/status/status_metrics", "worker/status/tally", "worker/feed/retention", "worker/feed/position",
+    "worker/feed/mark", "client/follow", "client/follow_map",
 )
 # What a decider must not reach, by itself or through headers of ours.
 NOT_FOR_DECIDERS = (

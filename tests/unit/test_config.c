@@ -41,7 +41,7 @@ static void lab_begin(struct lab *lab)
 static void lab_open(struct lab *lab, const char *text)
 {
     lab_write(lab, "f.yaml", text, 0600);
-    lab->config = config_open(lab->path, &lab->report);
+    lab->config = config_open(lab->path, CONFIG_RUN, &lab->report);
 }
 
 static void lab_end(struct lab *lab)
@@ -368,6 +368,61 @@ static void unresolvable_credentials_are_warned_of(void **state)
     (void)state;
 }
 
+static void open_for(struct lab *lab, enum config_use use, const char *text)
+{
+    lab_write(lab, "f.yaml", text, 0600);
+    config_close(lab->config);
+    lab->config = config_open(lab->path, use, &lab->report);
+}
+
+/* A worker is told its accounts, so those of its file aren't looked at; a coordinator asks no provider. */
+static void each_program_needs_its_own_keys(void **state)
+{
+    struct lab lab;
+    (void)state;
+    lab_begin(&lab);
+    open_for(&lab, CONFIG_WORKER, "providers: [p.yaml]\n");
+    report_is(&lab.report, lab.path, "");
+    assert_int_equal(lab.config->account_count, 0);
+    open_for(&lab, CONFIG_WORKER, "providers: [p.yaml]\naccounts: [{id: a, credentials: {t: oops}}]\n");
+    report_is(&lab.report, lab.path, "");
+    assert_int_equal(lab.config->account_count, 0);
+    open_for(&lab, CONFIG_WORKER, "cluster: c\n");
+    report_is(&lab.report, lab.path, "1:1: error: the key 'providers' is missing");
+    open_for(&lab, CONFIG_COORDINATOR, "cluster: c\n");
+    report_is(&lab.report, lab.path, "");
+    assert_true(lab.config->provider_count == 0 && lab.config->providers[0] == NULL);
+    open_for(&lab, CONFIG_COORDINATOR, "accounts: []\n");
+    report_is(&lab.report, lab.path, "");
+    open_for(&lab, CONFIG_COORDINATOR, "accounts: [{id: a, provider: p}]\n");
+    report_is(&lab.report, lab.path, "");
+    assert_int_equal(lab.config->account_count, 1);
+    open_for(&lab, CONFIG_COORDINATOR, "accounts: [{id: a}]\n");
+    report_is(&lab.report, lab.path, "1:12: error: the account's 'provider' is missing");
+    lab_end(&lab);
+}
+
+static void a_cluster_has_a_name(void **state)
+{
+    struct lab lab;
+    (void)state;
+    lab_begin(&lab);
+    open_for(&lab, CONFIG_COORDINATOR, "accounts: []\n");
+    assert_string_equal(lab.config->cluster, "garner");
+    open_for(&lab, CONFIG_COORDINATOR, "cluster: prod eu\n");
+    report_is(&lab.report, lab.path, "");
+    assert_string_equal(lab.config->cluster, "prod eu");
+    open_for(&lab, CONFIG_COORDINATOR, "cluster: \"a\\nb\"\n");
+    report_is(&lab.report, lab.path,
+              "1:10: error: a cluster's name has 1 to 63 bytes, without control characters");
+    open_for(&lab, CONFIG_COORDINATOR,
+             "cluster: aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg\n");
+    report_is(&lab.report, lab.path,
+              "1:10: error: a cluster's name has 1 to 63 bytes, without control characters");
+    assert_string_equal(lab.config->cluster, "garner");
+    lab_end(&lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +433,8 @@ int main(void)
         cmocka_unit_test(credentials_are_resolved),
         cmocka_unit_test(commands_give_credentials),
         cmocka_unit_test(unresolvable_credentials_are_warned_of),
+        cmocka_unit_test(each_program_needs_its_own_keys),
+        cmocka_unit_test(a_cluster_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ struct side {
 };
 
 struct copy_lab {
+    uint64_t orders; /* that the owner was given */
     struct side sides[2];
     unsigned owner; /* which of them */
     struct deliver *deliver;
@@ -47,7 +48,16 @@ static inline void copy_open_side(struct copy_lab *lab, struct side *side)
 static inline void copy_serve(struct copy_lab *lab)
 {
     deliver_close(lab->deliver);
-    LAB_OK(lab, deliver_open(&copy_owner(lab)->folder, &lab->deliver, &lab->e));
+    const struct replica_order replica = {.worker = 2};
+    const struct cluster_peer peer = {2, BYTES("w2"), BYTES("")};
+    const struct shard_order order = {.shard = HISTORY_SHARD,
+                                      .role = ROLE_OWNER,
+                                      .version = ++lab->orders,
+                                      .owner = CLUSTER_NOBODY,
+                                      .replicas = &replica,
+                                      .replica_count = 1};
+    LAB_OK(lab, deliver_open(&copy_owner(lab)->folder, true, &lab->deliver, &lab->e));
+    LAB_OK(lab, deliver_order(lab->deliver, &order, &peer, 1, &lab->e));
 }
 
 static inline void copy_follow(struct copy_lab *lab)
@@ -143,11 +153,12 @@ static inline struct feed_part copy_ask_part(struct copy_lab *lab, uint64_t max_
 {
     struct buffer packed = {0};
     struct feed_part part;
+    struct deliver_shown shown;
     lab->part.shard = HISTORY_SHARD;
     lab->part.max_bytes = max_bytes;
     lab->part.receipts = true;
     lab->part.follower = BYTES("w2");
-    LAB_OK(lab, deliver_snapshot(lab->deliver, &lab->part, &packed, &part, &lab->e));
+    LAB_OK(lab, deliver_snapshot(lab->deliver, &lab->part, &packed, &part, &shown, &lab->e));
     struct bytes copy = arena_copy(&lab->arena, buffer_bytes(&packed));
     buffer_close(&packed);
     assert_true(feed_part_unpack(&lab->arena, copy, &part));
@@ -430,8 +441,7 @@ static inline void copy_promote(struct copy_lab *lab)
     deliver_close(lab->deliver);
     lab->deliver = NULL;
     LAB_OK(lab, store_write(store, &lab->e));
-    LAB_OK(lab, meta_put_epoch(store, epoch, store_head(store) + 1, &lab->e));
-    store->epoch = epoch;
+    LAB_OK(lab, store_begin_epoch(store, epoch, &lab->e));
     LAB_OK(lab, store_commit(store, &lab->e));
     lab->owner = !lab->owner;
     copy_serve(lab);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "common/sharding.h"
 #include "tests/unit/test_store_lab.h"
 #include "worker/store/folder.h"
 
@@ -208,6 +209,51 @@ static void a_changed_file_is_corrupt(void **state)
     assert_non_null(strstr(place->e.text, "has format 2, this Garner knows format 1"));
 }
 
+static const uint8_t feed[16] = {0x0a, 0x1b, 0x2c, 0x3d, [15] = 9}, others[16] = {0xff, 0xee, 0xdd, 0xcc};
+
+static int open_as(struct place *place, uint32_t shards, const uint8_t *of)
+{
+    struct folder folder;
+    int r = folder_open_as(&folder, place->data, shards, MAP, of, &place->e);
+    folder_close(&folder);
+    return r;
+}
+
+/* A worker's folder is made with its cluster's feed, and is no other cluster's from then on. */
+static void a_folder_belongs_to_one_cluster(void **state)
+{
+    struct place *place = *state;
+    struct folder folder;
+    LAB_OK(place, folder_open_as(&folder, place->data, SHARDS, MAP, feed, &place->e));
+    assert_memory_equal(folder.feed, feed, sizeof feed);
+    folder_close(&folder);
+    LAB_OK(place, open_as(place, SHARDS, feed));
+    assert_int_equal(open_as(place, SHARDS, others), ERR_CONFIG);
+    assert_non_null(strstr(place->e.text, "its feed is 0a1b2c3d…, and this cluster's is ffeeddcc…: give"));
+    assert_int_equal(open_as(place, SHARDS + 1, feed), ERR_CONFIG);
+    assert_non_null(strstr(place->e.text, "was made with 16 shards, and the cluster has 17"));
+    LAB_OK(place, open_and_close(place, SHARDS, MAP)); /* whatever feed it has */
+}
+
+static void what_a_folder_was_made_with_is_told_before_it_is_opened(void **state)
+{
+    struct place *place = *state;
+    struct folder folder;
+    uint8_t is[16];
+    uint32_t shards;
+    bool is_there;
+    LAB_OK(place, folder_peek(place->data, &shards, is, &is_there, &place->e));
+    assert_false(is_there);
+    LAB_OK(place, folder_open_as(&folder, place->data, SHARDS, MAP, feed, &place->e));
+    LAB_OK(place, folder_peek(place->data, &shards, is, &is_there, &place->e)); /* while it is in use */
+    assert_true(is_there && shards == SHARDS);
+    assert_memory_equal(is, feed, sizeof feed);
+    folder_close(&folder);
+    write_text(place, "garner", "junk");
+    assert_int_equal(folder_peek(place->data, &shards, is, &is_there, &place->e), ERR_CORRUPT);
+    assert_false(is_there);
+}
+
 static void sizes_are_checked(void **state)
 {
     struct place *place = *state;
@@ -307,18 +353,16 @@ static void shards_are_where_they_were(void **state)
 {
     struct bytes aws = BYTES("aws"), account = BYTES("123456789012"), region = BYTES("eu-west-1"), none = {0};
     (void)state;
-    assert_int_equal(folder_shard_of(aws, account, region, 1, 256),
-                     folder_shard_of(aws, account, none, 1, 256));
-    assert_int_equal(folder_shard_of(aws, account, BYTES(""), 7, 256),
-                     folder_shard_of(aws, account, none, 7, 256));
-    assert_int_equal(folder_shard_of(aws, account, region, 1, 256), 121);
-    assert_int_equal(folder_shard_of(aws, account, region, 16, 256), 58);
-    assert_int_equal(folder_shard_of(aws, account, none, 1, 16384), 11641);
+    assert_int_equal(sharding_of(aws, account, region, 1, 256), sharding_of(aws, account, none, 1, 256));
+    assert_int_equal(sharding_of(aws, account, BYTES(""), 7, 256), sharding_of(aws, account, none, 7, 256));
+    assert_int_equal(sharding_of(aws, account, region, 1, 256), 121);
+    assert_int_equal(sharding_of(aws, account, region, 16, 256), 58);
+    assert_int_equal(sharding_of(aws, account, none, 1, 16384), 11641);
     unsigned hits[16] = {0};
     for (int i = 0; i < 16000; i++) {
         char id[16];
         snprintf(id, sizeof id, "%012d", i);
-        hits[folder_shard_of(aws, bytes_of(id), region, 1, 16)]++;
+        hits[sharding_of(aws, bytes_of(id), region, 1, 16)]++;
     }
     for (int i = 0; i < 16; i++)
         assert_in_range(hits[i], 850, 1150);
@@ -332,6 +376,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_process_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(a_half_made_folder_is_made, setup, teardown),
         cmocka_unit_test_setup_teardown(a_changed_file_is_corrupt, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_folder_belongs_to_one_cluster, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_folder_was_made_with_is_told_before_it_is_opened, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(sizes_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_shard_that_is_dropped_is_another_one_when_it_comes_back, setup,
                                         teardown),

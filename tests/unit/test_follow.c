@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "client/follow.h"
+#include "client/follow_map.h"
 
 enum { SHARDS = 3 };
 
@@ -305,61 +305,6 @@ static void a_snapshot_that_stands_still_goes_back_or_is_another_shards_cannot_b
     assert_int_equal(answer_part(lab, 80, true, 0, 0), ERR_BODY);
 }
 
-/* --- the map --- */
-
-static const uint32_t zero[] = {0}, rest[] = {1, 2};
-
-static void who_has_moved_is_looked_up_in_a_new_map(void **state)
-{
-    struct lab *lab = *state;
-    const struct feed_worker workers[] = {{.address = BYTES("tcp://a:1"), .shards = zero, .shard_count = 1},
-                                          {.address = BYTES("tcp://b:1"), .shards = rest, .shard_count = 1}};
-    const struct feed_map map = {.version = 2, .workers = workers, .worker_count = 2};
-    seek(lab, 1, 20);
-    assert_int_equal(asks(lab), OPERATOR_FETCH);
-    assert_int_equal(refuse(lab, 1, REFUSAL_MOVED), 0);
-    assert_true(lab->follow.needs_map && lab->refused == REFUSAL_MOVED);
-    follow_map(&lab->follow, &map);
-    assert_string_equal(lab->follow.workers[1].address, "tcp://b:1");
-    assert_int_equal(asks(lab), OPERATOR_FETCH);
-    assert_true(lab->request.fetch.count == 0 && lab->request.fetch.shard_count == 1 &&
-                lab->request.fetch.shards[0] == 0);
-    assert_true(follow_ask(&lab->follow, 1, 0, &lab->arena, &lab->request));
-    assert_true(lab->request.fetch.count == 1 && lab->request.fetch.shard_count == 1);
-    assert_int_equal(lab->follow.all[2].worker, UINT32_MAX); /* nobody has it now */
-}
-
-static void what_arrived_and_was_not_given_is_asked_for_again_with_a_new_map(void **state)
-{
-    struct lab *lab = *state;
-    const struct feed_map map = {.version = 2, .workers = &one_worker, .worker_count = 1};
-    seek(lab, 1, 20);
-    assert_int_equal(asks(lab), OPERATOR_FETCH);
-    assert_int_equal(answer_changes(lab, 1, 22), 0);
-    follow_map(&lab->follow, &map);
-    assert_int_equal(asks(lab), OPERATOR_FETCH);
-    assert_int_equal(lab->request.fetch.positions[0].seq, 20);
-}
-
-/* Its rows are dropped with what else waits, so the subscriber would never see them. */
-static void a_snapshot_that_arrived_and_was_not_given_is_taken_again_with_a_new_map(void **state)
-{
-    struct lab *lab = *state;
-    const struct feed_map map = {.version = 2, .workers = &one_worker, .worker_count = 1};
-    follow_seek_state(&lab->follow, FOLLOW_ASKED);
-    assert_int_equal(asks(lab), OPERATOR_SNAPSHOT);
-    assert_int_equal(answer_part(lab, 80, true, 0, 0), 0);
-    follow_map(&lab->follow, &map);
-    assert_int_equal(asks(lab), OPERATOR_SNAPSHOT);
-    assert_true(lab->request.snapshot.shard == 0 && !lab->request.snapshot.has_begin);
-    assert_int_equal(answer_part(lab, 81, true, 0, 0), 0);
-    assert_true(lab->arrival.first && lab->arrival.why == FOLLOW_ASKED);
-    give(lab);
-    follow_map(&lab->follow, &map);
-    assert_int_equal(asks(lab), OPERATOR_SNAPSHOT);
-    assert_int_equal(lab->request.snapshot.shard, 1);
-}
-
 static void seeking_elsewhere_gives_up_what_is_under_way(void **state)
 {
     struct lab *lab = *state;
@@ -387,9 +332,6 @@ int main(void)
         FOLLOW_TEST(a_history_that_goes_another_way_in_the_midst_of_a_snapshot_is_its_reason),
         FOLLOW_TEST(a_part_that_is_lost_is_asked_for_again),
         FOLLOW_TEST(a_snapshot_that_stands_still_goes_back_or_is_another_shards_cannot_be_right),
-        FOLLOW_TEST(who_has_moved_is_looked_up_in_a_new_map),
-        FOLLOW_TEST(what_arrived_and_was_not_given_is_asked_for_again_with_a_new_map),
-        FOLLOW_TEST(a_snapshot_that_arrived_and_was_not_given_is_taken_again_with_a_new_map),
         FOLLOW_TEST(seeking_elsewhere_gives_up_what_is_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void has(uint32_t workers, uint32_t shards, uint64_t seed)
                                                  .weight = 1000,
                                                  .at = PLACEMENT_NOBODY,
                                                  .pin = PLACEMENT_NOBODY,
-                                                 .avoid = PLACEMENT_NOBODY};
+                                                 .ready = PLACEMENT_NOBODY};
 }
 
 static uint64_t solve(void) /* the weight of what moves */
@@ -201,7 +201,28 @@ static void nobody_takes_what_the_last_one_cannot_give(void **state)
     }
 }
 
-/* Whatever there is: nothing is given to who doesn't take, nothing stays at who is gone, pins and `avoid`
+/* A shard that must move goes where a copy of it is, unless that one is full. */
+static void a_copy_is_taken_where_there_is_room(void **state)
+{
+    (void)state;
+    has(8, 160, 3);
+    apply();
+    lab.workers[2].state = PLACEMENT_DRAINS;
+    for (uint32_t i = 0; i < lab.shard_count; i++)
+        if (lab.shards[i].at == 2)
+            lab.shards[i].ready = i % 2 ? 5 : PLACEMENT_NOBODY;
+    solve();
+    uint32_t taken = 0, ready = 0;
+    for (uint32_t i = 0; i < lab.shard_count; i++) {
+        ready += lab.shards[i].at == 2 && lab.shards[i].ready == 5;
+        taken += lab.shards[i].at == 2 && lab.shards[i].to == 5;
+    }
+    uint64_t room = (lab.loads[5].cap - (lab.loads[5].load - taken * 1000)) / 1000;
+    assert_true(taken >= (ready < room ? ready : room));
+    assert_true(lab.loads[5].load <= lab.loads[5].cap);
+}
+
+/* Whatever there is: nothing is given to who doesn't take, nothing stays at who is gone, pins
  * hold, who is given more than the cap was below its share or is relieved; and asked again, nothing moves. */
 static void properties_of_any_problem(void **state)
 {
@@ -219,7 +240,7 @@ static void properties_of_any_problem(void **state)
             shard->weight = 1 + (uint32_t)random_below(r, seed % 2 ? 1 : UINT64_C(1) << random_below(r, 20));
             shard->at = random_below(r, 4) ? (uint32_t)random_below(r, lab.worker_count) : PLACEMENT_NOBODY;
             shard->pin = random_below(r, 9) ? PLACEMENT_NOBODY : (uint32_t)random_below(r, lab.worker_count);
-            shard->avoid = random_below(r, 5) ? PLACEMENT_NOBODY
+            shard->ready = random_below(r, 5) ? PLACEMENT_NOBODY
                                               : (uint32_t)random_below(r, lab.worker_count);
         }
         solve();
@@ -229,12 +250,11 @@ static void properties_of_any_problem(void **state)
                 assert_true(shard->stuck != PLACEMENT_FREE);
                 continue;
             }
-            assert_true(shard->to != shard->avoid);
             assert_true(shard->to == shard->at || lab.workers[shard->to].state == PLACEMENT_TAKES);
             assert_true(lab.workers[shard->to].state <= PLACEMENT_KEEPS || shard->stuck != PLACEMENT_FREE);
             assert_true(lab.workers[shard->to].state != PLACEMENT_GONE);
             assert_true((shard->why == PLACEMENT_STAYS) == (shard->to == shard->at));
-            if (shard->pin != PLACEMENT_NOBODY && shard->pin != shard->avoid)
+            if (shard->pin != PLACEMENT_NOBODY)
                 assert_true(shard->to == shard->pin || shard->stuck != PLACEMENT_FREE);
         }
         for (uint32_t i = 0; i < lab.shard_count; i++)
@@ -253,6 +273,7 @@ int main(void)
         cmocka_unit_test(draws_are_even),
         cmocka_unit_test(pins_hold_and_say_why_they_cannot),
         cmocka_unit_test(nobody_takes_what_the_last_one_cannot_give),
+        cmocka_unit_test(a_copy_is_taken_where_there_is_room),
         cmocka_unit_test(properties_of_any_problem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

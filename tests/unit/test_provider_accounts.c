@@ -69,7 +69,7 @@ static void accounts_fit_their_providers(void **state)
         assert_non_null(file);
         fprintf(file, "providers: [x]\n%s%s%s", "accounts: [", settings[i].account, "]\n");
         fclose(file);
-        struct config *config = config_open(path, &report);
+        struct config *config = config_open(path, CONFIG_RUN, &report);
         struct provider *all[] = {providers[0], providers[2], providers[3]};
         bool fails = strstr(settings[i].messages, "error") != NULL;
         assert_int_equal(provider_check_accounts(config, all, 3, &report), fails ? ERR_CONFIG : 0);

@@ -8,6 +8,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "common/sharding.h"
 #include "worker/run/roster.h"
 #include "worker/store/folder.h"
 
@@ -35,7 +36,7 @@ static void lab_has(struct lab *lab, uint32_t count, uint32_t threads)
 static bool reaches(const struct config_account *account, uint32_t shard)
 {
     for (uint32_t split = 0; split < account->splits; split++)
-        if (folder_shard_of_split(bytes_of(account->provider), bytes_of(account->id), split, SHARDS) == shard)
+        if (sharding_of_split(bytes_of(account->provider), bytes_of(account->id), split, SHARDS) == shard)
             return true;
     return false;
 }
@@ -100,8 +101,8 @@ static void an_account_is_with_the_threads_that_own_its_shards(void **state)
             char name[16];
             snprintf(name, sizeof name, "r%d", region);
             struct bytes scope = region ? bytes_of(name) : (struct bytes){0};
-            uint32_t shard = folder_shard_of(bytes_of(account->provider), bytes_of(account->id), scope,
-                                             account->splits, SHARDS);
+            uint32_t shard = sharding_of(bytes_of(account->provider), bytes_of(account->id), scope,
+                                         account->splits, SHARDS);
             assert_int_equal(roster_thread(&lab.roster, account, scope), lab.roster.owner[shard]);
             assert_true(has[lab.roster.owner[shard]]);
         }

@@ -32,6 +32,12 @@ static struct rpc_request *expect_next(struct rpc_queue *queue, int64_t now_ms, 
     return request;
 }
 
+static void keep(struct rpc_queue *queue, struct rpc_request *request, int64_t wait_ms)
+{
+    struct buffer left = {0};
+    rpc_queue_keep(queue, request, wait_ms, &left);
+}
+
 static void expect_none(struct rpc_queue *queue, int64_t now_ms)
 {
     bool over;
@@ -72,7 +78,7 @@ static void what_is_due_goes_first_and_what_is_woken_last(void **state)
 {
     struct rpc_queue *queue = *state;
     add(queue, &peer_a, "kept", 1000);
-    rpc_queue_keep(queue, expect_next(queue, 1000, "kept", false), 50);
+    keep(queue, expect_next(queue, 1000, "kept", false), 50);
     assert_int_equal(rpc_queue_next_ms(queue), 1050);
     expect_none(queue, 1010);
     queue->wakes++;
@@ -80,7 +86,7 @@ static void what_is_due_goes_first_and_what_is_woken_last(void **state)
     struct rpc_request *new = expect_next(queue, 1010, "new", false);
     struct rpc_request *kept = expect_next(queue, 1010, "kept", false);
     expect_none(queue, 1010); /* both are being served */
-    rpc_queue_keep(queue, kept, 50);
+    keep(queue, kept, 50);
     expect_none(queue, 1049);
     add(queue, &peer_b, "newer", 1050);
     rpc_queue_drop(queue, expect_next(queue, 1050, "kept", true));
@@ -94,13 +100,13 @@ static void who_was_looked_at_longest_ago_is_woken_first(void **state)
     struct rpc_queue *queue = *state;
     add(queue, &peer_a, "a", 0);
     add(queue, &peer_b, "b", 0);
-    rpc_queue_keep(queue, expect_next(queue, 0, "a", false), 1000);
-    rpc_queue_keep(queue, expect_next(queue, 0, "b", false), 1000);
+    keep(queue, expect_next(queue, 0, "a", false), 1000);
+    keep(queue, expect_next(queue, 0, "b", false), 1000);
     queue->wakes++;
-    rpc_queue_keep(queue, expect_next(queue, 1, "a", false), 1000);
+    keep(queue, expect_next(queue, 1, "a", false), 1000);
     queue->wakes++;
-    rpc_queue_keep(queue, expect_next(queue, 2, "b", false), 1000);
-    rpc_queue_keep(queue, expect_next(queue, 2, "a", false), 1000);
+    keep(queue, expect_next(queue, 2, "b", false), 1000);
+    keep(queue, expect_next(queue, 2, "a", false), 1000);
     expect_none(queue, 2);
 }
 
@@ -110,7 +116,7 @@ static void one_too_many_is_served_once_more_at_once(void **state)
     const char *const names[] = {"1", "2", "3"};
     for (int i = 0; i <= KEPT_MAX; i++) {
         add(queue, &peer_a, names[i], 0);
-        rpc_queue_keep(queue, expect_next(queue, 0, names[i], false), 1000);
+        keep(queue, expect_next(queue, 0, names[i], false), 1000);
     }
     rpc_queue_drop(queue, expect_next(queue, 0, "3", true));
     expect_none(queue, 0);
@@ -120,7 +126,7 @@ static void whose_peer_is_gone_is_dropped(void **state)
 {
     struct rpc_queue *queue = *state;
     add(queue, &peer_a, "kept", 0);
-    rpc_queue_keep(queue, expect_next(queue, 0, "kept", false), 1000);
+    keep(queue, expect_next(queue, 0, "kept", false), 1000);
     add(queue, &peer_a, "served", 0);
     struct rpc_request *served = expect_next(queue, 0, "served", false);
     add(queue, &peer_b, "other", 0);
@@ -139,7 +145,7 @@ static void what_is_held_is_passed_over(void **state)
 {
     struct rpc_queue *queue = *state;
     add(queue, &peer_a, "kept", 0);
-    rpc_queue_keep(queue, expect_next(queue, 0, "kept", false), 10);
+    keep(queue, expect_next(queue, 0, "kept", false), 10);
     add(queue, &peer_a, "held", 0);
     add(queue, &peer_b, "other", 0);
     rpc_queue_hold(queue, &peer_a, true);
@@ -158,7 +164,7 @@ static void at_the_end_nobody_has_time(void **state)
     struct rpc_queue *queue = *state;
     bool over = false;
     add(queue, &peer_a, "kept", 0);
-    rpc_queue_keep(queue, expect_next(queue, 0, "kept", false), 1000);
+    keep(queue, expect_next(queue, 0, "kept", false), 1000);
     add(queue, &peer_a, "new", 0);
     rpc_queue_hold(queue, &peer_a, true);
     for (int i = 0; i < 2; i++) {
@@ -168,6 +174,30 @@ static void at_the_end_nobody_has_time(void **state)
         rpc_queue_drop(queue, request);
     }
     assert_null(rpc_queue_take(queue, 0, true, &over));
+}
+
+/* What all have left is counted, whatever becomes of them. */
+static void what_a_request_leaves_waits_with_it(void **state)
+{
+    struct rpc_queue *queue = *state;
+    struct buffer left = {0};
+    add(queue, &peer_a, "a", 0);
+    add(queue, &peer_b, "b", 0);
+    for (int i = 0; i < 2; i++) {
+        struct rpc_request *request = expect_next(queue, 0, i ? "b" : "a", false);
+        buffer_add_text(&left, "an answer");
+        rpc_queue_keep(queue, request, 10, &left);
+        assert_null(left.data);
+    }
+    assert_int_equal(queue->left, 2 * strlen("an answer"));
+    struct rpc_request *first = expect_next(queue, 10, "a", true);
+    left = rpc_queue_take_left(queue, first);
+    assert_string_equal(buffer_text(&left), "an answer");
+    assert_int_equal(queue->left, strlen("an answer"));
+    rpc_queue_drop(queue, first);
+    assert_int_equal(rpc_queue_drop_of(queue, &peer_b), 1);
+    assert_int_equal(queue->left, 0);
+    buffer_close(&left);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -182,6 +212,7 @@ int main(void)
         TEST(whose_peer_is_gone_is_dropped),
         TEST(what_is_held_is_passed_over),
         TEST(at_the_end_nobody_has_time),
+        TEST(what_a_request_leaves_waits_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,15 @@ static void without_a_run_one_is_told_to_ask_again(void **state)
     assert_int_equal(ask(lab, OPERATOR_STATUS, NULL, NULL, &reply), ERR_USAGE); /* it has none */
 }
 
+static void a_run_is_no_coordinator_and_says_so(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct operator_reply reply;
+    assert_int_equal(ask(lab, OPERATOR_HEARTBEAT, NULL, NULL, &reply), ERR_USAGE);
+    assert_int_equal(ask(lab, OPERATOR_CLUSTER, NULL, NULL, &reply), ERR_USAGE);
+    assert_non_null(strstr(lab->e.text, "this is no coordinator"));
+}
+
 static void a_list_of_quarantine_goes_on_behind_its_last_item(void **state)
 {
     struct serve_lab *lab = *state;
@@ -190,6 +199,7 @@ int main(void)
         SERVE_TEST(confirm_lets_go_what_is_held_and_nothing_else),
         SERVE_TEST(nothing_held_is_nothing_to_confirm),
         SERVE_TEST(without_a_run_one_is_told_to_ask_again),
+        SERVE_TEST(a_run_is_no_coordinator_and_says_so),
         SERVE_TEST(a_list_of_quarantine_goes_on_behind_its_last_item),
         SERVE_TEST(an_item_in_quarantine_is_shown_and_tried_again),
     };

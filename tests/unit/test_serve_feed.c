@@ -180,7 +180,7 @@ static void a_shard_that_is_elsewhere_is_said_to_have_moved(void **state)
     struct operator_reply reply;
     write_changes(lab, "1", "t", 2, 0);
     assert_true(ask_map(lab).workers[0].all);
-    serve_place(lab->serve, shard, false);
+    lab_place(lab->serve, shard, false);
 
     struct feed_changes got = fetch(lab, (struct feed_demand){0});
     assert_true(got.refusal_count == 1 && got.refusals[0].kind == REFUSAL_MOVED);
@@ -195,7 +195,7 @@ static void a_shard_that_is_elsewhere_is_said_to_have_moved(void **state)
     for (uint32_t i = 0; i < map.workers[0].shard_count; i++)
         assert_int_not_equal(map.workers[0].shards[i], shard);
 
-    serve_place(lab->serve, shard, true);
+    lab_place(lab->serve, shard, true);
     got = fetch(lab, (struct feed_demand){0});
     expect_seqs(lab, &got, "t/1 t/2 ");
     assert_true(ask_map(lab).version == 3 && ask_map(lab).workers[0].all);
@@ -205,7 +205,7 @@ static void *move_soon(void *context)
 {
     struct serve_lab *lab = context;
     usleep(200000);
-    serve_place(lab->serve, shard_of("1"), false);
+    lab_place(lab->serve, shard_of("1"), false);
     return NULL;
 }
 

@@ -14,6 +14,7 @@
 
 #include "client/client.h"
 #include "common/clock.h"
+#include "common/sharding.h"
 #include "tests/unit/test_store_lab.h"
 #include "worker/feed/holds.h"
 #include "worker/harvest/confirm.h"
@@ -89,7 +90,7 @@ int control_retry(struct crew *crew, const struct control_item *item, struct are
 
 static uint32_t shard_of(const char *account)
 {
-    return folder_shard_of(BYTES("p"), bytes_of(account), (struct bytes){0}, 1, SHARDS);
+    return sharding_of(BYTES("p"), bytes_of(account), (struct bytes){0}, 1, SHARDS);
 }
 
 /* Write so many changes of a collection, and tell the server. */
@@ -115,6 +116,15 @@ static inline void write_changes(struct serve_lab *lab, const char *account, con
     }
     LAB_OK(lab, store_commit(store, &lab->e));
     serve_committed(lab->serve, shard, store_head(store));
+}
+
+/* Whether a shard is a server's own, or somebody else's. From any thread. */
+static inline void lab_place(struct serve *serve, uint32_t shard, bool here)
+{
+    const struct shard_order order = {.shard = shard, .role = here ? ROLE_OWNER : ROLE_NONE};
+    struct error e;
+    if (serve_order(serve, &order, NULL, 0, &e))
+        abort();
 }
 
 static inline int open_serve(struct serve_lab *lab, const char *address)

@@ -35,6 +35,21 @@ static void nothing_drives_the_terminal(void **state)
     safe_is(BYTES(""), "");
 }
 
+/* A name is short, and can stand in any sentence: of whatever language. */
+static void a_name_is_harmless_text(void **state)
+{
+    (void)state;
+    assert_true(text_is_name(BYTES("x"), 1));
+    assert_true(text_is_name(BYTES("worker-1 ünï 日本"), 63));
+    assert_false(text_is_name(BYTES(""), 63));
+    assert_false(text_is_name(BYTES("four"), 3));
+    assert_false(text_is_name(BYTES("a\nb"), 63));
+    assert_false(text_is_name(BYTES("a\0b"), 63));
+    assert_false(text_is_name(BYTES("\xff"), 63));
+    assert_false(text_is_name(BYTES("\xc2\x9b"), 63));
+    assert_false(text_is_name(BYTES("\xe2\x80\xae"), 63));
+}
+
 /* Wide characters take two columns, combining ones none; a cut never halves a character. */
 static void width_is_counted_in_columns(void **state)
 {
@@ -88,9 +103,8 @@ static void words_are_quoted_for_the_shell(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_drives_the_terminal),
-        cmocka_unit_test(width_is_counted_in_columns),
-        cmocka_unit_test(json_keeps_its_meaning),
+        cmocka_unit_test(nothing_drives_the_terminal),    cmocka_unit_test(a_name_is_harmless_text),
+        cmocka_unit_test(width_is_counted_in_columns),    cmocka_unit_test(json_keeps_its_meaning),
         cmocka_unit_test(words_are_quoted_for_the_shell),
     };
     setlocale(LC_CTYPE, "C.UTF-8");

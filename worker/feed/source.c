@@ -63,12 +63,19 @@ int feed_source_epoch(struct feed_source *source, uint32_t shard, uint64_t *epoc
     return r;
 }
 
+void feed_source_forget(struct feed_source *source, uint32_t shard)
+{
+    folder_reader_done(source->folder, source->shards[shard].store);
+    source->shards[shard].store = NULL;
+}
+
 /* --- where to begin --- */
 
 static void put_at(struct feed_shard *shard, const struct position *position)
 {
     shard->at = *position;
     shard->judged = shard->is_new = shard->idle = false;
+    shard->end = UINT64_MAX;
     shard->refusal = (struct refusal){0};
 }
 
@@ -103,6 +110,11 @@ int feed_position_behind(struct store *store, uint64_t seq, struct position *out
         out->check = position_check(packed);
     arena_close(&arena);
     return r;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* A point of this history, as far as it is kept? */
@@ -141,7 +153,8 @@ static int seek_shard(struct feed_source *source, uint32_t number, bool now, str
     int r = open_shard(source, number, e);
     if (!r && shard->store && !(r = store_read(shard->store, e)))
         r = feed_position_behind(
-            shard->store, now ? store_head(shard->store) : store_oldest(shard->store) - 1, &position, e);
+            shard->store, now ? least(store_head(shard->store), shard->end) : store_oldest(shard->store) - 1,
+            &position, e);
     if (shard->store)
         store_done(shard->store);
     if (!r)
@@ -153,7 +166,8 @@ static int seek_all(struct feed_source *source, bool now, struct error *e)
 {
     int r = 0;
     for (uint32_t i = 0; i < source->folder->shards && !r; i++)
-        r = seek_shard(source, i, now, e);
+        if (!source->shards[i].idle)
+            r = seek_shard(source, i, now, e);
     return r;
 }
 
@@ -274,7 +288,7 @@ static int begin_shard(struct feed_source *source, uint32_t number, struct error
     }
     if ((r = store_read(shard->store, e)))
         return r;
-    shard->head = store_head(shard->store);
+    shard->head = least(store_head(shard->store), shard->end);
     if ((r = judge(shard, e)))
         return r;
     source->refused += shard->refusal.kind != 0;

@@ -17,8 +17,9 @@ struct feed_shard {
     struct position at;     /* behind what was given; seq 0: before the first change … */
     bool judged;            /* … which is a point of this history, as far as was looked */
     bool is_new;            /* its check is that of `given`, and not made yet */
-    bool idle;              /* to be left out of the next round */
-    uint64_t head;          /* of this round */
+    bool idle;              /* to be left out of the next round … */
+    uint64_t end;           /* … in which nothing behind that is given */
+    uint64_t head;          /* of this round: the shard's, or its `end` */
     struct refusal refusal; /* of this round: there is nothing behind `at`; kind 0: there may be */
     struct arena arena;     /* of `change` */
     struct bytes packed;    /* `change`, as it is stored; until the round ends */
@@ -39,6 +40,9 @@ struct feed_source {
 void feed_source_open(struct feed_source *source, struct folder *folder);
 void feed_source_close(struct feed_source *source); /* before its folder */
 
+/* Let go of a shard's store, between rounds: it is opened anew when it is asked for. */
+void feed_source_forget(struct feed_source *source, uint32_t shard);
+
 /* The last seq of a shard; 0: none. */
 int feed_source_head(struct feed_source *source, uint32_t shard, uint64_t *head, struct error *e);
 
@@ -46,7 +50,8 @@ int feed_source_head(struct feed_source *source, uint32_t shard, uint64_t *head,
 int feed_source_epoch(struct feed_source *source, uint32_t shard, uint64_t *epoch, struct error *e);
 
 /* Where to begin, between rounds: before the first change of each shard, whether it is kept or not; with the
- * oldest that each keeps; behind all there is; behind a position of a shard that is there. */
+ * oldest that each keeps; behind all there is, or its `end`; behind a position of a shard that is there. The
+ * oldest and the end are looked for where a shard isn't idle; who is given a place isn't, and has no end. */
 void feed_source_rewind(struct feed_source *source);
 int feed_source_seek_oldest(struct feed_source *source, struct error *e);
 int feed_source_seek_now(struct feed_source *source, struct error *e);

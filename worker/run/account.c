@@ -7,15 +7,9 @@
 #include "common/check.h"
 #include "worker/provider/check.h"
 
-static bool is_own(const struct account *a, struct bytes region)
-{
-    const struct run *run = a->run;
-    return roster_thread(&run->crew->roster, a->config, region) == run->thread;
-}
-
 bool account_is_home(const struct account *a)
 {
-    return is_own(a, (struct bytes){0});
+    return own_has_region(a->run, a->config, (struct bytes){0});
 }
 
 /* --- by name --- */
@@ -39,7 +33,8 @@ static void add_to_run(struct account *a)
     struct account **slot = slot_of(run, bytes_of(a->config->provider), bytes_of(a->config->id));
     a->same_slot = *slot;
     *slot = a;
-    *(run->accounts_last ? &run->accounts_last->next : &run->accounts) = a;
+    a->previous = run->accounts_last;
+    *(a->previous ? &a->previous->next : &run->accounts) = a;
     run->accounts_last = a;
 }
 
@@ -50,13 +45,9 @@ void account_take_out(struct account *a)
     while (*at != a)
         at = &(*at)->same_slot;
     *at = a->same_slot;
-    struct account *before = NULL;
-    for (at = &run->accounts; *at != a; at = &(*at)->next)
-        before = *at;
-    *at = a->next;
-    if (run->accounts_last == a)
-        run->accounts_last = before;
-    a->next = NULL;
+    *(a->previous ? &a->previous->next : &run->accounts) = a->next;
+    *(a->next ? &a->next->previous : &run->accounts_last) = a->previous;
+    a->next = a->previous = NULL;
 }
 
 /* --- from its opening to its end --- */
@@ -68,6 +59,7 @@ struct account *account_open(struct run *run, const struct config_account *confi
     a->config = config = config_account_copy(&a->arena, config);
     a->provider = adopt_provider(run->crew, config->provider);
     a->whole.is_listed = true;
+    a->whole.number = place_number(a, (struct bytes){0});
     a->vars = provider_vars(&a->arena, a->provider, config);
     a->values = (struct placeholders){
         .account_id = bytes_of(config->id),
@@ -128,13 +120,15 @@ static void resolved_at_last(struct account *a)
 
 void account_resolved(struct account *a)
 {
+    if (a->is_leaving) /* nothing of it goes on */
+        return;
     if (a->regions_asked) {
     } else if (a->config->regions) {
         account_set_regions(a, a->config->regions, true);
     } else if (a->provider->regions.names) {
         account_set_regions(a, a->provider->regions.names, true);
     } else if (a->error.code) {
-        account_set_regions(a, watch_regions(a), false);
+        account_set_last_regions(a);
     }
     if (a->error.code && crew_tell_first(a, TOLD_FAILED)) {
         report_account(a, &a->error, NULL, "nothing of this account was harvested");
@@ -162,38 +156,77 @@ void account_close(struct account *a)
     crew_leave_home(a);
     credentials_wipe(a); /* no secret outlives its use */
     adopt_provider_done(a->run->crew, a->provider);
+    free(a->own);
+    arena_close(&a->names);
     arena_close(&a->arena);
     free(a);
 }
 
 /* --- regions --- */
 
-static struct place **own_places(struct account *a, const char *const *names)
+static void list_own(struct account *a, const char *const *names)
 {
     uint32_t count = 0;
     while (names[count])
         count++;
-    struct place **own = arena_zalloc(&a->arena, (count + 1) * sizeof(struct place *));
+    a->own = mem_resize(a->own, (count + 1) * sizeof(struct place *));
     for (struct place *place = a->places; place; place = place->next)
         place->is_listed = false;
     for (count = 0; *names; names++)
-        if (is_own(a, bytes_of(*names))) {
-            own[count] = account_place(a, bytes_of(*names));
-            own[count++]->is_listed = true;
+        if (own_has_region(a->run, a->config, bytes_of(*names))) {
+            a->own[count] = account_place(a, bytes_of(*names));
+            a->own[count++]->is_listed = true;
         }
+    a->own[count] = NULL;
     a->own_count = count;
-    return own;
 }
 
 void account_set_regions(struct account *a, const char *const *names, bool certain)
 {
     a->regions = names;
-    a->own = own_places(a, names);
+    list_own(a, names);
     a->regions_asked = true;
     a->regions_certain = certain;
     if (!run_is_once(a->run))
         watched_regions(a);
     run_queue(a);
+}
+
+void account_take_regions(struct account *a, struct arena *arena, const char *const *names, bool certain)
+{
+    struct arena before = a->names;
+    a->names = *arena;
+    *arena = (struct arena){0};
+    account_set_regions(a, names, certain);
+    arena_close(&before);
+}
+
+void account_set_last_regions(struct account *a)
+{
+    struct arena arena = {0};
+    account_take_regions(a, &arena, watch_regions(a, &arena), false);
+}
+
+/* --- shards that come and go --- */
+
+void account_gained(struct account *a)
+{
+    crew_keep_home(a);
+    if (a->regions && !a->regions_certain)
+        account_set_last_regions(a);
+    else if (a->regions)
+        account_set_regions(a, a->regions, true);
+    if (a->is_resolved)
+        watched_resolved(a);
+    run_queue(a);
+}
+
+void account_lost(struct account *a)
+{
+    if (!account_is_home(a))
+        crew_leave_home(a);
+    if (a->regions)
+        list_own(a, a->regions);
 }
 
 /* --- what is next, once --- */

@@ -24,8 +24,8 @@ struct secret {
 };
 
 struct account {
-    struct account *next;      /* of its run's */
-    struct account *same_slot; /* of those by name */
+    struct account *next, *previous; /* of its run's; the next one of those that leave */
+    struct account *same_slot;       /* of those by name */
     struct run *run;
     const struct config_account *config;
     struct account_notes *notes;
@@ -38,6 +38,7 @@ struct account {
     struct session *sessions;   /* provider->auth_count */
     struct error error;         /* it can't be harvested at all; code ERR_OK when it can */
     const char *const *regions; /* ended by null; null while they are being asked for */
+    struct arena names;         /* of these, where they were asked for */
     struct place **own;         /* of these, those whose shards are this thread's; likewise */
     uint32_t own_count;         /* of these */
     struct place whole;         /* beside them */
@@ -51,7 +52,7 @@ struct account {
     uint32_t limited;       /* of its tasks, those that wait for their limits */
     uint32_t active;        /* its tasks */
     uint32_t tasks;         /* these, and those that are dead and not freed yet */
-    struct account *next_queued;
+    struct account *next_queued, *previous_queued;
     bool queued;
     struct retry patience;  /* with all its requests, logins aside */
     struct budget budget;   /* for them; a run of once has none */
@@ -84,6 +85,11 @@ void account_resolved(struct account *a);   /* its credentials are there, or its
 void account_close(struct account *a);      /* nothing of it is under way; frees it */
 bool account_start_next(struct account *a); /* start its next task; false: nothing to start now */
 void account_set_regions(struct account *a, const char *const *names, bool certain);
+void account_set_last_regions(struct account *a); /* those that the thread's shards know: not certain */
+/* Its names are in an arena, which is taken over. */
+void account_take_regions(struct account *a, struct arena *arena, const char *const *names, bool certain);
+void account_gained(struct account *a); /* it has begun, and another shard of it is this thread's … */
+void account_lost(struct account *a);   /* … or is it no more */
 void account_heard(struct task *task, const struct error *failed,
                    bool rejected);             /* its harvest ended; null: well */
 void account_lost_probe(struct account *a);    /* the breaker's probe came to nothing: another one is to go */

@@ -118,21 +118,11 @@ static const struct provider *current_provider(struct crew *crew, const char *na
 
 /* --- accounts that leave --- */
 
-/* Nothing waits for it any more, in no list. */
-static void take_out(struct account *a)
+void adopt_leave(struct account *a)
 {
     struct run *run = a->run;
-    struct account **at = &run->queue, *before = NULL;
-    while (*at && *at != a) {
-        before = *at;
-        at = &(*at)->next_queued;
-    }
-    if (*at) {
-        *at = a->next_queued;
-        if (run->queue_last == a)
-            run->queue_last = before;
-    }
-    a->queued = false;
+    a->is_leaving = true;
+    run_unqueue(a);
     if (a->sleeping.place)
         heap_remove(&run->sleeping, &a->sleeping);
     if (a->retry)
@@ -149,9 +139,8 @@ static void leave(struct account *a, bool is_gone)
     error_set(&why, ERR_STOPPED,
               is_gone ? "its account was taken out of the configuration"
                       : "its account's configuration was changed");
-    a->is_leaving = true;
     a->is_gone = is_gone;
-    take_out(a);
+    adopt_leave(a);
     run_stop_account(a, &why);
 }
 
@@ -165,7 +154,10 @@ static void forget_leaving(struct run *run)
                 load_unwatch(w);
     run_commit_all(run);
     for (struct account *a = run->leaving; a; a = a->next)
-        watched_remove_all(a);
+        for (struct watched *w = a->watched, *next; w; w = next) {
+            next = w->next;
+            watched_remove(w);
+        }
 }
 
 static bool is_at_work(const struct account *a)
@@ -246,7 +238,7 @@ static int adopt(struct run *run, void *context, struct error *e)
     forget_leaving(run);
     for (uint32_t i = 0; i < config->account_count; i++) {
         const struct config_account *account = &config->accounts[i];
-        if (roster_has(&run->crew->roster, run->thread, account) &&
+        if (own_has_account(run, account) &&
             !account_find(run, bytes_of(account->provider), bytes_of(account->id)))
             open_adopted(run, account, adoption->counts);
     }
@@ -278,10 +270,10 @@ static int check_known_splits(struct crew *crew, const struct config *config, bo
 /* Of accounts that may have been harvested by an earlier run; on a thread, of its shards. */
 static int check_stored_splits(struct run *run, void *context, struct error *e)
 {
-    const struct roster *wanted = context, *roster = &run->crew->roster;
+    const struct roster *wanted = context;
     int code = 0;
-    for (uint32_t i = 0; wanted && !code && i < roster->shards; i++)
-        if (roster->owner[i] == run->thread)
+    for (uint32_t i = 0; wanted && !code && i < run->set->folder->shards; i++)
+        if (own_has(run, i))
             code = watch_check_shard(run->set->folder, wanted, i, e);
     return code;
 }
@@ -301,8 +293,8 @@ static int check_splits(struct crew *crew, const struct config *config, struct e
     return code;
 }
 
-int control_reload(struct crew *crew, const struct config *config, struct provider *const *providers,
-                   uint32_t provider_count, struct adopt_counts *counts, struct error *e)
+static int reload(struct crew *crew, const struct config *config, struct provider *const *providers,
+                  uint32_t provider_count, struct adopt_counts *counts, struct error *e)
 {
     struct adoption adoption = {.config = config, .counts = counts};
     *counts = (struct adopt_counts){0};
@@ -314,6 +306,16 @@ int control_reload(struct crew *crew, const struct config *config, struct provid
     }
     control_deal(crew, config);
     change_providers(crew, providers, provider_count);
+    own_know(crew, config);
     limits_edited(&crew->limits);
     return control_each(crew, adopt, &adoption, e);
+}
+
+int control_reload(struct crew *crew, const struct config *config, struct provider *const *providers,
+                   uint32_t provider_count, struct adopt_counts *counts, struct error *e)
+{
+    pthread_mutex_lock(&crew->changing);
+    int code = reload(crew, config, providers, provider_count, counts, e);
+    pthread_mutex_unlock(&crew->changing);
+    return code;
 }

@@ -7,7 +7,9 @@
 #include "worker/run/control.h"
 
 struct adopt_counts {
-    uint32_t opened, removed; /* accounts that are new or not as they were; that aren't there any more */
+    /* Accounts that are new or not as they were; that aren't there any more. Of a worker's, those of which it
+     * has the shard of their account scope. */
+    uint32_t opened, removed;
 };
 
 /* Any thread may call but the run's own; waits until all threads have taken it over. Accounts and provider

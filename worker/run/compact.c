@@ -85,7 +85,10 @@ static void fail(struct shard *shard, const struct error *e)
 static int commit(struct shard *shard, uint32_t gone, struct error *e)
 {
     struct run *run = shard->run;
-    int code = store_commit(shard->store, e);
+    int code = lease_check(run->crew, e);
+    if (code)
+        return code;
+    code = store_commit(shard->store, e);
     health_committed(shard, code);
     if (code)
         return code;
@@ -159,10 +162,14 @@ static void on_timer(void *context)
     run_tick(shard->run);
     shard->compacting.timer = NULL;
     int64_t wait_ms = LIMIT_COMMIT_MS;
+    struct shard *before = cost_turn(shard->run, shard);
     if (store_writing(shard->store))
         shard_commit(shard); /* if it fails it says so */
-    if (!store_writing(shard->store))
+    if (lease_check(shard->run->crew, NULL))
+        wait_ms = LIMIT_RETENTION_MS;
+    else if (!store_writing(shard->store))
         wait_ms = look(shard);
+    cost_turn(shard->run, before);
     look_at(shard, shard->run->now_ms + wait_ms);
 }
 
@@ -171,6 +178,13 @@ void compact_begin(struct shard *shard)
 {
     if (!run_is_once(shard->run))
         look_at(shard, shard->run->now_ms + LIMIT_COMMIT_MS + shard->number % LIMIT_RETENTION_MS);
+}
+
+void compact_end(struct shard *shard)
+{
+    if (shard->compacting.timer)
+        fetch_timer_cancel(shard->run->fetch, shard->compacting.timer);
+    shard->compacting.timer = NULL;
 }
 
 void compact_committed(struct shard *shard)

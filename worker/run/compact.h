@@ -15,6 +15,7 @@ struct compacting {
 };
 
 void compact_begin(struct shard *shard); /* it is open: in a run that goes on it is looked at from now on */
+void compact_end(struct shard *shard);   /* it is looked at no more */
 void compact_committed(struct shard *shard); /* its log has grown */
 void compact_soon(struct run *run);          /* the settings have changed */
 void compact_all(

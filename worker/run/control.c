@@ -67,7 +67,7 @@ void control_leave(struct run *run)
 
 /* --- beside it --- */
 
-static void wake(const struct crew *crew, uint32_t thread)
+void control_wake(const struct crew *crew, uint32_t thread)
 {
     uint64_t one = 1;
     ssize_t n = write(crew->limits.inboxes[thread].wake, &one, sizeof one);
@@ -81,7 +81,7 @@ static int ask(struct crew *crew, struct order *order)
     pthread_mutex_lock(&control->lock);
     if (!control->left[order->thread]) {
         control->order = order;
-        wake(crew, order->thread);
+        control_wake(crew, order->thread);
         while (!order->is_done && !(control->left[order->thread] && control->order == order))
             pthread_cond_wait(&control->ended, &control->lock);
     }
@@ -121,7 +121,22 @@ int control_on_shard(struct crew *crew, uint32_t shard,
 void control_deal(struct crew *crew, const struct config *config)
 {
     pthread_mutex_lock(&crew->control.asking);
-    roster_extend(&crew->roster, config);
+    if (!crew->set->is_worker)
+        roster_extend(&crew->roster, config);
+    pthread_mutex_unlock(&crew->control.asking);
+}
+
+void control_give(struct crew *crew, uint32_t shard)
+{
+    pthread_mutex_lock(&crew->control.asking);
+    roster_give(&crew->roster, shard);
+    pthread_mutex_unlock(&crew->control.asking);
+}
+
+void control_take(struct crew *crew, uint32_t shard)
+{
+    pthread_mutex_lock(&crew->control.asking);
+    roster_take(&crew->roster, shard);
     pthread_mutex_unlock(&crew->control.asking);
 }
 

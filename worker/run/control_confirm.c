@@ -22,7 +22,7 @@ static int confirm(struct run *run, void *context, struct error *e)
 {
     const struct order *order = context;
     struct shard *shard;
-    int code = shard_open(run, order->shard, &shard, e);
+    int code = shard_open_to_write(run, order->shard, &shard, e);
     for (uint32_t i = 0; i < order->count && !code; i++) {
         struct collection_record record;
         struct arena arena = {0};

@@ -77,7 +77,7 @@ static int retry(struct run *run, void *context, struct error *e)
     struct shard *shard;
     struct bytes id = {0};
     struct error why;
-    int code = shard_open(run, order->item->shard, &shard, e);
+    int code = shard_open_to_write(run, order->item->shard, &shard, e);
     if (!code)
         code = find(shard->store, order, &record, &item, e);
     if (code)

@@ -41,14 +41,20 @@ static uint32_t usable_cores(void)
 static int open_crew(struct crew *crew, const struct run_setting *set, struct error *e)
 {
     uint32_t wanted = set->threads ? set->threads : usable_cores();
-    *crew = (struct crew){.set = set};
+    static const struct config nobody;
+    *crew = (struct crew){.set = set, .lease.until_ms = INT64_MAX};
+    CHECK(!(set->once && set->is_worker));
     CHECK(pthread_mutex_init(&crew->telling, NULL) == 0);
-    roster_open(&crew->roster, set->config, set->folder->shards, wanted, !set->once);
+    CHECK(pthread_mutex_init(&crew->changing, NULL) == 0);
+    roster_open(&crew->roster, set->is_worker ? &nobody : set->config, set->folder->shards, wanted,
+                !set->once);
     crew->runs = mem_zalloc(crew->roster.threads * sizeof(struct run *));
     crew->shards = mem_zalloc(set->folder->shards * sizeof(struct shard *));
+    crew->shown = mem_zalloc(set->folder->shards * sizeof *crew->shown);
     crew->notes = mem_zalloc(NOTES_SLOTS * sizeof(struct account_notes *));
     control_open(crew);
     adopt_first(crew);
+    own_know(crew, set->config);
     int code = limits_open(&crew->limits, crew->roster.threads, crew->roster.threads > 1 || !set->once, e);
     for (uint32_t i = 0; !code && i < crew->roster.threads; i++)
         code = run_open(&crew->runs[i], crew, i, e);
@@ -76,10 +82,13 @@ static void close_crew(struct crew *crew)
     limits_close(&crew->limits);
     free(crew->runs);
     free(crew->shards);
+    free(crew->shown);
+    directory_close(&crew->directory);
     adopt_last(crew);
     close_notes(crew);
     control_close(crew);
     roster_close(&crew->roster);
+    pthread_mutex_destroy(&crew->changing);
     pthread_mutex_destroy(&crew->telling);
 }
 
@@ -249,7 +258,7 @@ int run_all(const struct run_setting *set, struct run_totals *totals, struct err
 {
     struct crew crew;
     int code = open_crew(&crew, set, e);
-    if (!code)
+    if (!code && !set->is_worker)
         code = watch_check(&crew, e);
     if (!code)
         code = harvest(&crew, e);

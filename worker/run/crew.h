@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 
+#include "worker/run/directory.h"
+#include "worker/run/lease.h"
 #include "worker/run/limits.h"
 #include "worker/run/roster.h"
 #include "worker/run/run.h"
@@ -38,15 +40,25 @@ struct account_notes {
 
 enum { NOTES_SLOTS = 4096 };
 
+/* What any thread may see of a shard. */
+struct shown_shard {
+    _Atomic uint8_t thread; /* a worker's: the number of the one whose it is, and 1; 0: it isn't owned */
+    _Atomic uint32_t load;  /* crew_load; 0: not known yet */
+};
+
 /* What the threads of a run share. Read-only while they work, or each thread's own entry, or under a mutex.
  */
 struct crew {
     const struct run_setting *set;
     struct roster roster;
     struct limits limits;
-    struct run **runs;     /* by thread */
-    struct shard **shards; /* by number; opened by their owner */
+    struct run **runs;         /* by thread */
+    struct shard **shards;     /* by number; opened by their owner */
+    struct shown_shard *shown; /* likewise */
     struct control control;
+    struct lease lease;
+    pthread_mutex_t changing;         /* held while the configuration or the shards are changed; of: */
+    struct directory directory;       /* a worker's: its accounts */
     struct known_provider *providers; /* adopt.c; under: */
     /* Under `telling`, as are calls of the setting's functions: */
     pthread_mutex_t telling;
@@ -71,8 +83,18 @@ void control_open(struct crew *crew);
 void control_close(struct crew *crew);
 /* Deal out shards that are nobody's; not while orders are given. */
 void control_deal(struct crew *crew, const struct config *config);
+void control_give(struct crew *crew, uint32_t shard); /* a worker's: to some thread, unless it is one's … */
+void control_take(struct crew *crew, uint32_t shard); /* … and from it */
+void control_wake(const struct crew *crew, uint32_t thread);
 void control_serve(struct run *run); /* do what is asked of this thread, if anything is */
 void control_leave(struct run *run); /* it will do nothing any more */
+
+/* --- own.c: which shards are a thread's own. For the thread itself --- */
+
+void own_know(struct crew *crew, const struct config *config); /* of a worker; `changing` is held */
+bool own_has(const struct run *run, uint32_t shard);
+bool own_has_region(const struct run *run, const struct config_account *account, struct bytes region);
+bool own_has_account(const struct run *run, const struct config_account *account); /* any shard of it */
 
 /* --- adopt.c: another configuration (adopt.h), and the provider files of this one --- */
 
@@ -80,7 +102,8 @@ void adopt_first(struct crew *crew); /* those that the run began with, which sta
 void adopt_last(struct crew *crew);  /* no account is there any more */
 const struct provider *adopt_provider(struct crew *crew, const char *name); /* for an account, until: */
 void adopt_provider_done(struct crew *crew, const struct provider *provider);
-void adopt_finish(struct run *run); /* close what has left and has nothing under way any more */
+void adopt_leave(struct account *a); /* nothing waits for it any more, in no list: adopt_finish closes it */
+void adopt_finish(struct run *run);  /* close what has left and has nothing under way any more */
 void adopt_close(struct run *run);
 
 #endif

@@ -85,12 +85,14 @@ static bool are_as_known(const struct account *a, const struct discovery *d)
 
 static void failed(struct account *a, const struct error *e)
 {
+    if (a->is_leaving) /* nobody waits for them any more */
+        return;
     if (crew_tell_first(a, TOLD_REGIONS)) {
         report_account(a, e, "finding its regions", "the last known ones go on");
         a->run->totals.incomplete++;
     }
     if (!a->regions)
-        account_set_regions(a, watch_regions(a), false);
+        account_set_last_regions(a);
 }
 
 static void found(struct account *a, const struct discovery *d)
@@ -98,10 +100,11 @@ static void found(struct account *a, const struct discovery *d)
     crew_tell_again(a, TOLD_REGIONS);
     if (are_as_known(a, d))
         return;
-    const char **names = arena_zalloc(&a->arena, (d->count + 1) * sizeof *names);
+    struct arena arena = {0};
+    const char **names = arena_zalloc(&arena, (d->count + 1) * sizeof *names);
     for (uint32_t i = 0; i < d->count; i++)
-        names[i] = arena_strdup(&a->arena, bytes_of(d->names[i]));
-    account_set_regions(a, names, true);
+        names[i] = arena_strdup(&arena, bytes_of(d->names[i]));
+    account_take_regions(a, &arena, names, true);
 }
 
 void discovery_ended(struct task *task)

@@ -16,10 +16,13 @@
 #include "worker/run/brood.h"
 #include "worker/run/compact.h"
 #include "worker/run/control.h"
+#include "worker/run/cost.h"
 #include "worker/run/crew.h"
 #include "worker/run/health.h"
+#include "worker/run/lease.h"
 #include "worker/run/limits.h"
 #include "worker/run/lineage.h"
+#include "worker/run/own.h"
 #include "worker/run/place.h"
 #include "worker/run/report.h"
 #include "worker/run/roster.h"
@@ -78,6 +81,10 @@ struct run {
     struct job *spare_jobs[RUN_SPARE_JOBS];
     uint32_t spare_task_count, spare_job_count;
     bool stopping;
+    bool is_held;          /* something waits for the lease (lease.c) */
+    struct shard *working; /* whom its time goes to (cost.c); null: nobody. Since: */
+    int64_t working_ns;
+    int64_t costed_ms; /* what they cost was last reckoned */
     struct health health;
     struct run_totals totals;
     struct run_totals shown; /* a copy of them, under crew->telling */
@@ -85,14 +92,16 @@ struct run {
 };
 
 int run_open(struct run **out, struct crew *crew, uint32_t thread, struct error *e);
-void run_harvest(struct run *run);                /* on its thread, until all is done or stopped */
-void run_close(struct run *run);                  /* when all threads have ended; null is fine */
-void run_queue(struct account *a);                /* it may have something to start */
+void run_harvest(struct run *run); /* on its thread, until all is done or stopped */
+void run_close(struct run *run);   /* when all threads have ended; null is fine */
+void run_queue(struct account *a); /* it may have something to start */
+void run_unqueue(struct account *a);
 void run_sleep(struct account *a, int64_t at_ms); /* it has not, until then */
 void run_tick(struct run *run);                   /* read the clocks */
 bool run_is_once(const struct run *run);
 void run_commit_all(struct run *run);
 void run_begin_accounts(struct run *run); /* those that were opened since the last time */
-void run_stop_account(struct account *a, const struct error *why); /* end what it has under way */
+void run_stop_account(struct account *a, const struct error *why); /* end what it has under way … */
+void run_stop_shard(struct shard *shard, const struct error *why); /* … or what a shard has, of whomever */
 
 #endif

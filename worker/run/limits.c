@@ -162,8 +162,8 @@ static void set_timer(struct run *run, int64_t at_ms)
 static void collect_and_unlock(struct run *run)
 {
     struct limits *limits = &run->crew->limits;
-    int64_t at_ms;
-    uint64_t whose = let_go(limits, run->now_ms, &at_ms);
+    int64_t at_ms = INT64_MAX;
+    uint64_t whose = lease_is_awaited(run) ? 0 : let_go(limits, run->now_ms, &at_ms);
     take_all(&run->let_go, &limits->inboxes[run->thread].let_go);
     pthread_mutex_unlock(&limits->lock);
     run->unpumped = false;
@@ -179,13 +179,13 @@ static void pump_and_unlock(struct run *run)
     if (run->pumping)
         return;
     run->pumping = true;
-    while (run->let_go.first || run->unpumped) {
-        struct task *task = run->let_go.first;
+    for (bool more = true; more;) {
+        struct task *task = lease_is_awaited(run) ? NULL : run->let_go.first;
         if (task) {
             take_out(&run->let_go, task);
             waits_no_more(task);
             task_send(task);
-        } else {
+        } else if ((more = run->unpumped)) {
             pthread_mutex_lock(&run->crew->limits.lock);
             collect_and_unlock(run);
         }
@@ -291,6 +291,7 @@ static void on_wake(void *context)
     ssize_t n = read(run->crew->limits.inboxes[run->thread].wake, &count, sizeof count);
     (void)n;
     control_serve(run);
+    lease_resume(run);
     limits_pump(run);
 }
 

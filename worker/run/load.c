@@ -16,6 +16,7 @@ struct loading {
     struct watched **by_id;
     uint32_t cap;
     roaring_bitmap_t *unwatched; /* and not noted as that yet */
+    bool is_gained;              /* nothing of it was read before, for no account */
 };
 
 /* The definition of a collection as the provider file has it now; null: it has none. */
@@ -51,7 +52,7 @@ static int load_one(void *context, const struct collection_record *record)
     struct loading *loading = context;
     const struct run *run = loading->run;
     struct account *a = account_find(run, record->key.provider, record->key.account);
-    if (a && a->has_begun)
+    if (a && a->has_begun && !loading->is_gained)
         return 0;
     const struct collection_def *def = a ? def_of(loading, a, record) : NULL;
     if (!def) {
@@ -102,9 +103,9 @@ static int end_unwatched(struct loading *loading, struct error *e)
     return code;
 }
 
-static void load_shard(struct run *run, uint32_t number)
+static void load_shard(struct run *run, uint32_t number, bool is_gained)
 {
-    struct loading loading = {.run = run, .unwatched = roaring_bitmap_create()};
+    struct loading loading = {.run = run, .unwatched = roaring_bitmap_create(), .is_gained = is_gained};
     struct error e;
     CHECK(loading.unwatched);
     int code = shard_open(run, number, &loading.shard, &e);
@@ -131,10 +132,16 @@ void load_watched(struct run *run)
 {
     struct roster *roster = &run->crew->roster;
     for (uint32_t i = 0; i < roster->shards; i++)
-        if (roster->owner[i] == run->thread && folder_has(run->set->folder, i)) {
-            roster->dealt[i] = true; /* it is open here, and stays so */
-            load_shard(run, i);
+        if (own_has(run, i) && folder_has(run->set->folder, i)) {
+            if (!run->set->is_worker)
+                roster->dealt[i] = true; /* it is open here, and stays so */
+            load_shard(run, i, false);
         }
+}
+
+void load_gained(struct run *run, uint32_t number)
+{
+    load_shard(run, number, true);
 }
 
 void load_unwatch(struct watched *w)

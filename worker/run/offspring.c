@@ -85,6 +85,8 @@ void offspring_update(struct watched *parent)
 bool offspring_is_due(const struct task *task)
 {
     const struct watched *w = task->watched;
+    if (w->is_gone || w->account->is_leaving)
+        return false;
     return brood_has(task->def) && (!w->offspring || task->job->listing.receipt.created);
 }
 

@@ -1,6 +1,7 @@
 /* Places: what the collections of a region of an account, or of the account as a whole, have in common is
  * looked for once: their shard, and the bucket of their provider's limits. An account may have thousands of
  * regions, so places are found by hash. */
+#include "common/sharding.h"
 #include "worker/run/internal.h"
 
 #include "worker/provider/template.h"
@@ -36,6 +37,7 @@ static struct place *add(struct account *a, struct bytes region)
     struct place *place = arena_zalloc(&a->arena, sizeof *place);
     make_slots(a);
     place->region = arena_strdup(&a->arena, region);
+    place->number = a->config->splits == 1 ? a->whole.number : place_number(a, region);
     place->next = a->places;
     a->places = place;
     a->place_count++;
@@ -62,22 +64,30 @@ struct collection_key place_key(const struct account *a, const struct place *pla
                                    place->region ? bytes_of(place->region) : (struct bytes){0}, parent};
 }
 
+uint32_t place_number(const struct account *a, struct bytes region)
+{
+    return sharding_of(bytes_of(a->config->provider), bytes_of(a->config->id), region, a->config->splits,
+                       a->run->set->folder->shards);
+}
+
 int place_shard(struct account *a, struct place *place, struct shard **out, struct error *e)
 {
-    struct run *run = a->run;
-    int code = 0;
-    if (!place->shard && a->config->splits == 1)
-        place->shard = a->whole.shard;
-    if (!place->shard) {
-        struct bytes region = place->region ? bytes_of(place->region) : (struct bytes){0};
-        uint32_t number = folder_shard_of(bytes_of(a->config->provider), bytes_of(a->config->id), region,
-                                          a->config->splits, run->set->folder->shards);
-        code = shard_open(run, number, &place->shard, e);
-    }
-    if (a->config->splits == 1)
-        a->whole.shard = place->shard;
+    int code = place->shard ? 0 : shard_open(a->run, place->number, &place->shard, e);
     *out = place->shard;
     return code;
+}
+
+static void forget(struct place *place, uint32_t number)
+{
+    if (place->number == number)
+        place->shard = NULL;
+}
+
+void place_forget(struct account *a, uint32_t number)
+{
+    forget(&a->whole, number);
+    for (struct place *place = a->places; place; place = place->next)
+        forget(place, number);
 }
 
 /* --- limits --- */

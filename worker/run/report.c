@@ -16,6 +16,13 @@ static void say(struct run *run, struct buffer *line)
     buffer_close(line);
 }
 
+void report_line(struct run *run, const char *text)
+{
+    struct buffer line = {0};
+    buffer_add_text(&line, text);
+    say(run, &line);
+}
+
 static void add_place(struct buffer *line, const struct collection_key *key, uint64_t page)
 {
     buffer_printf(line, "%.*s %.*s", BYTES_ARG(key->provider), BYTES_ARG(key->account));
@@ -247,6 +254,8 @@ void report_shard_failure(struct shard *shard, const struct error *error)
 {
     struct run *run = shard->run;
     struct buffer line = {0};
+    if (error->code == ERR_STOPPED) /* no lease: that is told once for all shards */
+        return;
     if (shard->failure_told_ms && run->now_ms - shard->failure_told_ms < LIMIT_FAILURE_TOLD_MS)
         return;
     shard->failure_told_ms = run->now_ms;

@@ -20,6 +20,7 @@ void report_shard(struct shard *shard, const struct error *error);
 void report_shard_failure(struct shard *shard,
                           const struct error *error); /* a run that goes on: what was gathered is void */
 void report_shard_well(struct shard *shard);          /* … and now commits succeed again */
+void report_line(struct run *run, const char *line);  /* as it is */
 void report_number(struct run *run, uint32_t shard, const struct error *error); /* one that can't be opened */
 void report_failure(struct account *a, const struct collection_key *key, const struct error *error);
 void report_count_failure(struct run_totals *totals, const struct error *error);

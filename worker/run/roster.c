@@ -6,13 +6,14 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "common/sharding.h"
 #include "worker/store/folder.h"
 
 _Static_assert(LIMIT_THREADS <= UINT8_MAX, "a thread's number fits a byte");
 
 static uint32_t split_shard(const struct roster *roster, const struct config_account *account, uint32_t split)
 {
-    return folder_shard_of_split(bytes_of(account->provider), bytes_of(account->id), split, roster->shards);
+    return sharding_of_split(bytes_of(account->provider), bytes_of(account->id), split, roster->shards);
 }
 
 static void deal(struct roster *roster, uint32_t threads)
@@ -31,22 +32,46 @@ static void deal(struct roster *roster, uint32_t threads)
         roster->threads = 1;
 }
 
-void roster_extend(struct roster *roster, const struct config *config)
+/* How many shards each thread has. */
+static uint32_t *count_dealt(const struct roster *roster)
 {
     uint32_t *counts = mem_zalloc(roster->threads * sizeof *counts);
     for (uint32_t shard = 0; shard < roster->shards; shard++)
         counts[roster->owner[shard]] += roster->dealt[shard];
+    return counts;
+}
+
+static void deal_one(struct roster *roster, uint32_t shard, uint32_t *counts)
+{
+    uint32_t fewest = 0;
+    if (roster->dealt[shard])
+        return;
+    for (uint32_t thread = 1; thread < roster->threads; thread++)
+        fewest = counts[thread] < counts[fewest] ? thread : fewest;
+    roster->owner[shard] = (uint8_t)fewest;
+    roster->dealt[shard] = true;
+    counts[fewest]++;
+}
+
+uint32_t roster_give(struct roster *roster, uint32_t shard)
+{
+    uint32_t *counts = count_dealt(roster);
+    deal_one(roster, shard, counts);
+    free(counts);
+    return roster->owner[shard];
+}
+
+void roster_take(struct roster *roster, uint32_t shard)
+{
+    roster->dealt[shard] = false;
+}
+
+void roster_extend(struct roster *roster, const struct config *config)
+{
+    uint32_t *counts = count_dealt(roster);
     for (uint32_t i = 0; i < config->account_count; i++)
-        for (uint32_t split = 0; split < config->accounts[i].splits; split++) {
-            uint32_t shard = split_shard(roster, &config->accounts[i], split), fewest = 0;
-            if (roster->dealt[shard])
-                continue;
-            for (uint32_t thread = 1; thread < roster->threads; thread++)
-                fewest = counts[thread] < counts[fewest] ? thread : fewest;
-            roster->owner[shard] = (uint8_t)fewest;
-            roster->dealt[shard] = true;
-            counts[fewest]++;
-        }
+        for (uint32_t split = 0; split < config->accounts[i].splits; split++)
+            deal_one(roster, split_shard(roster, &config->accounts[i], split), counts);
     free(counts);
 }
 
@@ -92,8 +117,8 @@ uint32_t roster_thread(const struct roster *roster, const struct config_account 
 {
     if (roster->threads == 1)
         return 0;
-    return roster->owner[folder_shard_of(bytes_of(account->provider), bytes_of(account->id), region,
-                                         account->splits, roster->shards)];
+    return roster->owner[sharding_of(bytes_of(account->provider), bytes_of(account->id), region,
+                                     account->splits, roster->shards)];
 }
 
 bool roster_has(const struct roster *roster, uint32_t thread, const struct config_account *account)

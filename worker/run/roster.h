@@ -24,6 +24,11 @@ void roster_open(struct roster *roster, const struct config *config, uint32_t sh
 /* Deal out the shards that another configuration's accounts can reach, and nobody's before: to whoever has
  * the fewest. The others stay where they are. Its accounts aren't found by roster_find. */
 void roster_extend(struct roster *roster, const struct config *config);
+
+/* For a worker, whose shards come and go: to whoever has the fewest, unless it is somebody's; gives back
+ * whose it is. And it is nobody's any more. */
+uint32_t roster_give(struct roster *roster, uint32_t shard);
+void roster_take(struct roster *roster, uint32_t shard);
 void roster_close(struct roster *roster); /* safe twice */
 
 /* The thread that harvests an account's collections of a region, or of account scope (no data). */

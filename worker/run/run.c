@@ -18,11 +18,19 @@ void run_queue(struct account *a)
         heap_remove(&run->sleeping, &a->sleeping);
     a->queued = true;
     a->next_queued = NULL;
-    if (run->queue_last)
-        run->queue_last->next_queued = a;
-    else
-        run->queue = a;
+    a->previous_queued = run->queue_last;
+    *(run->queue_last ? &run->queue_last->next_queued : &run->queue) = a;
     run->queue_last = a;
+}
+
+void run_unqueue(struct account *a)
+{
+    struct run *run = a->run;
+    if (!a->queued)
+        return;
+    *(a->previous_queued ? &a->previous_queued->next_queued : &run->queue) = a->next_queued;
+    *(a->next_queued ? &a->next_queued->previous_queued : &run->queue_last) = a->previous_queued;
+    a->queued = false;
 }
 
 bool run_is_once(const struct run *run)
@@ -37,16 +45,6 @@ void run_tick(struct run *run)
     health_ticked(run);
 }
 
-static struct account *unqueue(struct run *run)
-{
-    struct account *a = run->queue;
-    run->queue = a->next_queued;
-    if (!run->queue)
-        run->queue_last = NULL;
-    a->queued = false;
-    return a;
-}
-
 /* To start more of what waits for its limits gains nothing: these let go one after the other anyway. */
 static bool may_start(const struct account *a)
 {
@@ -57,11 +55,13 @@ static bool may_start(const struct account *a)
  * it has ended. */
 static void start_more(struct run *run)
 {
-    while (run->queue && run->active < LIMIT_TASKS && !run->stopping) {
-        struct account *a = unqueue(run);
+    while (run->queue && run->active < LIMIT_TASKS && !run->stopping && !lease_is_awaited(run)) {
+        struct account *a = run->queue;
+        run_unqueue(a);
         if (may_start(a) && account_start_next(a))
             run_queue(a);
     }
+    lease_tell(run);
 }
 
 static void bury(struct run *run)
@@ -149,6 +149,13 @@ static void stop_tasks(struct run *run, const struct account *only, const struct
             task_stop(task, why);
 }
 
+void run_stop_shard(struct shard *shard, const struct error *why)
+{
+    struct task *task;
+    while ((task = first_at_work(shard, NULL)))
+        task_stop(task, why);
+}
+
 void run_stop_account(struct account *a, const struct error *why)
 {
     brood_close_all(a);
@@ -188,16 +195,24 @@ static bool goes_on(const struct run *run)
     return again || run->active || (run->resolving && !run->stopping);
 }
 
+/* Nothing else is under way: no need to gather more. What waits for a lease goes on waiting. */
+static bool is_only_gathering(const struct run *run)
+{
+    return run->active == run->done && (run->done || run->gathering) && !run->resolving &&
+           (!run->is_held || run->stopping);
+}
+
 static void loop(struct run *run)
 {
     if (run->set->progress)
         fetch_timer_start(run->fetch, run->now_ms + RUN_PROGRESS_MS, run, show_progress);
-    if (!run_is_once(run))
+    if (!run_is_once(run)) {
         health_watch(run);
+        cost_watch(run);
+    }
     start_more(run);
     while (goes_on(run)) {
-        if (run->active == run->done && (run->done || run->gathering) &&
-            !run->resolving) { /* nothing else is under way: no need to gather more */
+        if (is_only_gathering(run)) {
             commit_awaited(run);
         } else {
             if (!run_is_once(run))
@@ -250,7 +265,7 @@ static void open_accounts(struct run *run)
 {
     const struct config *config = run->set->config;
     for (uint32_t i = 0; i < config->account_count; i++)
-        if (roster_has(&run->crew->roster, run->thread, &config->accounts[i]))
+        if (own_has_account(run, &config->accounts[i]))
             account_open(run, &config->accounts[i]);
     run_begin_accounts(run);
     health_loaded(run);

@@ -16,6 +16,9 @@ int shard_open(struct run *run, uint32_t number, struct shard **out, struct erro
 {
     struct shard **place = &run->crew->shards[number];
     struct store *store;
+    *out = NULL;
+    if (!own_has(run, number))
+        return error_set(e, ERR_STOPPED, "shard %u isn't this worker's: ask the one whose it is now", number);
     if ((*out = *place))
         return 0;
     int code = folder_store(run->set->folder, number, &store, e);
@@ -27,7 +30,14 @@ int shard_open(struct run *run, uint32_t number, struct shard **out, struct erro
         .next = run->shards, .run = run, .number = number, .store = store, .told = store_head(store)};
     *out = *place = run->shards = shard;
     compact_begin(shard);
+    cost_begin(shard);
     return 0;
+}
+
+int shard_open_to_write(struct run *run, uint32_t number, struct shard **out, struct error *e)
+{
+    int code = shard_open(run, number, out, e);
+    return code ? code : lease_check(run->crew, e);
 }
 
 void shard_add(struct shard *shard, struct task *task)
@@ -60,6 +70,23 @@ static void stop_timer(struct shard *shard)
     if (shard->timer)
         fetch_timer_cancel(shard->run->fetch, shard->timer);
     shard->timer = NULL;
+}
+
+void shard_close(struct shard *shard)
+{
+    struct run *run = shard->run;
+    struct shard **at = &run->shards;
+    CHECK(!shard->tasks.first && !shard->ended && !store_writing(shard->store));
+    store_abort(shard->store);
+    stop_timer(shard);
+    compact_end(shard);
+    cost_end(shard);
+    health_committed(shard, 0);
+    while (*at != shard)
+        at = &(*at)->next;
+    *at = shard->next;
+    run->crew->shards[shard->number] = NULL;
+    free(shard);
 }
 
 /* Commit at the latest so long from now. */
@@ -170,10 +197,30 @@ static void tell(struct shard *shard)
     shard->told = head;
 }
 
-int shard_commit(struct shard *shard)
+/* Without a lease nothing is committed. What is gathered waits for the next one; where nobody does it is
+ * void. */
+static int hold(struct shard *shard, const struct error *e)
+{
+    if (shard->run->stopping || shard->is_leaving)
+        shard_fail(shard, e);
+    else
+        shard->is_held = shard->run->is_held = true;
+    return e->code;
+}
+
+void shard_resume(struct shard *shard)
+{
+    if (shard->is_held)
+        shard_commit(shard);
+}
+
+static int commit(struct shard *shard)
 {
     struct error e;
     stop_timer(shard);
+    shard->is_held = false;
+    if (store_writing(shard->store) && lease_check(shard->run->crew, &e))
+        return hold(shard, &e);
     int code = store_commit(shard->store, &e);
     health_committed(shard, code);
     shard->run->totals.commits += code == 0;
@@ -197,6 +244,14 @@ int shard_commit(struct shard *shard)
         task_end(task);
     }
     return 0;
+}
+
+int shard_commit(struct shard *shard)
+{
+    struct shard *before = cost_turn(shard->run, shard);
+    int code = commit(shard);
+    cost_turn(shard->run, before);
+    return code;
 }
 
 void shard_fail(struct shard *shard, const struct error *error)

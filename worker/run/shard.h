@@ -3,6 +3,7 @@
 #define GARNER_RUN_SHARD_H
 
 #include "worker/run/compact.h"
+#include "worker/run/cost.h"
 #include "worker/run/run.h"
 #include "worker/run/task.h"
 #include "worker/store/store.h"
@@ -40,14 +41,24 @@ struct shard {
     bool commit_failed;      /* the last one did */
     int64_t failure_told_ms; /* steady time; 0: never */
     bool is_failure_told;    /* since the last commit */
+    bool is_held;            /* what is gathered waits for the lease */
+    bool is_leaving;         /* it won't be this run's any more: nothing waits */
+    struct cost cost;
 };
 
+/* ERR_STOPPED: it isn't this thread's. */
 int shard_open(struct run *run, uint32_t number, struct shard **out, struct error *e);
+/* The same, for who commits at once and says what came of it. ERR_STOPPED: or the lease has ended. */
+int shard_open_to_write(struct run *run, uint32_t number, struct shard **out, struct error *e);
+void shard_close(struct shard *shard); /* nothing is gathered or under way; frees it */
 void shard_add(struct shard *shard, struct task *task);
 void shard_drop(struct shard *shard, struct task *task);
 void shard_job_done(struct shard *shard, struct task *task); /* may end the task, or commit */
 void shard_after_write(struct shard *shard, bool soon);      /* commit when enough has gathered, or soon */
-int shard_commit(struct shard *shard); /* 0, or the error's code: who is concerned has been told */
+/* 0, or the error's code: who is concerned has been told. ERR_STOPPED: the lease has ended, and what is
+ * gathered waits for the next one. */
+int shard_commit(struct shard *shard);
+void shard_resume(struct shard *shard); /* the lease goes on: commit what waited for it */
 void shard_fail(struct shard *shard, const struct error *error);
 
 #endif

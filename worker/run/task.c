@@ -193,6 +193,7 @@ static void on_result(void *context, const struct fetch_result *result)
     struct task *task = context;
     struct run *run = task->run;
     run_tick(run);
+    struct shard *before = cost_turn(run, task->shard);
     task->in_flight = false;
     task->owes = true;
     run->totals.requests += result->requests;
@@ -207,6 +208,7 @@ static void on_result(void *context, const struct fetch_result *result)
         if (task->shard && task->state != TASK_DEAD)
             shard_after_write(task->shard, false);
     }
+    cost_turn(run, before);
     if (task->state == TASK_DEAD && task->job)
         close_job(task); /* the next one, which may begin now, finds its memory still in the cache */
     if (task->owes)
@@ -215,7 +217,7 @@ static void on_result(void *context, const struct fetch_result *result)
         limits_pump(run);
 }
 
-void task_send(struct task *task)
+static void send(struct task *task)
 {
     enum job_want want = JOB_SEND;
     task->state = TASK_NEW;
@@ -229,6 +231,14 @@ void task_send(struct task *task)
     task->state = TASK_SENT;
     task->in_flight = true;
     fetch_send(task->run->fetch, request_of(task), task->account->provider->allow_origins, task, on_result);
+}
+
+void task_send(struct task *task)
+{
+    struct run *run = task->run;
+    struct shard *before = cost_turn(run, task->shard);
+    send(task);
+    cost_turn(run, before);
 }
 
 static void on_timer(void *context)

@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "common/clock.h"
+#include "common/sharding.h"
 
 /* A shard's store to read, if there is such a shard; else null. */
 static int read_shard(struct folder *folder, uint32_t number, struct store **store, struct error *e)
@@ -43,7 +44,7 @@ static int check_key(void *context, uint32_t id, const struct collection_key *ke
     (void)id;
     check->last = account;
     if (!account || is_checked ||
-        folder_shard_of(key->provider, key->account, key->region, account->splits, check->roster->shards) ==
+        sharding_of(key->provider, key->account, key->region, account->splits, check->roster->shards) ==
             check->shard)
         return 0;
     return error_set(
@@ -77,6 +78,7 @@ int watch_check(struct crew *crew, struct error *e)
 
 struct known {
     struct account *account;
+    struct arena *arena;
     const char **names;
     uint32_t count, cap;
 };
@@ -94,13 +96,13 @@ static int add_region(void *context, const struct collection_record *record)
             return 0;
     if (known->count + 1 >= known->cap) {
         uint32_t cap = known->cap ? known->cap * 2 : 32;
-        const char **more = arena_zalloc(&a->arena, cap * sizeof *more);
+        const char **more = arena_zalloc(known->arena, cap * sizeof *more);
         if (known->count)
             memcpy(more, known->names, known->count * sizeof *more);
         known->names = more;
         known->cap = cap;
     }
-    known->names[known->count++] = arena_strdup(&a->arena, key->region);
+    known->names[known->count++] = arena_strdup(known->arena, key->region);
     known->names[known->count] = NULL;
     return 0;
 }
@@ -118,19 +120,18 @@ static int add_regions(struct known *known, uint32_t shard, struct error *e)
 
 /* All of a region's collections are in one of the account's shards, so those of other threads don't
  * matter here. */
-const char *const *watch_regions(struct account *a)
+const char *const *watch_regions(struct account *a, struct arena *arena)
 {
-    const struct roster *roster = &a->run->crew->roster;
     const struct config_account *config = a->config;
-    struct known known = {.account = a};
+    struct known known = {.account = a, .arena = arena};
     struct error e;
     int code = 0;
-    known.names = arena_zalloc(&a->arena, 2 * sizeof *known.names);
+    known.names = arena_zalloc(arena, 2 * sizeof *known.names);
     known.cap = 2;
     for (uint32_t split = 0; !code && split < config->splits; split++) {
-        uint32_t shard = folder_shard_of_split(bytes_of(config->provider), bytes_of(config->id), split,
-                                               roster->shards);
-        if (roster->owner[shard] == a->run->thread)
+        uint32_t shard = sharding_of_split(bytes_of(config->provider), bytes_of(config->id), split,
+                                           a->run->set->folder->shards);
+        if (own_has(a->run, shard))
             code = add_regions(&known, shard, &e);
     }
     if (code)

@@ -14,8 +14,9 @@ struct shard;
 int watch_check(struct crew *crew, struct error *e); /* before threads start: `splits` is what it was */
 /* The same for the collections of a shard of the calling thread and the accounts of any roster. */
 int watch_check_shard(struct folder *folder, const struct roster *roster, uint32_t number, struct error *e);
-int watch_mark(struct crew *crew, struct error *e);  /* when all have ended: what isn't watched any more */
-const char *const *watch_regions(struct account *a); /* the last known ones of its thread, in a's arena */
+int watch_mark(struct crew *crew, struct error *e); /* when all have ended: what isn't watched any more */
+/* The last known ones of an account, of its thread's shards; in the arena. */
+const char *const *watch_regions(struct account *a, struct arena *arena);
 /* These collections of an open shard are not watched any more: write it, and say so. */
 int watch_end(struct shard *shard, const roaring_bitmap_t *collections, struct error *e);
 

@@ -53,6 +53,7 @@ void offspring_end_orphans(struct task *parent); /* children under way whose par
 
 /* load.c: what the shards of a thread know of its accounts that haven't begun */
 void load_watched(struct run *run);
-void load_unwatch(struct watched *w); /* it is in the store, and not watched any more */
+void load_gained(struct run *run, uint32_t number); /* one that is new here knows, of all its accounts */
+void load_unwatch(struct watched *w);               /* it is in the store, and not watched any more */
 
 #endif

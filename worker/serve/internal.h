@@ -15,13 +15,23 @@ struct serve {
     struct serve_setting set;
     struct deliver *deliver;
     struct rpc_server *server;
-    struct store **readers; /* by shard: the serving thread's; null: not opened yet */
-    pthread_mutex_t lock;   /* of: */
-    struct crew *crew;      /* null: none. Held while it is used */
+    pthread_mutex_t reading; /* held while stores are read, of: */
+    struct store **readers;  /* by shard; null: not opened yet */
+    pthread_mutex_t lock;    /* of: */
+    struct crew *crew;       /* null: none. Held while it is used */
 };
 
-/* The shard's reader; null in `*store` when nothing is in it yet. */
+/* The shard's reader; null in `*store` when nothing is in it yet, or it isn't here. */
 int serve_reader(struct serve *serve, uint32_t shard, struct store **store, struct error *e);
+
+/* Answer a request of the feed. RPC_WAIT: there is nothing to give yet, and its time isn't over. What is
+ * given is in the turn's answer. */
+enum rpc_verdict serve_fetch(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
+                             struct error *e);
+enum rpc_verdict serve_snapshot(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
+                                struct error *e);
+/* What listeners hear: where shards end. `context` is the serve. */
+void serve_tell(void *context, bool all, struct buffer *message);
 
 /* Answer a request of a kind, with the crew that the caller holds. What they give back lives in the arena. */
 int serve_harvest(struct serve *serve, const struct operator_which *which, struct operator_reply *reply,

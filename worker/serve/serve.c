@@ -7,16 +7,15 @@
 #include <unistd.h>
 
 #include "common/check.h"
-#include "common/clock.h"
-#include "worker/feed/holds.h"
 #include "worker/serve/internal.h"
 
 static const char program[] = "garner " GARNER_VERSION;
 
+/* What isn't here has a copy here at most, of which another worker tells. */
 int serve_reader(struct serve *serve, uint32_t shard, struct store **store, struct error *e)
 {
     int r = 0;
-    if (!serve->readers[shard] && folder_has(serve->set.folder, shard))
+    if (deliver_has(serve->deliver, shard) && !serve->readers[shard] && folder_has(serve->set.folder, shard))
         r = folder_reader(serve->set.folder, shard, &serve->readers[shard], e);
     *store = serve->readers[shard];
     return r == ERR_NOT_FOUND ? 0 : r; /* just being made */
@@ -60,51 +59,6 @@ static void hello(const struct serve *serve, struct operator_reply *reply)
         .shards = serve->set.folder->shards,
     };
     memcpy(reply->hello.feed, serve->set.folder->feed, sizeof reply->hello.feed);
-}
-
-/* RPC_WAIT when there is nothing to give yet, and its time isn't over. What is given is in the turn's answer.
- */
-static enum rpc_verdict fetch(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
-                              struct error *e)
-{
-    struct feed_demand *demand = &request->fetch;
-    uint64_t wait_ms = demand->wait_ms < LIMIT_WAIT_MS ? demand->wait_ms : LIMIT_WAIT_MS;
-    enum delivered delivered;
-    size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
-    if (deliver_answer(serve->deliver, demand, &turn->answer, &delivered, e))
-        return RPC_ANSWER;
-    operator_reply_end(&turn->answer, begun);
-    if (delivered == DELIVERED_POSITIONS && wait_ms > LIMIT_FETCH_QUIET_MS)
-        wait_ms = LIMIT_FETCH_QUIET_MS;
-    turn->wait_ms = (int64_t)wait_ms;
-    bool waits = delivered != DELIVERED_CHANGES && !turn->over && turn->waited_ms < turn->wait_ms;
-    return waits ? RPC_WAIT : RPC_ANSWER;
-}
-
-/* Likewise. */
-static int snapshot(struct serve *serve, struct operator_request *request, struct rpc_turn *turn,
-                    struct error *e)
-{
-    struct feed_snapshot *demand = &request->snapshot;
-    struct feed_part part;
-    size_t begun = operator_reply_begin(request->id, request->kind, &turn->answer);
-    int r = deliver_snapshot(serve->deliver, demand, &turn->answer, &part, e);
-    operator_reply_end(&turn->answer, begun);
-    if (!r && !part.refusal.kind && serve->set.holds)
-        feed_hold(serve->set.holds, demand->shard, part.begin.seq, clock_steady_ms());
-    return r;
-}
-
-/* What listeners hear: where shards end. */
-static void tell(void *context, bool all, struct buffer *message)
-{
-    struct serve *serve = context;
-    struct arena arena = {0};
-    struct feed_hint hint;
-    struct error e;
-    if (deliver_heads(serve->deliver, all, &arena, &hint, &e) == 0 && (all || hint.head_count))
-        feed_hint_pack(&hint, message);
-    arena_close(&arena);
 }
 
 static int status(struct serve *serve, struct bytes asked, struct arena *arena, struct operator_reply *reply,
@@ -162,15 +116,20 @@ static enum rpc_verdict answer(struct serve *serve, struct operator_request *req
             serve_quarantine(serve, &request->quarantine, arena, reply, e);
         break;
     case OPERATOR_FETCH:
-        return fetch(serve, request, turn, e);
+        return serve_fetch(serve, request, turn, e);
     case OPERATOR_SNAPSHOT:
-        snapshot(serve, request, turn, e);
-        break;
+        return serve_snapshot(serve, request, turn, e);
     case OPERATOR_MAP:
         deliver_map(serve->deliver, arena, &reply->map);
         break;
     case OPERATOR_STATUS:
         status(serve, request->status, arena, reply, e);
+        break;
+    case OPERATOR_HEARTBEAT:
+    case OPERATOR_CLUSTER:
+        error_set(e, ERR_USAGE,
+                  "this is no coordinator, but `garner run`, which has all shards itself: give the "
+                  "coordinator's address");
         break;
     case OPERATOR_NONE: /* was refused above */
         break;
@@ -188,7 +147,12 @@ static enum rpc_verdict serve_turn(void *context, struct rpc_turn *turn)
     error_none(&reply.failure);
     if (operator_request_unpack(&arena, turn->request, &request, &reply.failure) == 0) {
         reply.kind = request.kind;
+        pthread_mutex_lock(&serve->reading);
         verdict = answer(serve, &request, turn, &arena, &reply);
+        bool risen = deliver_has_risen(serve->deliver);
+        pthread_mutex_unlock(&serve->reading);
+        if (risen)
+            rpc_server_wake(serve->server);
     }
     reply.id = request.id;
     if (verdict == RPC_WAIT || reply.failure.code)
@@ -208,12 +172,13 @@ int serve_open(const struct serve_setting *setting, struct serve **out, struct e
                                         .request_bytes_max = LIMIT_MESSAGE_BYTES,
                                         .context = serve,
                                         .serve = serve_turn,
-                                        .tell = tell};
+                                        .tell = serve_tell};
     *out = NULL;
     serve->set = *setting;
     serve->readers = mem_zalloc(setting->folder->shards * sizeof(struct store *));
     CHECK(pthread_mutex_init(&serve->lock, NULL) == 0);
-    int r = deliver_open(setting->folder, &serve->deliver, e);
+    CHECK(pthread_mutex_init(&serve->reading, NULL) == 0);
+    int r = deliver_open(setting->folder, setting->by_orders, &serve->deliver, e);
     if (!r)
         r = rpc_server_open(&server, &serve->server, e);
     if (r)
@@ -236,10 +201,27 @@ void serve_committed(struct serve *serve, uint32_t shard, uint64_t last)
     rpc_server_wake(serve->server);
 }
 
-void serve_place(struct serve *serve, uint32_t shard, bool here)
+int serve_order(struct serve *serve, const struct shard_order *order, const struct cluster_peer *peers,
+                uint32_t peer_count, struct error *e)
 {
-    deliver_place(serve->deliver, shard, here);
+    pthread_mutex_lock(&serve->reading);
+    int r = deliver_order(serve->deliver, order, peers, peer_count, e);
+    if (!deliver_has(serve->deliver, order->shard)) {
+        folder_reader_done(serve->set.folder, serve->readers[order->shard]);
+        serve->readers[order->shard] = NULL;
+    }
+    pthread_mutex_unlock(&serve->reading);
     rpc_server_wake(serve->server);
+    return r;
+}
+
+uint64_t serve_report(struct serve *serve, uint32_t shard, uint32_t *held, uint32_t *behind)
+{
+    bool risen;
+    uint64_t version = deliver_report(serve->deliver, shard, held, behind, &risen);
+    if (risen)
+        rpc_server_wake(serve->server);
+    return version;
 }
 
 const char *serve_address(const struct serve *serve)
@@ -257,5 +239,6 @@ void serve_close(struct serve *serve)
         folder_reader_done(serve->set.folder, serve->readers[i]);
     free(serve->readers);
     pthread_mutex_destroy(&serve->lock);
+    pthread_mutex_destroy(&serve->reading);
     free(serve);
 }

@@ -5,6 +5,7 @@
 #ifndef GARNER_SERVE_H
 #define GARNER_SERVE_H
 
+#include "proto/cluster.h"
 #include "worker/store/folder.h"
 
 struct crew;
@@ -14,6 +15,7 @@ struct feed_holds;
 struct serve_setting {
     const char *address;      /* of the configuration's `listen` */
     struct folder *folder;    /* open; must outlive it */
+    bool by_orders;           /* no shard is here until serve_order says so; else all are, for ever */
     struct feed_holds *holds; /* likewise: what snapshots hold back (worker/feed/holds.h); may be null */
     void *context;
     /* Answer a `status` request: bytes that proto/operator.proto leaves to others. On the serving thread. May
@@ -32,9 +34,20 @@ void serve_crew(struct serve *serve, struct crew *crew);
  * run. */
 void serve_committed(struct serve *serve, uint32_t shard, uint64_t last);
 
-/* Whether a shard is here, or another worker's; at first all are here. Those who ask for one that isn't are
- * told MOVED, those who wait for it at once. Any thread. */
-void serve_place(struct serve *serve, uint32_t shard, bool here);
+/* As what this worker has a shard, by its newest order, and whom that speaks of (proto/cluster.h). Where it
+ * is the owner's, subscribers are served from now on, up to what its held followers have stored; the store
+ * must be there as it will be served. Else whoever asks for it is told MOVED, who waits for it at once, and
+ * when this returns nothing here reads the shard's store any more, so that it may be exchanged or deleted.
+ *
+ * Any thread but those of the run; blocks for as long as a request is served. ERR_STORE, ERR_CORRUPT: the
+ * store can't be read, and the shard isn't served. */
+int serve_order(struct serve *serve, const struct shard_order *order, const struct cluster_peer *peers,
+                uint32_t peer_count, struct error *e);
+
+/* For the heartbeat: of an owner's order, a bit for each of its replicas: struct shard_report's. They are of
+ * the order of the version that is returned, and of no other; 0: the shard isn't served here. To be asked at
+ * least once a second, since time passes in it. Any thread. */
+uint64_t serve_report(struct serve *serve, uint32_t shard, uint32_t *held, uint32_t *behind);
 
 const char *serve_address(const struct serve *serve); /* where it listens */
 

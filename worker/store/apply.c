@@ -127,7 +127,7 @@ int store_apply(struct store *store, struct collection_record *record, struct ch
     if (r)
         return place(store, record, r, e);
     change->shard = store->shard;
-    change->epoch = store->epoch;
+    change->epoch = store->state.epoch;
     change->seq = store->state.head + 1;
     change->collection = record->id;
     change->key = record->key;

@@ -32,7 +32,7 @@ int store_status(struct store *store, const struct collection_record *record, st
     CHECK(record->id && !change->before.data && !change->after.data && !change->patch.data);
     change->op = CHANGE_STATUS;
     change->shard = store->shard;
-    change->epoch = store->epoch;
+    change->epoch = store->state.epoch;
     change->seq = store->state.head + 1;
     change->collection = record->id;
     change->key = record->key;
@@ -53,6 +53,12 @@ static void look(struct store *store)
     CHECK_MAGIC(store, STORE_MAGIC);
     if (store->read_only && !store->txn && store_read(store, NULL) == 0)
         store_done(store);
+}
+
+uint64_t store_epoch(struct store *store)
+{
+    look(store);
+    return store->state.epoch;
 }
 
 uint64_t store_head(struct store *store)

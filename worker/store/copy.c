@@ -34,7 +34,7 @@ void copy_abort(struct copy *copy)
 {
     store_abort(copy->store);
     copy->mark = copy->committed;
-    copy->store->epoch = copy->committed_epoch;
+    copy->store->state.epoch = copy->committed_epoch;
     copy->store->cited_from = copy->committed_cited_from;
     if (copy->parents) /* some may not be there */
         roaring_bitmap_free(copy->parents);
@@ -51,7 +51,7 @@ static bool same_mark(const struct copy_mark *a, const struct copy_mark *b)
 
 static int put_mark(struct copy *copy, struct error *e)
 {
-    copy->mark.epoch = copy->store->epoch;
+    copy->mark.epoch = copy->store->state.epoch;
     return same_mark(&copy->mark, &copy->committed) ? 0 : meta_put_copy(copy->store, &copy->mark, e);
 }
 
@@ -92,7 +92,7 @@ int copy_commit(struct copy *copy, struct error *e)
         copy_abort(copy);
     forget(copy);
     copy->committed = copy->mark;
-    copy->committed_epoch = copy->store->epoch;
+    copy->committed_epoch = copy->store->state.epoch;
     copy->committed_cited_from = copy->store->cited_from;
     return r;
 }
@@ -148,7 +148,7 @@ static int drop_local(struct copy *copy, struct error *e)
 static int begin_with_what_is_there(struct copy *copy, struct error *e)
 {
     struct store *store = copy->store;
-    bool was_owned = copy->mark.phase == COPY_WHOLE && copy->mark.epoch != store->epoch;
+    bool was_owned = copy->mark.phase == COPY_WHOLE && copy->mark.epoch != store->state.epoch;
     if (!was_owned && (copy->mark.phase != COPY_NONE || store->committed.head == 0))
         return 0;
     int r = store_write(store, e);
@@ -164,7 +164,7 @@ int copy_open(struct store *store, struct copy **out, struct error *e)
     struct copy *copy = mem_zalloc(sizeof *copy);
     *out = NULL;
     *copy = (struct copy){.store = store,
-                          .committed_epoch = store->epoch,
+                          .committed_epoch = store->state.epoch,
                           .committed_cited_from = store->cited_from,
                           .taken = roaring_bitmap_create()};
     CHECK(copy->taken && !store->writing);
@@ -252,7 +252,7 @@ int store_copy_state(struct store *store, struct copy_state *out, struct error *
     *out = (struct copy_state){.is_whole = !r && mark.phase != COPY_TAKING && mark.phase != COPY_LOG};
     if (out->is_whole) {
         out->head = store->state.head;
-        out->epoch = store->epoch;
+        out->epoch = store->state.epoch;
         r = check_of(store, out->head, &out->check, e);
     }
     if (!was_open)
@@ -275,11 +275,11 @@ static int begin_anew(struct copy *copy, const struct feed_part *part, struct er
         if (i != TABLE_META)
             r = table_drop_all(store, (enum table)i, e);
     for (uint32_t i = 0; i < part->epoch_count && !r; i++)
-        r = meta_put_epoch(store, part->epochs[i].epoch, part->epochs[i].first, e);
+        r = epochs_put(store, part->epochs[i].epoch, part->epochs[i].first, e);
     if (r)
         return r;
     store->state.next_collection = 1;
-    store->epoch = part->epochs[part->epoch_count - 1].epoch;
+    store->state.epoch = part->epochs[part->epoch_count - 1].epoch;
     copy->mark = (struct copy_mark){.phase = COPY_TAKING};
     return meta_begin_log(store, 0, 0, e);
 }
@@ -342,7 +342,7 @@ int copy_begin_log(struct copy *copy, const struct position *at, struct error *e
 static int check_next(struct copy *copy, const struct change *change, struct error *e)
 {
     struct store *store = copy->store;
-    uint64_t epoch = store->epoch;
+    uint64_t epoch = store->state.epoch;
     if (change->shard != store->shard || change->seq != store->state.head + 1 ||
         change->collection == UINT32_MAX)
         return copy_misfit(copy, change, "it is not the next one", e);
@@ -357,11 +357,11 @@ static int check_next(struct copy *copy, const struct change *change, struct err
 static int keep(struct copy *copy, const struct change *change, struct bytes packed, struct error *e)
 {
     struct store *store = copy->store;
-    int r = change->epoch > store->epoch ? meta_put_epoch(store, change->epoch, change->seq, e) : 0;
+    int r = change->epoch > store->state.epoch ? epochs_put(store, change->epoch, change->seq, e) : 0;
     if (r)
         return r;
-    if (change->epoch > store->epoch)
-        store->epoch = change->epoch;
+    if (change->epoch > store->state.epoch)
+        store->state.epoch = change->epoch;
     if (change->collection >= store->state.next_collection)
         store->state.next_collection = change->collection + 1;
     buffer_reset(&store->packed);

@@ -1,6 +1,7 @@
 /* The data folder: which shards there are, whose feed it is, and who writes.
  *
  *     data/garner          format, feed id and shard count, as text; made once, atomically
+ *     data/worker          whose it is in a cluster (worker/store/identity.h)
  *     data/lock            locked (flock) by the process that writes
  *     data/shards/012.mdb  a shard's store, made when its first collection comes
  */
@@ -29,6 +30,15 @@ struct folder {
  * named); ERR_CONFIG: the folder was made with another shard count; ERR_IO; ERR_CORRUPT. */
 int folder_open(struct folder *folder, const char *path, uint32_t shards, uint64_t map_size, struct error *e);
 
+/* The same, of a cluster's feed: a new folder is made with it; ERR_CONFIG, too, when a folder is another
+ * cluster's. */
+int folder_open_as(struct folder *folder, const char *path, uint32_t shards, uint64_t map_size,
+                   const uint8_t feed[16], struct error *e);
+
+/* What a folder was made with, before it is opened, also while another process writes. `*is_there` false: it
+ * wasn't made yet. ERR_IO, ERR_CORRUPT. */
+int folder_peek(const char *path, uint32_t *shards, uint8_t feed[16], bool *is_there, struct error *e);
+
 /* Open for reading: the folder must exist; ERR_NOT_FOUND says how to make one. */
 int folder_open_read(struct folder *folder, const char *path, struct error *e);
 
@@ -37,6 +47,10 @@ void folder_close(struct folder *folder); /* closes all stores */
 /* The store of a shard, opened (and made, when writing) on first use. Reading: ERR_NOT_FOUND when it
  * was never made. Several threads may ask at once, each for shards of its own. */
 int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e);
+
+/* The same; but one that is made begins its history in that epoch. */
+int folder_store_new(struct folder *folder, uint32_t shard, uint64_t epoch, struct store **out,
+                     struct error *e);
 
 /* A reader of the shard's store, for the calling thread alone, which gives it back with folder_reader_done
  * before the folder is closed. In a folder that is open for writing it stands beside the owner's store, which
@@ -53,12 +67,6 @@ int folder_drop(struct folder *folder, uint32_t shard, struct error *e);
 /* True if the shard has a file. */
 bool folder_has(const struct folder *folder, uint32_t shard);
 
-/* The shard of a collection: XXH3-64 of (provider/account, XXH3-64(root scope) mod splits) mod shards.
- * The root scope is the region, or "" in account scope. */
-uint32_t folder_shard_of(struct bytes provider, struct bytes account, struct bytes region, uint32_t splits,
-                         uint32_t shards);
-
-/* The same, of the root scopes whose XXH3-64 mod splits is `split`. */
-uint32_t folder_shard_of_split(struct bytes provider, struct bytes account, uint32_t split, uint32_t shards);
+uint64_t folder_bytes(const struct folder *folder, uint32_t shard); /* that its file takes on the disk */
 
 #endif

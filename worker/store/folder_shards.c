@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "common/check.h"
-#include "worker/store/folder_internal.h"
+#include "common/file.h"
+#include "worker/store/folder.h"
+#include "worker/store/folder_text.h"
 
 /* One without a file that somebody still reads. */
 struct folder_dropped {
@@ -20,36 +22,46 @@ struct folder_dropped {
 };
 
 /* Padded so that names sort as numbers do. */
-static int shard_path(const struct folder *folder, uint32_t shard, char out[PATH_BYTES_MAX], struct error *e)
+static int shard_path(const struct folder *folder, uint32_t shard, char out[FOLDER_PATH_BYTES],
+                      struct error *e)
 {
     char name[32];
     snprintf(name, sizeof name, "shards/%0*" PRIu32 ".mdb", folder->shards > 1000 ? 5 : 3, shard);
-    return folder_path(folder, name, out, e);
+    return folder_path(folder->path, name, out, e);
 }
 
 /* Called with the shard's lock. */
-static int open_store(struct folder *folder, uint32_t shard, struct error *e)
+static int open_store(struct folder *folder, uint32_t shard, uint64_t epoch, struct error *e)
 {
-    char path[PATH_BYTES_MAX];
+    char path[FOLDER_PATH_BYTES];
     if (folder->stores[shard])
         return 0;
     int r = shard_path(folder, shard, path, e);
     if (r)
         return r;
-    struct store_options options = {
-        .path = path, .shard = shard, .map_size = folder->map_size, .read_only = !folder->writing};
+    struct store_options options = {.path = path,
+                                    .shard = shard,
+                                    .map_size = folder->map_size,
+                                    .read_only = !folder->writing,
+                                    .first_epoch = epoch};
     return store_open(&options, &folder->stores[shard], e);
 }
 
-int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+int folder_store_new(struct folder *folder, uint32_t shard, uint64_t epoch, struct store **out,
+                     struct error *e)
 {
     CHECK(shard < folder->shards);
     pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
     pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
+    int r = open_store(folder, shard, epoch, e);
     *out = folder->stores[shard];
     pthread_mutex_unlock(lock);
     return r;
+}
+
+int folder_store(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
+{
+    return folder_store_new(folder, shard, 1, out, e);
 }
 
 int folder_reader(struct folder *folder, uint32_t shard, struct store **out, struct error *e)
@@ -62,7 +74,7 @@ int folder_reader(struct folder *folder, uint32_t shard, struct store **out, str
     if (!folder_has(folder, shard))
         return error_set(e, ERR_NOT_FOUND, "shard %" PRIu32 " has no store yet", shard);
     pthread_mutex_lock(lock);
-    int r = open_store(folder, shard, e);
+    int r = open_store(folder, shard, 1, e);
     if (!r)
         store_reader_open(folder->stores[shard], out);
     pthread_mutex_unlock(lock);
@@ -97,26 +109,35 @@ void folder_reader_done(const struct folder *folder, struct store *reader)
 
 bool folder_has(const struct folder *folder, uint32_t shard)
 {
-    char path[PATH_BYTES_MAX];
+    char path[FOLDER_PATH_BYTES];
     struct stat st;
     return shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 && stat(path, &st) == 0 &&
            st.st_size > 0;
+}
+
+uint64_t folder_bytes(const struct folder *folder, uint32_t shard)
+{
+    char path[FOLDER_PATH_BYTES];
+    struct stat st;
+    bool is_there = shard < folder->shards && shard_path(folder, shard, path, NULL) == 0 &&
+                    stat(path, &st) == 0;
+    return is_there ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
 /* --- deleting --- */
 
 static int delete_file(const struct folder *folder, const char *path, struct error *e)
 {
-    return unlink(path) && errno != ENOENT ? folder_fault(folder, "deleting a shard", errno, e) : 0;
+    return unlink(path) && errno != ENOENT ? folder_fault(folder->path, "deleting a shard", errno, e) : 0;
 }
 
 /* The store first: LMDB's table of readers is of no use without it, and is made anew where it is missing. */
 static int delete_files(const struct folder *folder, uint32_t shard, struct error *e)
 {
-    char path[PATH_BYTES_MAX], readers[PATH_BYTES_MAX + 8], shards[PATH_BYTES_MAX];
+    char path[FOLDER_PATH_BYTES], readers[FOLDER_PATH_BYTES + 8], shards[FOLDER_PATH_BYTES];
     int r = shard_path(folder, shard, path, e);
     if (!r)
-        r = folder_path(folder, "shards", shards, e);
+        r = folder_path(folder->path, "shards", shards, e);
     if (!r)
         r = delete_file(folder, path, e);
     if (r)
@@ -125,7 +146,7 @@ static int delete_files(const struct folder *folder, uint32_t shard, struct erro
     r = delete_file(folder, readers, e);
     int fd = open(shards, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (!r && (fd < 0 || fsync(fd)))
-        r = folder_fault(folder, "deleting a shard", errno, e);
+        r = folder_fault(folder->path, "deleting a shard", errno, e);
     if (fd >= 0)
         close(fd);
     return r;

@@ -6,10 +6,10 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "worker/store/tables.h"
 
 struct handle {
@@ -29,17 +29,7 @@ static int make_file(const char *path, struct stat *st)
         return errno;
     int r = fstat(fd, st) ? errno : 0;
     close(fd);
-    if (r)
-        return r;
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    free(folder);
-    if (fd < 0 || fsync(fd))
-        r = errno;
-    if (fd >= 0)
-        close(fd);
-    return r;
+    return r ? r : file_sync_folder(path);
 }
 
 static bool enter(dev_t device, ino_t inode)

@@ -17,7 +17,7 @@
 #define META_CITED_FROM      BYTES("cited_from")
 #define META_COPY            BYTES("copy")
 
-static int corrupt(const struct store *store, const char *what, struct error *e)
+int meta_corrupt(const struct store *store, const char *what, struct error *e)
 {
     return error_set(e, ERR_CORRUPT, "shard %" PRIu32 ": %s is no sound store: its %s is missing or wrong",
                      store->shard, store->path, what);
@@ -41,7 +41,7 @@ static int get(struct store *store, struct bytes name, size_t len, struct bytes 
 {
     int r = table_get(store, TABLE_META, name, value, e);
     if (r == ERR_NOT_FOUND || (!r && value->len != len))
-        return corrupt(store, name.data, e);
+        return meta_corrupt(store, name.data, e);
     return r;
 }
 
@@ -63,27 +63,19 @@ static int get_u64(struct store *store, struct bytes name, uint64_t *number, str
     return r;
 }
 
-int meta_put_epoch(struct store *store, uint64_t epoch, uint64_t first, struct error *e)
-{
-    char packed[8];
-    struct key key = key_u64(epoch);
-    be64_put(packed, first);
-    return table_put(store, TABLE_EPOCHS, key_bytes(&key), (struct bytes){packed, sizeof packed}, 0, e);
-}
-
-int meta_create(struct store *store, struct error *e)
+int meta_create(struct store *store, uint64_t epoch, struct error *e)
 {
     if (getrandom(store->secret.bytes, sizeof store->secret.bytes, 0) != (ssize_t)sizeof store->secret.bytes)
         return error_set(e, ERR_IO, "shard %" PRIu32 ": no random bytes: %s", store->shard, strerror(errno));
     struct bytes secret = {(const char *)store->secret.bytes, sizeof store->secret.bytes};
-    store->state = (struct store_state){.head = 0, .oldest = 1, .next_collection = 1};
+    store->state = (struct store_state){.head = 0, .oldest = 1, .epoch = epoch, .next_collection = 1};
     int r = put_u32(store, META_FORMAT, STORE_FORMAT, e);
     if (!r)
         r = put_u32(store, META_SHARD, store->shard, e);
     if (!r)
         r = table_put(store, TABLE_META, META_SECRET, secret, 0, e);
     if (!r)
-        r = meta_put_epoch(store, 1, 1, e);
+        r = epochs_put(store, epoch, 1, e);
     return r ? r : meta_save_state(store, e);
 }
 
@@ -137,7 +129,7 @@ int meta_get_copy(struct store *store, struct copy_mark *out, struct error *e)
     if (r)
         return r == ERR_NOT_FOUND ? 0 : r;
     if (value.len != COPY_BYTES || value.data[0] < COPY_TAKING || value.data[0] > COPY_WHOLE)
-        return corrupt(store, "copy", e);
+        return meta_corrupt(store, "copy", e);
     *out = (struct copy_mark){
         .phase = (enum copy_phase)value.data[0],
         .epoch = be64_get(value.data + 1),
@@ -159,7 +151,7 @@ static int get_cut_check(struct store *store, uint32_t *check, struct error *e)
 
 int meta_load_state(struct store *store, struct error *e)
 {
-    struct store_state state;
+    struct store_state state = {0};
     int r = get_u64(store, META_HEAD, &state.head, e);
     if (!r)
         r = get_u64(store, META_OLDEST, &state.oldest, e);
@@ -167,54 +159,15 @@ int meta_load_state(struct store *store, struct error *e)
         r = get_u32(store, META_NEXT_COLLECTION, &state.next_collection, e);
     if (!r)
         r = get_cut_check(store, &state.cut_check, e);
+    if (!r)
+        r = epochs_last(store, &state.epoch, e);
     if (!r && (state.oldest == 0 || state.oldest - 1 > state.head || state.head == UINT64_MAX ||
                state.next_collection == 0))
-        return corrupt(store, "head or oldest seq", e);
+        return meta_corrupt(store, "head or oldest seq", e);
     if (r)
         return r;
     state.log_bytes = table_bytes(store, TABLE_CHANGES);
     store->state = store->committed = state;
-    return r;
-}
-
-struct epochs {
-    struct arena *arena;
-    struct store_epoch *all;
-    uint32_t count;
-};
-
-static int visit_epoch(void *context, struct bytes key, struct bytes value)
-{
-    struct epochs *epochs = context;
-    if (key.len != 8 || value.len != 8)
-        return ERR_CORRUPT;
-    struct store_epoch *grown = arena_alloc(epochs->arena, (epochs->count + 1) * sizeof *grown);
-    if (epochs->count)
-        memcpy(grown, epochs->all, epochs->count * sizeof *grown);
-    grown[epochs->count++] = (struct store_epoch){be64_get(key.data), be64_get(value.data)};
-    epochs->all = grown;
-    return 0;
-}
-
-int store_epochs(struct store *store, struct arena *arena, const struct store_epoch **epochs, uint32_t *count,
-                 struct error *e)
-{
-    struct epochs found = {.arena = arena};
-    int r = table_each(store, TABLE_EPOCHS, (struct bytes){0}, (struct bytes){0}, visit_epoch, &found, e);
-    *epochs = found.all;
-    *count = found.count;
-    return r == ERR_CORRUPT || (!r && !found.count) ? corrupt(store, "table of epochs", e) : r;
-}
-
-static int load_epoch(struct store *store, struct error *e)
-{
-    struct arena arena = {0};
-    const struct store_epoch *epochs;
-    uint32_t count;
-    int r = store_epochs(store, &arena, &epochs, &count, e);
-    if (!r)
-        store->epoch = epochs[count - 1].epoch;
-    arena_close(&arena);
     return r;
 }
 
@@ -226,7 +179,7 @@ static int load_cited_from(struct store *store, struct error *e)
     if (r)
         return r == ERR_NOT_FOUND ? 0 : r;
     if (value.len != 8 || be64_get(value.data) == 0)
-        return corrupt(store, "cited_from", e);
+        return meta_corrupt(store, "cited_from", e);
     store->cited_from = be64_get(value.data);
     return 0;
 }
@@ -253,8 +206,6 @@ int meta_load(struct store *store, struct error *e)
     if (r)
         return r;
     memcpy(store->secret.bytes, secret.data, sizeof store->secret.bytes);
-    r = load_epoch(store, e);
-    if (!r)
-        r = meta_load_state(store, e);
+    r = meta_load_state(store, e);
     return r ? r : load_cited_from(store, e);
 }

@@ -201,7 +201,7 @@ static bool may_lack(int table)
     return table == TABLE_HEADS || table == TABLE_CHECKPOINTS || table == TABLE_CITED;
 }
 
-static int open_tables(struct store *store, struct error *e)
+static int open_tables(struct store *store, uint64_t first_epoch, struct error *e)
 {
     MDB_stat meta;
     int r = begin(store, !store->read_only, e);
@@ -223,7 +223,7 @@ static int open_tables(struct store *store, struct error *e)
     if (lmdb)
         return store_fault(store, lmdb, "opening its tables", e);
     if (meta.ms_entries == 0) /* killed before its first commit */
-        r = store->read_only ? not_made_yet(store, e) : meta_create(store, e);
+        r = store->read_only ? not_made_yet(store, e) : meta_create(store, first_epoch, e);
     if (!r)
         r = meta_load(store, e);
     if (!r && !store->read_only && !store->cited_from)
@@ -258,7 +258,7 @@ int store_open(const struct store_options *options, struct store **out, struct e
     if (!r)
         r = open_environment(store, e);
     if (!r)
-        r = open_tables(store, e);
+        r = open_tables(store, options->first_epoch ? options->first_epoch : 1, e);
     if (!r && !store->read_only)
         r = receipts_move_old(store, e);
     if (r)
@@ -282,7 +282,6 @@ void store_reader_open(struct store *of, struct store **out)
         .of = of,
         .env = of->env,
         .secret = of->secret,
-        .epoch = of->epoch,
         .cited_from = of->cited_from,
         .hash = of->hash,
     };
@@ -334,9 +333,4 @@ uint32_t store_shard(const struct store *store)
 const struct hash_secret *store_secret(const struct store *store)
 {
     return &store->secret;
-}
-
-uint64_t store_epoch(const struct store *store)
-{
-    return store->epoch;
 }

@@ -31,7 +31,8 @@ struct store_options {
     const char *path; /* of the file; LMDB's lock file stands beside it */
     uint32_t shard;
     uint64_t map_size;
-    bool read_only; /* the file must exist */
+    bool read_only;       /* the file must exist */
+    uint64_t first_epoch; /* of one that is created; 0: 1 */
 };
 
 /* Open or create. ERR_CORRUPT: no store, a newer format, or another shard's; ERR_BUSY: this process has
@@ -51,11 +52,17 @@ uint32_t store_readers(const struct store *store); /* that are open */
 
 uint32_t store_shard(const struct store *store);
 const struct hash_secret *store_secret(const struct store *store);
-uint64_t store_epoch(const struct store *store);
+/* Of the changes that come next. A reader's is that of its last transaction, or of a look that it takes now.
+ */
+uint64_t store_epoch(struct store *store);
 
 /* The shard's epochs, ascending; in the arena. */
 int store_epochs(struct store *store, struct arena *arena, const struct store_epoch **epochs, uint32_t *count,
                  struct error *e);
+
+/* The history goes on in a higher epoch, from head + 1 on: gathered as any write is, and gone with an abort.
+ * ERR_STORE: it isn't higher than store_epoch, and nothing was written. */
+int store_begin_epoch(struct store *store, uint64_t epoch, struct error *e);
 
 /* --- transactions --- */
 

@@ -318,6 +318,25 @@ int table_each(struct store *store, enum table table, struct bytes prefix, struc
     return r;
 }
 
+int table_last(struct store *store, enum table table, struct bytes *key, struct bytes *value, struct error *e)
+{
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    int r = store_reading(store, e);
+    if (r)
+        return r;
+    int lmdb = mdb_cursor_open(store->txn, store->tables[table], &cursor);
+    if (lmdb)
+        return store_fault(store, lmdb, "reading", e);
+    lmdb = mdb_cursor_get(cursor, &k, &v, MDB_LAST);
+    mdb_cursor_close(cursor);
+    if (lmdb)
+        return lmdb == MDB_NOTFOUND ? ERR_NOT_FOUND : store_fault(store, lmdb, "reading", e);
+    *key = span_of(k);
+    *value = span_of(v);
+    return 0;
+}
+
 struct long_search {
     struct store *store;
     long_match *is_it;

@@ -64,6 +64,7 @@ struct copy_mark {
 /* What one commit moves on. */
 struct store_state {
     uint64_t head, oldest;
+    uint64_t epoch; /* of the changes that come next */
     uint32_t next_collection;
     uint32_t
         cut_check; /* of the change before `oldest`: what tells that a position there is this history's */
@@ -91,7 +92,6 @@ struct store {
     uint64_t walked;                   /* seq that it stands on */
     uint32_t inner[TABLE_COUNT];       /* of it: a collection that isn't the table's last; 0: none is known */
     struct hash_secret secret;
-    uint64_t epoch;
     uint64_t cited_from; /* the first seq from which on `cited` tells all; 0: it isn't known */
     struct store_state state, committed;
     uint32_t gathered;
@@ -147,6 +147,10 @@ int table_drop_range(struct store *store, enum table table, struct bytes first, 
 typedef int table_goes(void *context, struct bytes key, struct bytes value);
 int table_drop_first(struct store *store, enum table table, table_goes *goes, void *context, struct error *e);
 
+/* The last key and its value. ERR_NOT_FOUND: the table is empty. */
+int table_last(struct store *store, enum table table, struct bytes *key, struct bytes *value,
+               struct error *e);
+
 uint64_t table_bytes(struct store *store, enum table table); /* of its pages; in any transaction */
 
 typedef int table_visit(void *context, struct bytes key, struct bytes value);
@@ -177,18 +181,23 @@ void handle_release(struct store *store);
 int store_fault(const struct store *store, int lmdb, const char *doing, struct error *e);
 
 /* meta.c */
-int meta_create(struct store *store, struct error *e);
+int meta_create(struct store *store, uint64_t epoch, struct error *e);
 int meta_load(struct store *store, struct error *e);
 int meta_load_state(struct store *store, struct error *e);
 /* From now on `cited` tells of all that changes rest on. */
 int meta_begin_citing(struct store *store, struct error *e);
 int meta_save_state(struct store *store, struct error *e);
+int meta_corrupt(const struct store *store, const char *what,
+                 struct error *e); /* ERR_CORRUPT, with a sentence */
 /* The changes begin behind `seq`, whose check sum that is; 0: unknown. */
 int meta_begin_log(struct store *store, uint64_t seq, uint32_t check, struct error *e);
-int meta_put_epoch(struct store *store, uint64_t epoch, uint64_t first, struct error *e);
 /* What a copy is (copy.c); all zero: the store is none. */
 int meta_put_copy(struct store *store, const struct copy_mark *mark, struct error *e);
 int meta_get_copy(struct store *store, struct copy_mark *out, struct error *e);
+
+/* epochs.c */
+int epochs_put(struct store *store, uint64_t epoch, uint64_t first_seq, struct error *e);
+int epochs_last(struct store *store, uint64_t *epoch, struct error *e);
 
 /* ids.c: resources' ids -> rows. */
 int ids_find(struct store *store, uint32_t collection, struct bytes id, uint32_t *row, struct error *e);

@@ -161,7 +161,7 @@ static int append_to_log(struct store *store, const struct collection_record *re
                          struct error *e)
 {
     change->shard = store->shard;
-    change->epoch = store->epoch;
+    change->epoch = store->state.epoch;
     change->seq = store->state.head + 1;
     change->collection = record->id;
     change->key = record->key;

@@ -20,9 +20,10 @@ void worker_open(struct world *w, struct worker *worker)
         WORLD_OK(w, folder_store(&worker->folder, i, &store, &w->e));
         mdb_env_set_flags(store->env, MDB_NOSYNC, 1); /* no machine fails here */
     }
-    WORLD_OK(w, deliver_open(&worker->folder, &worker->deliver, &w->e));
+    WORLD_OK(w, deliver_open(&worker->folder, true, &worker->deliver, &w->e));
     for (uint32_t i = 0; i < SHARDS; i++)
-        deliver_place(worker->deliver, i, worker->has[i]);
+        if (worker->has[i])
+            follower_order(w, i, true);
 }
 
 void worker_close(struct world *w, struct worker *worker)
@@ -43,6 +44,8 @@ static void shard_path(const struct worker *worker, uint32_t shard, char out[400
 static bool compact(struct world *w)
 {
     uint32_t shard = pick(w, SHARDS), count;
+    if (w->shards[shard].is_nobodys)
+        return true;
     struct store *store = owner_store(w, shard);
     uint64_t oldest = store_oldest(store), kept = store_head(store) + 1 - oldest;
     if (kept == 0)
@@ -60,25 +63,30 @@ static bool compact(struct world *w)
 
 /* --- backups, and replicas that lag --- */
 
-static bool back_up(struct world *w)
+void fate_copies(struct world *w, uint32_t shard, struct backup *to)
 {
-    struct backup *backup = &w->backups[pick(w, BACKUPS)];
-    uint32_t shard = pick(w, SHARDS), count;
     struct store *store = owner_store(w, shard);
     const struct store_epoch *epochs;
-    FILE *file = fopen(backup->path, "w");
+    uint32_t count;
+    unlink(to->path); /* some file systems wait for the disk when one is written over */
+    FILE *file = fopen(to->path, "w");
     if (!file || mdb_env_copyfd(store->env, fileno(file)) || fclose(file))
-        world_die(w, "a backup");
+        world_die(w, "a copy of a shard");
     arena_reset(&w->scratch);
     WORLD_OK(w, store_read(store, &w->e));
     WORLD_OK(w, store_epochs(store, &w->scratch, &epochs, &count, &w->e));
     store_done(store);
-    backup->is_there = true;
-    backup->shard = shard;
-    backup->fork = w->shards[shard].fork;
-    backup->epochs = count;
-    backup->head = store_head(store);
-    backup->oldest = store_oldest(store);
+    to->is_there = true;
+    to->shard = shard;
+    to->fork = w->shards[shard].fork;
+    to->epochs = count;
+    to->head = store_head(store);
+    to->oldest = store_oldest(store);
+}
+
+static bool back_up(struct world *w)
+{
+    fate_copies(w, pick(w, SHARDS), &w->backups[pick(w, BACKUPS)]);
     w->tally->backups++;
     return true;
 }
@@ -116,7 +124,7 @@ static bool put_epoch(struct world *w, uint32_t shard)
                          .position = {.shard = shard, .epoch = epoch, .seq = store_head(store) + 1}});
 }
 
-static bool go_back(struct world *w, const struct backup *backup, bool promoted)
+bool fate_goes_back(struct world *w, const struct backup *backup, bool promoted)
 {
     struct shard *shard = &w->shards[backup->shard];
     struct worker *worker = &w->workers[shard->worker];
@@ -143,13 +151,13 @@ static bool go_back(struct world *w, const struct backup *backup, bool promoted)
 static bool restore(struct world *w, bool promoted)
 {
     const struct backup *backup = &w->backups[pick(w, BACKUPS)];
-    if (!backup->is_there)
+    if (!backup->is_there || w->shards[backup->shard].is_nobodys)
         return true;
     if (promoted)
         w->tally->replicas++;
     else
         w->tally->restores++;
-    return go_back(w, backup, promoted);
+    return fate_goes_back(w, backup, promoted);
 }
 
 /* --- promotions and moves --- */
@@ -158,6 +166,8 @@ static bool promote(struct world *w)
 {
     uint32_t shard = pick(w, SHARDS);
     struct worker *worker = &w->workers[w->shards[shard].worker];
+    if (w->shards[shard].is_nobodys)
+        return true;
     w->tally->promotions++;
     if (!put_epoch(w, shard))
         return false;
@@ -166,21 +176,27 @@ static bool promote(struct world *w)
     return true;
 }
 
+static void change_map(struct world *w)
+{
+    for (uint32_t i = 0; i < SHARDS; i++)
+        w->was_at[i] = w->shards[i].worker;
+    w->map_version++;
+}
+
 /* To the other worker, which is its owner in the next epoch. */
 static bool move(struct world *w)
 {
     uint32_t number = pick(w, SHARDS);
     struct shard *shard = &w->shards[number];
     char from[400], to[400];
-    if (w->worker_count < 2)
+    if (w->worker_count < 2 || shard->is_nobodys)
         return true;
     uint32_t next = 1 - shard->worker;
     if (!put_epoch(w, number))
         return false;
     shard_path(&w->workers[shard->worker], number, from);
     shard_path(&w->workers[next], number, to);
-    for (uint32_t i = 0; i < SHARDS; i++)
-        w->was_at[i] = w->shards[i].worker;
+    change_map(w);
     for (uint32_t i = 0; i < WORKERS; i++)
         worker_close(w, &w->workers[i]);
     if (rename(from, to))
@@ -188,25 +204,74 @@ static bool move(struct world *w)
     w->workers[shard->worker].has[number] = false;
     w->workers[next].has[number] = true;
     shard->worker = next;
-    w->map_version++;
     for (uint32_t i = 0; i < WORKERS; i++)
         worker_open(w, &w->workers[i]);
     w->tally->moves++;
     return true;
 }
 
+/* --- shards that nobody has, and workers that are gone --- */
+
+static bool take_away(struct world *w)
+{
+    uint32_t number = pick(w, SHARDS);
+    struct shard *shard = &w->shards[number];
+    if (shard->is_nobodys)
+        return true;
+    change_map(w);
+    shard->is_nobodys = true;
+    shard->until_ms = w->now_ms + 20 + pick(w, 300);
+    w->workers[shard->worker].has[number] = false;
+    follower_order(w, number, false);
+    w->tally->absences++;
+    return true;
+}
+
+bool fate_ends_absences(struct world *w)
+{
+    for (uint32_t i = 0; i < SHARDS; i++) {
+        struct shard *shard = &w->shards[i];
+        if (!shard->is_nobodys || (w->now_ms < shard->until_ms && !w->calm))
+            continue;
+        change_map(w);
+        shard->is_nobodys = false;
+        w->workers[shard->worker].has[i] = true;
+        follower_order(w, i, true);
+    }
+    return true;
+}
+
+/* Its disk is found, and another one has it. */
+static bool replace(struct world *w)
+{
+    struct worker *worker = &w->workers[pick(w, w->worker_count)];
+    change_map(w);
+    worker->incarnation++;
+    worker_close(w, worker);
+    worker_open(w, worker);
+    w->tally->replaced++;
+    return true;
+}
+
+static bool strike_history(struct world *w, uint32_t chosen)
+{
+    if (w->is_followed)
+        return follower_takes_over(w);
+    if (chosen < 60)
+        return back_up(w);
+    return restore(w, chosen < 67);
+}
+
 bool fate_strikes(struct world *w)
 {
     uint32_t chosen = pick(w, 100);
-    if (chosen < 50)
+    if (chosen < 42)
         return compact(w);
-    if (chosen < 68)
-        return back_up(w);
-    if (chosen < 75)
-        return restore(w, false);
+    if (chosen < 74)
+        return strike_history(w, chosen);
     if (chosen < 82)
-        return restore(w, true);
-    if (chosen < 91)
         return promote(w);
-    return move(w);
+    if (chosen < 90)
+        return move(w);
+    return chosen < 96 ? take_away(w) : replace(w);
 }

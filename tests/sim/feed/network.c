@@ -1,6 +1,7 @@
 /* The network: what is sent comes later, or is lost; and the servers at its other end, which answer with what
  * is real: the worker's code, on real stores. Who has no such shard says MOVED. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/check.h"
 #include "tests/sim/feed/world.h"
@@ -10,7 +11,8 @@ static uint64_t later(struct world *w)
     return w->now_ms + 1 + (w->calm ? 0 : pick(w, chance(w, 5) ? 200 : 12));
 }
 
-bool network_send(struct world *w, uint32_t sub, uint32_t worker, uint32_t generation,
+/* The workers' addresses are "w0/0", "w1/7" and so on: the second number is of its incarnation. */
+bool network_send(struct world *w, uint32_t sub, uint32_t asked, const char *address, uint32_t generation,
                   struct operator_request *request)
 {
     struct message *message = w->messages;
@@ -22,9 +24,10 @@ bool network_send(struct world *w, uint32_t sub, uint32_t worker, uint32_t gener
     *message = (struct message){.is_under_way = true,
                                 .sub = sub,
                                 .generation = generation,
-                                .worker = worker,
+                                .asked = asked,
                                 .due_ms = later(w),
                                 .is_lost = !w->calm && chance(w, 3)};
+    CHECK(sscanf(address, "w%" SCNu32 "/%" SCNu32, &message->worker, &message->incarnation) == 2);
     message->packed = packed;
     buffer_reset(&message->packed);
     request->version = OPERATOR_VERSION;
@@ -42,11 +45,30 @@ static void answer_fetch(struct world *w, struct worker *worker, struct operator
     WORLD_OK(w, deliver_answer(worker->deliver, &request->fetch, out, &delivered, &w->e));
 }
 
-static void answer_snapshot(struct world *w, struct worker *worker, struct operator_request *request,
+/* False: what it shows may not be given yet. */
+static bool answer_snapshot(struct world *w, struct worker *worker, struct operator_request *request,
                             struct buffer *out)
 {
     struct feed_part part;
-    WORLD_OK(w, deliver_snapshot(worker->deliver, &request->snapshot, out, &part, &w->e));
+    struct deliver_shown shown;
+    WORLD_OK(w, deliver_snapshot(worker->deliver, &request->snapshot, out, &part, &shown, &w->e));
+    bool waits = deliver_when(worker->deliver, &shown) != SHOWN_NOW && w->lie != LIE_SHOWN;
+    w->tally->waits += waits;
+    return !waits;
+}
+
+/* Where nobody is promoted who hasn't got all that was given, nobody ever stands where the history doesn't
+ * lead. */
+static bool check_kept(struct world *w, const struct message *message, const struct position *asked,
+                       enum refusal_kind refused)
+{
+    if (!w->is_followed || (refused != REFUSAL_DIVERGED && refused != REFUSAL_FUTURE))
+        return true;
+    snprintf(w->check.failure, sizeof w->check.failure,
+             "subscriber %" PRIu32 " stands at %" PRIu64 " of shard %" PRIu32
+             ", and what it was given is taken back: %s",
+             message->sub, asked->seq, asked->shard, refusal_name(refused));
+    return false;
 }
 
 static bool note_answer(struct world *w, const struct message *message, const struct position *asked,
@@ -60,7 +82,8 @@ static bool note_answer(struct world *w, const struct message *message, const st
         w->tally->future++;
     else if (refused == REFUSAL_MOVED)
         w->tally->moved++;
-    return world_note(w, (struct note){.kind = refused ? NOTE_REFUSED : NOTE_ACCEPTED,
+    return check_kept(w, message, asked, refused) &&
+           world_note(w, (struct note){.kind = refused ? NOTE_REFUSED : NOTE_ACCEPTED,
                                        .who = message->sub,
                                        .shard = asked->shard,
                                        .position = *asked,
@@ -141,7 +164,7 @@ static bool answer(struct world *w, struct message *message)
     if (request.kind == OPERATOR_FETCH)
         answer_fetch(w, worker, &meant, out);
     else
-        answer_snapshot(w, worker, &meant, out);
+        message->is_lost = !answer_snapshot(w, worker, &meant, out);
     operator_reply_end(out, begun);
     struct buffer copy = {0};
     buffer_add_bytes(&copy, buffer_bytes(out));
@@ -168,7 +191,7 @@ static bool answer(struct world *w, struct message *message)
 static bool arrive(struct world *w, struct message *message)
 {
     bool fine = true;
-    if (message->is_lost) {
+    if (message->is_lost || message->incarnation != w->workers[message->worker].incarnation) {
         message->is_under_way = false;
         w->tally->lost++;
         subscriber_loses(w->subs[message->sub], message);
@@ -178,7 +201,7 @@ static bool arrive(struct world *w, struct message *message)
     } else {
         fine = answer(w, message);
         message->is_answer = true;
-        message->is_lost = !w->calm && chance(w, 3);
+        message->is_lost |= !w->calm && chance(w, 3);
         message->due_ms = later(w);
     }
     return fine;
@@ -203,20 +226,22 @@ void network_map(struct world *w, struct arena *arena, struct feed_map *out)
         .version = w->map_version - is_old, .workers = workers, .worker_count = w->worker_count};
     for (uint32_t i = 0; i < w->worker_count; i++) {
         uint32_t *shards = arena_alloc(arena, SHARDS * sizeof *shards);
-        workers[i].address = BYTES("");
-        workers[i].all = w->worker_count == 1;
+        workers[i].address =
+            bytes_of(arena_printf(arena, "w%" PRIu32 "/%" PRIu32, i, w->workers[i].incarnation));
         workers[i].shards = shards;
-        for (uint32_t j = 0; w->worker_count > 1 && j < SHARDS; j++)
-            if ((is_old ? w->was_at[j] : w->shards[j].worker) == i)
+        for (uint32_t j = 0; j < SHARDS; j++)
+            if (is_old ? w->was_at[j] == i : w->shards[j].worker == i && !w->shards[j].is_nobodys)
                 shards[workers[i].shard_count++] = j;
+        workers[i].all = workers[i].shard_count == SHARDS;
     }
 }
 
-void network_ends(struct world *w, bool now, struct position positions[SHARDS], uint32_t *count)
+bool network_ends(struct world *w, bool now, struct position positions[SHARDS], uint32_t *count)
 {
     struct feed_demand demand = {.now = now, .oldest = !now, .max_events = 1, .max_bytes = 1};
     struct arena arena = {0};
-    enum delivered delivered;
+    enum delivered delivered = DELIVERED_NOTHING;
+    bool all = true;
     *count = 0;
     for (uint32_t i = 0; i < SHARDS; i++) {
         struct buffer packed = {0};
@@ -226,10 +251,12 @@ void network_ends(struct world *w, bool now, struct position positions[SHARDS], 
         WORLD_OK(
             w, deliver_answer(w->workers[w->shards[i].worker].deliver, &demand, &packed, &delivered, &w->e));
         CHECK(feed_changes_unpack(&arena, buffer_bytes(&packed), &changes));
+        all &= !changes.refusal_count && delivered != DELIVERED_LATER;
         for (uint32_t j = 0; j < changes.position_count; j++)
             if (changes.positions[j].shard == i)
                 positions[(*count)++] = changes.positions[j];
         buffer_close(&packed);
     }
     arena_close(&arena);
+    return all;
 }

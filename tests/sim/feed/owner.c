@@ -174,6 +174,8 @@ static bool finish(struct world *w, uint32_t shard, struct store *store, uint64_
 bool owner_writes(struct world *w)
 {
     uint32_t shard = pick(w, SHARDS);
+    if (w->shards[shard].is_nobodys)
+        return true;
     struct store *store = owner_store(w, shard);
     uint64_t head = store_head(store);
     arena_reset(&w->scratch);

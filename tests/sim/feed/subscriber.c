@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "client/follow_map.h"
 #include "common/check.h"
 #include "tests/sim/feed/world.h"
 
@@ -24,6 +25,8 @@ struct subscriber {
     struct arena arena; /* of the filter */
     enum beginning beginning;
     bool has_snapshots, is_open, asks_state;
+    bool wants_map;  /* somebody didn't answer */
+    uint64_t map_ms; /* it isn't asked for again before */
     uint64_t max_events, max_bytes, pace_ms, next_ms;
     struct follow follow;
     struct arrived queue[QUEUE];
@@ -103,11 +106,16 @@ static bool begin_at_end(struct world *w, struct subscriber *sub, bool now)
 {
     struct position positions[SHARDS];
     uint32_t count;
+    if (!network_ends(w, now, positions, &count)) { /* it comes again */
+        follow_close(&sub->follow);
+        sub->is_open = false;
+        return true;
+    }
     bool fine = note_at(w, sub, NOTE_BEGINS, &(struct position){0});
-    network_ends(w, now, positions, &count);
     WORLD_OK(w, follow_seek(&sub->follow, positions, count, &w->e));
     for (uint32_t i = 0; fine && i < count; i++)
         fine = note_at(w, sub, NOTE_BEGINS_AT, &positions[i]);
+    sub->asks_state = false;
     return fine;
 }
 
@@ -130,7 +138,7 @@ static bool begin(struct world *w, struct subscriber *sub)
     follow_open(&sub->follow, &setting);
     sub->is_open = true;
     bool state = sub->asks_state;
-    sub->asks_state = false;
+    sub->asks_state = state && !sub->has_snapshots;
     if (state && sub->has_snapshots)
         return ask_state(w, sub);
     if (state)
@@ -159,7 +167,8 @@ void subscriber_loses(struct subscriber *sub, const struct message *message)
     if (message->generation != sub->generation)
         return;
     sub->asked--;
-    follow_lost(&sub->follow, message->worker);
+    sub->wants_map = true;
+    follow_lost(&sub->follow, message->asked);
 }
 
 static bool note_told(struct world *w, struct subscriber *sub, const struct refusal *refusals, uint32_t count)
@@ -221,8 +230,7 @@ bool subscriber_takes(struct world *w, struct subscriber *sub, struct message *m
     sub->asked--;
     WORLD_OK(w,
              operator_reply_unpack(&arrived->arena, buffer_bytes(&arrived->packed), &arrived->reply, &w->e));
-    int r = follow_arrived(&sub->follow, message->worker, &arrived->reply, &arrived->arrival, &refused,
-                           &w->e);
+    int r = follow_arrived(&sub->follow, message->asked, &arrived->reply, &arrived->arrival, &refused, &w->e);
     if (r && r != ERR_USAGE) {
         snprintf(w->check.failure, sizeof w->check.failure, "subscriber %" PRIu32 ": %.400s", sub->number,
                  w->e.text);
@@ -343,13 +351,32 @@ static bool give_first(struct world *w, struct subscriber *sub)
 
 /* --- what it does --- */
 
+/* What is under way has other workers' numbers now, or is of no use any more. */
+static void renumber(struct world *w, struct subscriber *sub, struct message *message)
+{
+    uint32_t is = 0;
+    if (!message->is_under_way || message->sub != sub->number || message->generation != sub->generation)
+        return;
+    while (is < sub->follow.worker_count && sub->follow.workers[is].was != message->asked)
+        is++;
+    message->asked = is;
+    if (is < sub->follow.worker_count && sub->follow.workers[is].asked)
+        return;
+    message->generation = UINT32_MAX;
+    sub->asked--;
+    w->tally->given_up++;
+}
+
 static void learn_map(struct world *w, struct subscriber *sub)
 {
     struct arena arena = {0};
     struct feed_map map;
     network_map(w, &arena, &map);
-    drop_answers(sub);
     follow_map(&sub->follow, &map);
+    for (uint32_t i = 0; i < MESSAGES; i++)
+        renumber(w, sub, &w->messages[i]);
+    sub->wants_map = false;
+    sub->map_ms = w->now_ms + 1 + pick(w, 30);
     arena_close(&arena);
 }
 
@@ -360,7 +387,7 @@ static void ask(struct world *w, struct subscriber *sub)
     for (uint32_t i = 0; i < sub->follow.worker_count && sub->count + sub->asked < QUEUE; i++) {
         if (!follow_ask(&sub->follow, i, 0, &arena, &request))
             continue;
-        if (network_send(w, sub->number, i, sub->generation, &request))
+        if (network_send(w, sub->number, i, sub->follow.workers[i].address, sub->generation, &request))
             sub->asked++;
         else
             follow_lost(&sub->follow, i);
@@ -379,7 +406,10 @@ bool subscriber_steps(struct world *w, struct subscriber *sub)
     }
     if (!sub->is_open && !begin(w, sub))
         return false;
-    if (sub->follow.needs_map)
+    if (!sub->is_open)
+        return true;
+    if (w->now_ms >= sub->map_ms &&
+        (sub->follow.needs_map || sub->wants_map || follow_lacking(&sub->follow, NULL)))
         learn_map(w, sub);
     ask(w, sub);
     return !sub->count || give_first(w, sub);

@@ -48,6 +48,9 @@ static void make_folders(struct world *w)
         snprintf(w->workers[i].path, sizeof w->workers[i].path, "%s/worker%" PRIu32, w->path, i);
     for (uint32_t i = 0; i < BACKUPS; i++)
         snprintf(w->backups[i].path, sizeof w->backups[i].path, "%s/backup%" PRIu32, w->path, i);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        snprintf(w->shards[i].follower.copy.path, sizeof w->backups[i].path, "%s/follower%" PRIu32, w->path,
+                 i);
     worker_open(w, &w->workers[0]);
     snprintf(from, sizeof from, "%s/garner", w->workers[0].path);
     snprintf(to, sizeof to, "%s/garner", w->workers[1].path);
@@ -62,6 +65,7 @@ bool world_open(struct world *w, uint64_t seed, uint64_t number, struct tally *t
     random_seed(&w->random, seed * UINT64_C(0x9e3779b97f4a7c15) + number);
     check_open(&w->check, SHARDS, SUBSCRIBERS);
     w->worker_count = 1 + (uint32_t)(number % 2);
+    w->is_followed = number / 2 % 2;
     for (uint32_t i = 0; i < SHARDS; i++) {
         w->shards[i].epoch = 1;
         w->shards[i].worker = w->worker_count > 1 ? pick(w, 2) : 0;
@@ -113,7 +117,7 @@ static bool step(struct world *w)
         fine = owner_writes(w);
     if (fine && chance(w, 8))
         fine = fate_strikes(w);
-    return fine && network_step(w) && step_subscribers(w);
+    return fine && fate_ends_absences(w) && follower_steps(w) && network_step(w) && step_subscribers(w);
 }
 
 static bool all_are_done(const struct world *w)
@@ -128,10 +132,10 @@ static bool all_are_done(const struct world *w)
 static bool come_to_rest(struct world *w)
 {
     w->calm = true;
-    bool fine = owner_lists_all(w);
+    bool fine = fate_ends_absences(w) && owner_lists_all(w);
     for (uint32_t i = 0; fine && i < CALM_STEPS && !all_are_done(w); i++) {
         w->now_ms++;
-        fine = network_step(w) && step_subscribers(w);
+        fine = (i % 100 || follower_steps(w)) && network_step(w) && step_subscribers(w);
     }
     for (uint32_t i = 0; fine && i < SUBSCRIBERS; i++) {
         fine = world_note(w, (struct note){.kind = NOTE_FINISHED, .who = i});

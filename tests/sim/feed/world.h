@@ -25,7 +25,9 @@ enum { SHARDS = 3, WORKERS = 2, SUBSCRIBERS = 9, BACKUPS = 3, STEPS = 700, MESSA
     X(FUTURE, "future")           /* a position that isn't there yet is called diverged */                   \
     X(REFUSAL, "refusal")         /* a subscriber goes on with the oldest, where it was refused */           \
     X(WHY, "why")                 /* it says that it fell behind, where the history is another one */        \
-    X(CURSOR, "cursor")           /* its cursor is moved before the changes are given */
+    X(CURSOR, "cursor")           /* its cursor is moved before the changes are given */                     \
+    X(MARK, "mark")               /* what no follower has is given all the same */                           \
+    X(SHOWN, "shown")             /* … by a snapshot */
 
 enum lie {
 #define X(name, text) LIE_##name,
@@ -44,8 +46,15 @@ enum lie {
     X(promotions)     /* to a new epoch */                                                                   \
     X(replicas)       /* that lagged, promoted */                                                            \
     X(moves)          /* to the other worker */                                                              \
+    X(absences)       /* of shards, which are nobody's for a while */                                        \
+    X(replaced)       /* workers, by others with another address */                                          \
+    X(held)           /* followers that came to be in sync */                                                \
+    X(struck)         /* … and that weren't any more */                                                    \
+    X(failovers)      /* to one that was */                                                                  \
+    X(waits)          /* parts of snapshots that were not given yet */                                       \
     X(answers)        /* of servers */                                                                       \
     X(lost)           /* requests and answers */                                                             \
+    X(given_up)       /* … since the map changed */                                                        \
     X(compacted)      /* refusals */                                                                         \
     X(diverged)       /* … */                                                                              \
     X(future)         /* … */                                                                              \
@@ -71,6 +80,7 @@ struct worker {
     struct folder folder;
     struct deliver *deliver;
     bool has[SHARDS];
+    uint32_t incarnation; /* its address is another one with each */
 };
 
 /* A copy of a shard's file, as it was: a backup, or a replica that lags. */
@@ -81,8 +91,19 @@ struct backup {
     uint64_t head, oldest;
 };
 
+/* A follower's copy of a shard: of what it has stored, it has told its owner. */
+struct follower {
+    struct backup copy;
+    struct position at;
+    bool in_sync; /* by the coordinator: it may be promoted */
+};
+
 struct shard {
     uint32_t worker, fork;
+    bool is_nobodys;   /* `worker` says MOVED … */
+    uint64_t until_ms; /* … until then */
+    uint64_t version;  /* of its order */
+    struct follower follower;
     uint64_t epoch;        /* the highest that there ever was */
     struct buffer aborted; /* a change that was never committed; empty: none */
 };
@@ -90,7 +111,9 @@ struct shard {
 /* A request under way to a worker, or its answer. */
 struct message {
     bool is_under_way, is_answer, is_lost;
-    uint32_t sub, generation, worker; /* worker: by the subscriber's map */
+    uint32_t sub, generation;
+    uint32_t asked;               /* worker, by the subscriber's map … */
+    uint32_t worker, incarnation; /* … which is that one */
     uint64_t due_ms;
     uint32_t forks[SHARDS]; /* that the answer is of … */
     uint64_t heads[SHARDS]; /* … and their heads then */
@@ -112,7 +135,9 @@ struct world {
     uint32_t was_at[SHARDS]; /* by the map before */
     struct message messages[MESSAGES];
     struct subscriber *subs[SUBSCRIBERS];
-    bool calm; /* nothing goes wrong any more, and nothing is written */
+    bool is_followed; /* shards have followers, and whoever isn't in sync isn't promoted: nothing given is
+                         lost */
+    bool calm;        /* nothing goes wrong any more, and nothing is written */
     struct check check;
     struct buffer *diary; /* null: none is wanted */
     struct tally *tally;
@@ -151,17 +176,28 @@ bool owner_shows(struct world *w);     /* what the stores have */
 void worker_open(struct world *w, struct worker *worker);
 void worker_close(struct world *w, struct worker *worker);
 bool fate_strikes(struct world *w);
+bool fate_ends_absences(struct world *w); /* of shards whose time it is */
+bool fate_goes_back(struct world *w, const struct backup *backup, bool promoted);
+void fate_copies(struct world *w, uint32_t shard, struct backup *to); /* its file, as it is */
+
+/* --- followers (follower.c) --- */
+
+/* What the owner of a shard is told, which it is by now or isn't. */
+void follower_order(struct world *w, uint32_t shard, bool owns);
+bool follower_steps(struct world *w); /* one copies, and says so; the coordinator hears how things are */
+bool follower_takes_over(struct world *w);
 
 /* --- the network (network.c) --- */
 
-bool network_send(struct world *w, uint32_t sub, uint32_t worker, uint32_t generation,
+/* `asked`: a worker of that address, by the subscriber's map. */
+bool network_send(struct world *w, uint32_t sub, uint32_t asked, const char *address, uint32_t generation,
                   struct operator_request *request); /* false: it is full */
 bool network_step(struct world *w);
 /* Who has which shards; it may be what was so before. */
 void network_map(struct world *w, struct arena *arena, struct feed_map *out);
 
-/* The end or the beginning of all shards, as they are now. */
-void network_ends(struct world *w, bool now, struct position positions[SHARDS], uint32_t *count);
+/* The end or the beginning of all shards, as they are now. False: not all can say so now. */
+bool network_ends(struct world *w, bool now, struct position positions[SHARDS], uint32_t *count);
 
 /* --- subscribers (subscriber.c) --- */
 

@@ -1,0 +1,151 @@
+/* Whose shard it is, when its owner isn't there, or is there without its copy.
+ *
+ * A follower in sync has all that subscribers were served, and takes over at once. Where none is there, the
+ * owner is waited for, for the grace time: then a copy that may lack something is better than none
+ * (subscribers beyond it are told DIVERGED), and a new history better than no watch. */
+#include "coordinator/membership/cluster.h"
+
+/* Does it have what it is the owner of, or may it begin it? Another disk may have a copy too, from when it
+ * followed. A copy that isn't as far as it was is of an older disk, brought back: what follows it would be
+ * told twice, in two ways. */
+static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
+{
+    const struct shard_report *report = cluster_report(c, s->owner, shard);
+    bool has_begun = report && report->epoch == s->epoch;
+    if (c->workers[s->owner].disk != s->disk)
+        return false;
+    if (!s->base && !has_begun)
+        return true;
+    return report && report->is_whole && report->epoch >= s->base && report->epoch <= s->epoch &&
+           report->head >= s->known_head;
+}
+
+/* It has begun the epoch: from now on its copy must be there. */
+static void note_begun(struct cluster *c, uint32_t shard)
+{
+    const struct cluster_shard *s = &c->shards[shard];
+    const struct shard_report *report = cluster_report(c, s->owner, shard);
+    bool has_begun = report && report->is_whole && report->epoch == s->epoch &&
+                     (report->role == ROLE_OWNER || report->role == ROLE_SEALED);
+    if (has_begun && s->base != s->epoch)
+        cluster_change(c, shard)->base = s->epoch;
+}
+
+static bool is_whole_at(const struct cluster *c, uint32_t worker, uint32_t shard)
+{
+    const struct shard_report *report = cluster_report(c, worker, shard);
+    return cluster_is_alive(c, worker) && report && report->is_whole && report->epoch;
+}
+
+static bool is_farther(const struct cluster *c, uint32_t shard, uint32_t worker, uint32_t than)
+{
+    if (than == CLUSTER_NOBODY)
+        return true;
+    const struct shard_report *a = cluster_report(c, worker, shard), *b = cluster_report(c, than, shard);
+    return a->epoch > b->epoch || (a->epoch == b->epoch && a->head > b->head);
+}
+
+/* Who has the farthest copy there is: of the replicas in sync; or of all, and the owner's own older one. */
+static uint32_t farthest(const struct cluster *c, uint32_t shard, bool in_sync_only)
+{
+    const struct cluster_shard *s = &c->shards[shard];
+    uint32_t best = !in_sync_only && is_whole_at(c, s->owner, shard) ? s->owner : CLUSTER_NOBODY;
+    for (uint32_t i = 0; i < s->replica_count; i++) {
+        const struct cluster_replica *replica = &s->replicas[i];
+        if ((replica->in_sync || !in_sync_only) && is_whole_at(c, replica->worker, shard) &&
+            is_farther(c, shard, replica->worker, best))
+            best = replica->worker;
+    }
+    return best;
+}
+
+/* The others may have come farther than the one that takes over: they begin as any follower does. */
+static void promote(struct cluster *c, uint32_t shard, uint32_t worker)
+{
+    uint64_t base = cluster_report(c, worker, shard)->epoch;
+    cluster_give(c, shard, worker, base);
+    struct cluster_shard *s = &c->shards[shard];
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        s->replicas[i].in_sync = false;
+    c->is_unspread = true;
+}
+
+/* One that is in sync may still come back: it isn't known to be gone. */
+static bool may_come(const struct cluster *c, const struct cluster_shard *s)
+{
+    bool may = false;
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        may = may || (s->replicas[i].in_sync && !cluster_is_alive(c, s->replicas[i].worker));
+    return may;
+}
+
+static void give_up(struct cluster *c, uint32_t shard)
+{
+    uint32_t worker = farthest(c, shard, false);
+    if (worker != CLUSTER_NOBODY) {
+        promote(c, shard, worker);
+        return;
+    }
+    struct cluster_shard *s = cluster_change(c, shard);
+    s->owner = s->to = CLUSTER_NOBODY;
+    s->phase = MOVE_NONE;
+    s->replica_count = 0;
+    c->is_unspread = true;
+}
+
+/* That an owner has no copy is believed when it has said so for a lease: what it said once may be what came
+ * late, of a process before. */
+void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    if (s->owner == CLUSTER_NOBODY || s->is_foreign)
+        return;
+    const struct cluster_worker *owner = &c->workers[s->owner];
+    bool is_lost = owner->life == WORKER_ALIVE && !has_copy(c, s, shard);
+    if (is_lost && s->lost_ms == INT64_MIN)
+        s->lost_ms = now_ms;
+    if (!is_lost)
+        s->lost_ms = INT64_MIN;
+    if (owner->life == WORKER_ALIVE && !is_lost)
+        note_begun(c, shard);
+    if ((owner->life != WORKER_DEAD && !is_lost) || !lease_is_settled(c, now_ms))
+        return;
+    uint32_t worker = farthest(c, shard, true);
+    int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
+    bool is_sure = is_lost && !may_come(c, s) && waited_ms >= c->set.lease_ms;
+    if (worker != CLUSTER_NOBODY)
+        promote(c, shard, worker);
+    else if (waited_ms >= c->set.grace_ms || is_sure)
+        give_up(c, shard);
+}
+
+void recover_shard(struct cluster *c, uint32_t shard)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    uint32_t worker;
+    uint64_t epoch;
+    s->is_foreign = cluster_find_foreign(c, shard, &worker, &epoch);
+    if (!s->is_foreign)
+        return;
+    s->epoch = c->set.adopts ? epoch - 1 : epoch + RECOVERED_EPOCHS - 1;
+    s->replica_count = 0;
+    s->is_foreign = false;
+    /* Orders that were given before are of versions that nobody knows any more: none is as high as these. */
+    if (s->version < s->epoch << RECOVERED_SHIFT)
+        s->version = s->epoch << RECOVERED_SHIFT;
+    cluster_give(c, shard, worker, epoch);
+}
+
+/* A worker has an order of a version that isn't kept: the state is an older copy of what it was. Whether a
+ * follower is in sync, and whether the epoch was sealed, may have changed since. */
+void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    if (report->version <= s->version)
+        return;
+    s->version = report->version;
+    cluster_change(c, shard);
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        s->replicas[i].in_sync = false;
+    move_end(c, shard, INT64_MIN);
+}

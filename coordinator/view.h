@@ -1,0 +1,25 @@
+/* Views: the cluster as operators see it, as documents (docs/operating.md has their keys). Pure.
+ *
+ * All of it lives in the arena; times are ages in milliseconds. */
+#ifndef GARNER_COORDINATOR_VIEW_H
+#define GARNER_COORDINATOR_VIEW_H
+
+#include "common/value/value.h"
+#include "coordinator/membership/cluster.h"
+
+struct value view_status(const struct cluster *c, const char *name, uint32_t accounts, int64_t now_ms,
+                         struct arena *arena);
+struct value view_workers(const struct cluster *c, int64_t now_ms, struct arena *arena);
+struct value view_shards(const struct cluster *c, struct arena *arena);
+struct value view_shard(const struct cluster *c, uint32_t shard, struct arena *arena);
+/* The same, with why it is so and what it waits for. */
+struct value view_explained(const struct cluster *c, uint32_t shard, int64_t now_ms, struct arena *arena);
+struct value view_plan(const struct cluster *c, const struct cluster_plan *plan, uint64_t number,
+                       struct arena *arena);
+
+/* Append a member. The key and the text aren't copied; null is null. */
+void view_put_text(struct value *object, const char *key, const char *text);
+void view_put_u64(struct value *object, const char *key, uint64_t number, struct arena *arena);
+void view_put_bool(struct value *object, const char *key, bool yes);
+
+#endif
