@@ -310,6 +310,7 @@ int copy_take_part(struct copy *copy, const struct feed_part *part, bool first, 
 {
     int r = first ? begin_anew(copy, part, e) : store_write(copy->store, e);
     CHECK(copy->mark.phase == COPY_TAKING || r);
+    copy->behind = part->begin.until.seq > part->begin.seq ? part->begin.until.seq - part->begin.seq : 0;
     for (uint32_t i = 0; i < part->collection_count && !r; i++)
         r = take_collection(copy, &part->collections[i], e);
     if (!r)
@@ -321,16 +322,14 @@ int copy_take_part(struct copy *copy, const struct feed_part *part, bool first, 
 
 /* --- the log --- */
 
-/* Documents have all that was applied in them, also of a log that is begun once more. */
+/* Also once more: documents have all that was applied in them, and stay as they are. */
 int copy_begin_log(struct copy *copy, const struct position *at, struct error *e)
 {
     struct store *store = copy->store;
     uint64_t head = store->state.head;
     CHECK(copy->mark.phase == COPY_LOG);
     int r = store_write(store, e);
-    if (!r && head > copy->mark.from)
-        copy->mark.from = head;
-    if (!r && at->seq > copy->mark.from)
+    if (!r && at->seq > copy->mark.from && at->seq > head)
         return ERR_NOT_FOUND;
     if (!r)
         r = table_drop_all(store, TABLE_CHANGES, e);
@@ -380,5 +379,6 @@ int copy_append(struct copy *copy, const struct change *change, struct bytes pac
         r = keep(copy, change, packed, e);
     if (!r && copy->mark.phase == COPY_LOG && change->seq <= copy->mark.from)
         return 0;
+    copy->behind = change->seq - copy->mark.from;
     return r ? r : copy_apply(copy, change, e);
 }

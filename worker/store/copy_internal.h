@@ -31,6 +31,7 @@ struct copy {
     const struct collection_record **offers; /* what came with changes, by collection once it is sorted */
     uint32_t offer_count, offer_cap;
     bool offers_sorted;
+    uint64_t behind; /* the snapshot's beginning: so many changes are what is taken now, or was read */
     roaring_bitmap_t *taken;   /* collections whose offer was taken */
     roaring_bitmap_t *parents; /* collections that have others below them; null: nobody has looked yet */
     struct copy_gone *gone;

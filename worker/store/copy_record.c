@@ -199,12 +199,16 @@ static int put_new(struct copy *copy, struct collection_record *record, struct e
     return 0;
 }
 
-/* While a snapshot is taken it can't be told which row is meant. */
+/* Until the copy is whole it can't be told which row is meant (copy_children.c). */
 static int set_parent_row(struct copy *copy, struct collection_record *record, struct error *e)
 {
-    record->parent_row = UINT32_MAX;
-    if (!record->parent_collection || copy->mark.phase != COPY_WHOLE)
+    record->parent_row = 0;
+    if (!record->parent_collection)
         return 0;
+    record->parent_row = copy->behind < UINT32_MAX ? (uint32_t)copy->behind : UINT32_MAX;
+    if (copy->mark.phase != COPY_WHOLE)
+        return 0;
+    record->parent_row = UINT32_MAX;
     int r = copy_parent_row(copy, record, &record->parent_row, e);
     return r == ERR_NOT_FOUND ? 0 : r;
 }
