@@ -71,6 +71,7 @@ static inline struct copy_lab *copy_lab_open(uint64_t seed)
     struct copy_lab *lab = mem_zalloc(sizeof *lab);
     random_seed(&lab->history.random, seed);
     lab->history.now_ms = INT64_C(1795341600123);
+    lab->history.shard = HISTORY_SHARD;
     for (int i = 0; i < 2; i++) {
         lab_make_folder(lab->sides[i].path);
         copy_open_side(lab, &lab->sides[i]);

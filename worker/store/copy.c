@@ -25,8 +25,7 @@ static void forget(struct copy *copy)
     copy->at_changed = false;
     copy->rules = (struct copy_rules){0};
     arena_reset(&copy->at_arena);
-    copy->offer_count = 0;
-    roaring_bitmap_clear(copy->taken);
+    copy_forget_offers(copy);
     copy_forget_gone(copy);
 }
 

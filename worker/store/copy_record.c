@@ -51,6 +51,12 @@ void copy_offer(struct copy *copy, const struct collection_record *record)
     copy->offers_sorted = false;
 }
 
+void copy_forget_offers(struct copy *copy)
+{
+    copy->offer_count = 0;
+    roaring_bitmap_clear(copy->taken);
+}
+
 static int by_id(const void *a, const void *b)
 {
     const struct collection_record *const *one = a, *const *other = b;
