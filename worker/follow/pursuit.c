@@ -163,16 +163,16 @@ static bool may_poll(const struct pursuit *p, uint32_t owner, int64_t now_ms)
     return joins && now_ms - o->lines[PURSUIT_LIVE].asked_ms >= LIMIT_FOLLOW_JOIN_MS;
 }
 
-/* One that is waited for comes first, then the one that was begun, so that what its owner holds for it isn't
- * held for long. */
+/* One that is waited for comes first, then a snapshot that was begun, so that what its owner holds for it
+ * isn't held for long. Else they take turns: one that never rests might never come to its end. */
 static bool choose(const struct pursuit *p, uint32_t owner, int64_t now_ms, uint32_t *shard)
 {
-    const struct pursuit_owner *o = &p->owners[owner];
+    uint32_t last = p->owners[owner].lines[PURSUIT_BULK].shard;
     int best = 0;
     for (uint32_t i = 0; i < p->followed_count; i++) {
         uint32_t number = p->followed[i];
         const struct pursuit_shard *s = &p->all[number];
-        int rank = 1 + (number == o->lines[PURSUIT_BULK].shard) + 2 * s->hasten;
+        int rank = 1 + (number > last) + 2 * s->begun + 4 * s->hasten;
         if (!is_due(s, owner, PURSUIT_BULK, now_ms) || rank <= best)
             continue;
         best = rank;
