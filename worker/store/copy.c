@@ -104,12 +104,20 @@ static int find_all(void *context, const struct collection_record *record)
     return 0;
 }
 
+/* One that is as nobody was ever told of: the owner of now may not know it, and give its number to another
+ * one. */
+static bool is_untold(const struct collection_record *record)
+{
+    return !record->rows && !record->listed_since_ms && !record->unreachable_since_ms &&
+           !record->unwatched_since_ms && !record->held_since_ms;
+}
+
 static int take_local_off(struct copy *copy, uint32_t id, struct arena *arena, struct error *e)
 {
     struct collection_record record;
     int r = store_collection_by_id(copy->store, id, arena, &record, e);
-    if (r)
-        return r;
+    if (r || is_untold(&record))
+        return r ? r : store_collection_drop(copy->store, id, false, e);
     record.forecast_rules = 0;
     record.forecast_unsettled = record.has_checkpoint = false;
     record.full_ms = 0;
