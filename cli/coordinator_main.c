@@ -18,14 +18,27 @@
 #include "common/metrics.h"
 #include "common/units.h"
 #include "coordinator/serve.h"
+#include "worker/store/folder_text.h"
 
-enum { KEY_DATA = 1, KEY_LISTEN, KEY_HTTP, KEY_GRACE, KEY_LOG, UNAVAILABLE = 503, SETTLE_MS = 3000 };
+enum {
+    KEY_DATA = 1,
+    KEY_LISTEN,
+    KEY_HTTP,
+    KEY_GRACE,
+    KEY_FEED,
+    KEY_LOG,
+    UNAVAILABLE = 503,
+    SETTLE_MS = 3000,
+    FEED_BYTES = 16
+};
 
 const char *argp_program_version = "garner-coordinator " GARNER_VERSION;
 
 struct flags {
     const char *config, *data, *listen, *http;
     int64_t grace_ms;
+    bool has_feed;
+    uint8_t feed[FEED_BYTES];
 };
 
 static const struct argp_option known[] = {
@@ -34,6 +47,10 @@ static const struct argp_option known[] = {
     {"listen", KEY_LISTEN, "ADDRESS", 0, "in place of the configuration's: tcp://HOST:PORT", 0},
     {"http", KEY_HTTP, "HOST:PORT", 0, "in place of the configuration's: /healthz, /readyz, /metrics", 0},
     {"grace", KEY_GRACE, "TIME", 0, "how long a dead worker's shards without a follower wait (2m)", 0},
+    {"feed", KEY_FEED, "ID", 0,
+     "where its state was lost: begin a new one with the feed of its workers' data folders "
+     "(docs/operating.md)",
+     0},
     {"log-level", KEY_LOG, "LEVEL", 0, "debug, info (default), warn, error or off", 0},
     {0},
 };
@@ -58,6 +75,14 @@ static error_t take_option(int key, char *value, struct argp_state *state)
     case KEY_GRACE:
         if (!units_duration(bytes_of(value), &options->grace_ms))
             argp_error(state, "--grace '%s': a time is needed, as 90s or 2m", value);
+        return 0;
+    case KEY_FEED:
+        options->has_feed = line_hex(bytes_of(value), options->feed, sizeof options->feed);
+        if (!options->has_feed)
+            argp_error(state,
+                       "--feed '%s': the 32 hex digits are needed that stand in the file `garner` of a "
+                       "worker's data folder, behind `feed`",
+                       value);
         return 0;
     case KEY_LOG:
         if (!log_level_of(value, &level))
@@ -99,6 +124,17 @@ static void wait_for_stop(int fd)
         ;
 }
 
+/* A state that is there has a feed of its own. */
+static int check_feed(const struct flags *options, const struct coordinator *coordinator, struct error *e)
+{
+    if (!options->has_feed || memcmp(coordinator_feed(coordinator), options->feed, FEED_BYTES) == 0)
+        return 0;
+    return error_set(
+        e, ERR_CONFIG,
+        "--feed is for a state that was lost, and there is one, of another feed: leave --feed out, "
+        "or give an empty `data` folder");
+}
+
 static int serve(const struct flags *options, const char *http, struct coordinator_serve *serve, int stop,
                  struct error *e)
 {
@@ -110,15 +146,19 @@ static int serve(const struct flags *options, const char *http, struct coordinat
     };
     const struct http_options pages = {http, routes, sizeof routes / sizeof *routes};
     struct http_server *server = NULL;
+    struct buffer feed = {0};
     char port[8] = "";
-    (void)options;
-    int r = http ? http_server_open(&pages, &server, e) : 0;
+    int r = check_feed(options, coordinator, e);
+    if (!r && http)
+        r = http_server_open(&pages, &server, e);
     if (r)
         return r;
     if (server)
         snprintf(port, sizeof port, "%u", http_server_port(server));
+    line_add_hex(&feed, coordinator_feed(coordinator), FEED_BYTES);
     log_line(LOG_INFO, "coordinating", "listen", coordinator_serve_address(serve), "http", http, "port",
-             *port ? port : NULL, NULL);
+             *port ? port : NULL, "feed", buffer_text(&feed), NULL);
+    buffer_close(&feed);
     wait_for_stop(stop);
     log_line(LOG_INFO, "ending", NULL);
     http_server_close(server);
@@ -138,17 +178,18 @@ static int coordinate(const struct flags *options, const struct config *config, 
     struct buffer path = {0};
     const char *data = options->data ? options->data : config->data;
     buffer_printf(&path, "%s/cluster.mdb", data);
-    const struct coordinator_serve_setting setting = {.address = options->listen ? options->listen
-                                                                                 : config->listen,
-                                                      .coordinator = {.cluster = config->cluster,
-                                                                      .kind = &state_lmdb,
-                                                                      .path = buffer_text(&path),
-                                                                      .shards = config->shards,
-                                                                      .followers = config->followers,
-                                                                      .lease_ms = config->lease_ms,
-                                                                      .grace_ms = options->grace_ms,
-                                                                      .settle_ms = SETTLE_MS,
-                                                                      .config = config}};
+    const struct coordinator_serve_setting setting = {
+        .address = options->listen ? options->listen : config->listen,
+        .coordinator = {.cluster = config->cluster,
+                        .kind = &state_lmdb,
+                        .path = buffer_text(&path),
+                        .shards = config->shards,
+                        .followers = config->followers,
+                        .lease_ms = config->lease_ms,
+                        .grace_ms = options->grace_ms,
+                        .settle_ms = SETTLE_MS,
+                        .feed = options->has_feed ? options->feed : NULL,
+                        .config = config}};
     int stop = stop_listen();
     int r = make_folder(data, e);
     if (!r)

@@ -17,9 +17,13 @@
 
 const char *argp_program_version = "garner " GARNER_VERSION;
 
+/* Those of a cluster come behind all others. */
 static const struct verb *const verbs[] = {
-    &verb_run,    &verb_validate, &verb_feed,    &verb_list,       &verb_get,  &verb_history, &verb_receipts,
-    &verb_status, &verb_confirm,  &verb_harvest, &verb_quarantine, &verb_sink, &verb_verify,
+    &verb_run,    &verb_validate, &verb_feed,    &verb_list,       &verb_get,   &verb_history, &verb_receipts,
+    &verb_status, &verb_confirm,  &verb_harvest, &verb_quarantine, &verb_sink,  &verb_verify,  &verb_workers,
+    &verb_shards, &verb_where,    &verb_explain, &verb_rebalance,  &verb_apply, &verb_move,    &verb_cancel,
+    &verb_pin,    &verb_unpin,    &verb_cordon,  &verb_uncordon,   &verb_drain, &verb_undrain, &verb_pause,
+    &verb_resume, &verb_forget,   &verb_recover, &verb_accounts,
 };
 enum {
     /* An arena's block, and a page's values, but not LMDB's list of dirty pages, which is 2 MiB a store and
@@ -29,11 +33,15 @@ enum {
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
-/* In the contract, and not here yet. */
-static const char *const later[] = {
-    "workers", "shards", "where",   "explain", "rebalance", "apply",  "move",     "pin",     "unpin",
-    "cordon",  "drain",  "undrain", "cancel",  "pause",     "resume", "accounts", "recover",
-};
+static void print_verbs(bool of_cluster)
+{
+    bool is_of_cluster = false;
+    for (int i = 0; i < VERB_COUNT; i++) {
+        is_of_cluster = is_of_cluster || verbs[i] == &verb_workers;
+        if (is_of_cluster == of_cluster)
+            printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+    }
+}
 
 static void print_help(void)
 {
@@ -42,8 +50,9 @@ static void print_help(void)
            "tells\n"
            "what changed.\n\n"
            "Commands:\n");
-    for (int i = 0; i < VERB_COUNT; i++)
-        printf("  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+    print_verbs(false);
+    printf("\nOf a cluster (garner-coordinator and garner-worker; docs/operating.md):\n");
+    print_verbs(true);
     printf("\nOptions:\n"
            "  --help     this, or with a command what it does, its options and examples\n"
            "  --version  the version\n\n"
@@ -70,12 +79,6 @@ static int say_unknown(const char *word)
     const char *names[VERB_COUNT];
     for (int i = 0; i < VERB_COUNT; i++)
         names[i] = verbs[i]->name;
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(word, later[i]) == 0) {
-            say("`garner %s` comes in a later version: this is %s; `garner --help` lists what there is", word,
-                GARNER_VERSION);
-            return EXIT_USAGE;
-        }
     const char *nearest = nearest_word(bytes_of(word), names, VERB_COUNT);
     if (nearest)
         say("unknown command '%s': did you mean '%s'?", word, nearest);

@@ -22,7 +22,8 @@ struct option_def {
     size_t at;      /* of its field in struct options */
     const char *name;
     int key;
-    const char *value; /* null: a switch, whose field is a bool */
+    const char
+        *value; /* null: a switch, whose field is a bool; "…...": may be repeated, a struct option_list */
     const char *doc;
 };
 
@@ -33,7 +34,7 @@ static const struct option_def defs[] = {
     {OPTION_DATA | OPTION_RUN, AT(data), "data", 'd', "DIR",
      "The data folder; default: the one that the configuration of -c names"},
     {OPTION_DATA | OPTION_AT, AT(at), "at", 0x100, "URL",
-     "A running Garner's `listen` address, for feed, sink, harvest and confirm; default: GARNER_AT, or "
+     "A running Garner's `listen` address, in a cluster its coordinator's; default: GARNER_AT, or "
      "tcp://127.0.0.1:7801"},
     {OPTION_RUN, AT(once), "once", 0x101, NULL, "Harvest every collection once, then exit"},
     {OPTION_RUN, AT(print_feed), "print-feed", 0x102, NULL,
@@ -69,6 +70,26 @@ static const struct option_def defs[] = {
     {OPTION_SINK, AT(no_changes), "no-changes", 0x10c, NULL, "Keep what there is only, not what changed"},
     {OPTION_SINK, AT(resync), "resync", 0x10d, NULL,
      "Take the whole state anew, also of another feed; the changes that are there stay"},
+    {OPTION_TO, AT(to), "to", 0x10e, "WORKER", "The worker that it is to be at"},
+    {OPTION_WAIT, AT(no_wait), "no-wait", 0x10f, NULL, "End when it has begun, don't wait for its end"},
+    {OPTION_WAIT, AT(deadline), "deadline", 0x110, "TIME",
+     "Wait for so long, e.g. 30m; then say what is left, and why. It goes on all the same"},
+    {OPTION_FORCE, AT(force), "force", 0x111, NULL,
+     "Do it also where the others lack room, or nobody is left"},
+    {OPTION_SHARDS, AT(worker), "worker", 'w', "WORKER",
+     "Only those that this worker owns, follows, or is to be given"},
+    {OPTION_SHARDS, AT(stuck), "stuck", 0x112, NULL, "Only those that are stuck, with the reason"},
+    {OPTION_ACCOUNTS, AT(file), "file", 'f', "FILE",
+     "YAML with the accounts: a list of them, or a configuration"},
+    {OPTION_ACCOUNTS, AT(regions), "region", 'r', "REGION...",
+     "Of a new account: one of its regions; default: the provider's"},
+    {OPTION_ACCOUNTS, AT(splits), "splits", 0x113, "N",
+     "Of a new account: spread its regions over so many shards"},
+    {OPTION_ACCOUNTS, AT(sets), "set", 0x114, "KEY=VALUE...",
+     "Of a new account: what {account.KEY} stands for"},
+    {OPTION_ACCOUNTS, AT(credentials), "credential", 0x115, "NAME=WHERE...",
+     "Of a new account: where workers find what {credentials.NAME} stands for: env:VARIABLE, file:PATH or "
+     "exec:COMMAND; or aws.profile=, aws.role_arn=, aws.external_id="},
     {OPTION_JSON, AT(json), "json", 'j', NULL, "Print JSON, for programs"},
     {OPTION_ALL, AT(log_level), "log-level", 0x107, "LEVEL", "debug, info (default), warn, error or off"},
 };
@@ -108,11 +129,25 @@ static struct bytes operand_name(const struct verb *verb, unsigned index)
     return (struct bytes){start, strcspn(start, " ")};
 }
 
+static void take_repeated(struct argp_state *state, const struct option_def *def, struct option_list *list,
+                          char *value)
+{
+    if (list->count == REPEATS_MAX)
+        argp_error(state, "--%s is given more than %d times", def->name, REPEATS_MAX);
+    if (!*value)
+        argp_error(state, "--%s is empty: it needs a value, %s", def->name, def->value);
+    list->items[list->count++] = value;
+}
+
 static void take_option(struct argp_state *state, const struct option_def *def, char *value)
 {
     struct parsing *parsing = state->input;
     char *field = (char *)parsing->out + def->at;
     const char *before;
+    if (def->value && strstr(def->value, "...")) {
+        take_repeated(state, def, (struct option_list *)(void *)field, value);
+        return;
+    }
     if (!def->value) {
         *(bool *)(void *)field = true;
         return;

@@ -17,9 +17,20 @@ enum {
     OPTION_ALL = 1 << 9,   /* every verb's */
     OPTION_AT = 1 << 10,   /* --at, without --data */
     OPTION_SINK = 1 << 11, /* --to and so on */
+    OPTION_WAIT = 1 << 12, /* --no-wait, --deadline */
+    OPTION_FORCE = 1 << 13,
+    OPTION_TO = 1 << 14,       /* --to WORKER */
+    OPTION_SHARDS = 1 << 15,   /* --worker, --stuck */
+    OPTION_ACCOUNTS = 1 << 16, /* --file, --region and so on, of a new account */
 };
 
-enum { OPERANDS_MAX = 64 };
+enum { OPERANDS_MAX = 64, REPEATS_MAX = 64 };
+
+/* An option that may be given several times. */
+struct option_list {
+    const char *items[REPEATS_MAX];
+    unsigned count;
+};
 
 /* What the user gave; null or false: not given. Texts live in argv. */
 struct options {
@@ -27,6 +38,10 @@ struct options {
     const char *account, *region, *type, *parent;
     const char *from, *ops, *touches, *limit, *format, *threads;
     const char *to, *schema, *keep;
+    const char *worker, *deadline;
+    const char *file, *splits;
+    struct option_list regions, sets, credentials;
+    bool no_wait, force, stuck;
     bool json, once, print_feed, no_initial, no_follow, no_changes, resync;
     const char *log_level;
     const char *operands[OPERANDS_MAX + 1]; /* the leading ones that were given; then null */

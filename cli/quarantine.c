@@ -65,8 +65,8 @@ int quarantine_gather(const struct quarantine_source *source, const struct selec
 {
     struct error e;
     *list = (struct quarantine_list){0};
-    int r = source->client ? quarantine_gather_at(source->client, selection, list, &e)
-                           : select_each(source->folder, selection, visit, list, &e);
+    int r = source->clients ? quarantine_gather_at(source, selection, list, &e)
+                            : select_each(source->folder, selection, visit, list, &e);
     return r ? say_error(&e) : 0;
 }
 
@@ -115,8 +115,8 @@ int quarantine_load(const struct quarantine_source *source, const struct quarant
                     struct arena *arena, struct quarantined *out, struct error *e)
 {
     struct store *store;
-    if (source->client)
-        return quarantine_load_at(source->client, found, arena, out, e);
+    if (source->clients)
+        return quarantine_load_at(source, found, arena, out, e);
     int r = folder_store(source->folder, found->shard, &store, e);
     if (!r)
         r = store_read(store, e);

@@ -9,6 +9,7 @@
 
 /* An item, and where it is. Texts live in the arena. */
 struct quarantine_found {
+    uint32_t client; /* which one of the source's has it */
     uint32_t shard, collection;
     struct collection_key key;
     struct quarantined item; /* without its contents */
@@ -23,8 +24,9 @@ struct quarantine_list {
 
 /* Where they are: one of the two. */
 struct quarantine_source {
-    struct folder *folder; /* a data folder */
-    struct client *client; /* a running Garner */
+    struct folder *folder;   /* a data folder */
+    struct client **clients; /* running ones: one `garner run`, or the workers of a cluster; null: none */
+    uint32_t client_count;
 };
 
 /* All that are in quarantine of a selection. Returns 0, or the exit code after having
@@ -62,11 +64,12 @@ void quarantine_tell(struct printer *printer, bool json, const struct quarantine
 
 /* --- quarantine_remote.c: the same, asked of a running Garner --- */
 
-int quarantine_gather_at(struct client *client, const struct selection *selection,
+int quarantine_gather_at(const struct quarantine_source *source, const struct selection *selection,
                          struct quarantine_list *list, struct error *e); /* 0 or an error */
-int quarantine_load_at(struct client *client, const struct quarantine_found *found, struct arena *arena,
-                       struct quarantined *out, struct error *e);
+int quarantine_load_at(const struct quarantine_source *source, const struct quarantine_found *found,
+                       struct arena *arena, struct quarantined *out, struct error *e);
 /* By the provider files that it has now. Returns the exit code. */
-int quarantine_retry_at(struct client *client, const struct quarantine_list *list, bool json);
+int quarantine_retry_at(const struct quarantine_source *source, const struct quarantine_list *list,
+                        bool json);
 
 #endif

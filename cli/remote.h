@@ -10,9 +10,17 @@
  * each other; then `*exit_code` is set. */
 const char *remote_address(const struct options *options, int *exit_code);
 
-/* Ask one thing. The answer lives in the arena. Returns 0, or the exit code after having said why. */
-int remote_ask(const char *address, struct operator_request *request, struct arena *arena,
-               struct operator_reply *reply);
+/* Connect. Returns 0, or the exit code after having said why not. */
+int remote_open(const char *address, struct client **client);
+
+/* Is a coordinator there? It has no collections itself: its workers have. */
+bool remote_is_coordinator(const struct client *client);
+
+/* Ask one thing of an account's collections (request->which): of a `garner run` or a worker; or, where a
+ * coordinator is, of all workers that have some of them. `take` is handed each answer, which is gone when it
+ * returns. Returns 0, or the exit code after having said why. */
+int remote_each(const char *address, struct operator_request *request, void *context,
+                void (*take)(void *context, const struct operator_reply *reply));
 
 /* A text of the command line; null: any. */
 struct bytes remote_text(const char *text);

@@ -114,25 +114,30 @@ static int confirm(struct folder *folder, const struct selection *selection, boo
     return exit_code ? exit_code : printed;
 }
 
+struct telling {
+    struct printer printer;
+    bool json;
+};
+
+static void tell_all(void *context, const struct operator_reply *reply)
+{
+    struct telling *telling = context;
+    for (uint32_t i = 0; i < reply->confirmed_count; i++)
+        tell(&telling->printer, telling->json, &reply->confirmed[i]);
+}
+
 static int confirm_at(const char *address, const struct options *options)
 {
-    struct arena arena = {0};
-    struct printer printer;
-    struct operator_reply reply;
+    struct telling telling = {.json = options->json};
     struct operator_request request = {.kind = OPERATOR_CONFIRM,
                                        .which = {.account = remote_text(options->operands[0]),
                                                  .type = remote_text(options->operands[1]),
                                                  .region = remote_text(options->region),
                                                  .parent = remote_text(options->parent)}};
-    int exit_code = remote_ask(address, &request, &arena, &reply);
-    if (!exit_code) {
-        printer_open(&printer);
-        for (uint32_t i = 0; i < reply.confirmed_count; i++)
-            tell(&printer, options->json, &reply.confirmed[i]);
-        exit_code = printer_close(&printer);
-    }
-    arena_close(&arena);
-    return exit_code;
+    printer_open(&telling.printer);
+    int exit_code = remote_each(address, &request, &telling, tell_all);
+    int printed = printer_close(&telling.printer);
+    return exit_code ? exit_code : printed;
 }
 
 static int run(const struct options *options)
@@ -164,10 +169,10 @@ const struct verb verb_confirm = {
         "often a provider's fault than the truth. If it is the truth, this lets the next sound listing "
         "delete "
         "those of them that it still misses.",
-    .examples =
-        "Example:\n"
-        "  garner confirm aws/1234567890 aws.ec2.image --region eu-west-1\n\n"
-        "A running Garner is asked to do it; with --data the folder is written to, which is refused while "
-        "`garner run` uses it.",
+    .examples = "Example:\n"
+                "  garner confirm aws/1234567890 aws.ec2.image --region eu-west-1\n\n"
+                "A running Garner is asked to do it (of a cluster: its coordinator's address); with --data "
+                "the folder is written to, which is refused while "
+                "`garner run` uses it.",
     .run = run,
 };

@@ -20,10 +20,15 @@ static int tell(uint64_t collections, bool json)
     return printer_close(&printer);
 }
 
+static void add(void *context, const struct operator_reply *reply)
+{
+    uint64_t *collections = context;
+    *collections += reply->collections;
+}
+
 static int run(const struct options *options)
 {
-    struct arena arena = {0};
-    struct operator_reply reply;
+    uint64_t collections = 0;
     struct operator_request request = {
         .kind = OPERATOR_HARVEST,
         .which = {.account = remote_text(options->operands[0]),
@@ -34,11 +39,9 @@ static int run(const struct options *options)
     const char *address = remote_address(options, &exit_code);
     if (exit_code)
         return exit_code;
-    exit_code = remote_ask(address, &request, &arena, &reply);
-    if (!exit_code)
-        exit_code = tell(reply.collections, options->json);
-    arena_close(&arena);
-    return exit_code;
+    exit_code = remote_each(address, &request, &collections, add);
+    int printed = collections || !exit_code ? tell(collections, options->json) : 0;
+    return exit_code ? exit_code : printed;
 }
 
 const struct verb verb_harvest = {
@@ -49,12 +52,13 @@ const struct verb verb_harvest = {
     .about = "Have the collections of an account harvested now, whatever their periods say: all, or those of "
              "a type. "
              "What is under way is harvested once more afterwards. It is for a running Garner (`garner run "
-             "-c FILE`), and "
-             "doesn't wait for the harvests to end.",
+             "-c FILE`, or a cluster: its coordinator knows whom to ask), and doesn't wait for the harvests "
+             "to end.",
     .examples =
         "Examples:\n"
         "  garner harvest aws/1234567890\n"
         "  garner harvest aws/1234567890 aws.ec2.instance --region eu-west-1 --at tcp://10.0.0.7:7801\n\n"
-        "Exits with 0 if it is under way, 2 if there is no such account or type, 3 without a connection.",
+        "Exits with 0 if it is under way, 1 if not all workers could be asked, 2 if there is no such account "
+        "or type, 3 without a connection.",
     .run = run,
 };

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli/cluster/fan.h"
 #include "cli/data.h"
 #include "cli/quarantine.h"
 #include "cli/remote.h"
@@ -250,8 +251,8 @@ static int retry_items(const struct quarantine_source *source, struct quarantine
     arena_close(&arena);
     if (exit_code)
         return exit_code;
-    return source->client ? quarantine_retry_at(source->client, list, options->json)
-                          : quarantine_retry(source->folder, list, options);
+    return source->clients ? quarantine_retry_at(source, list, options->json)
+                           : quarantine_retry(source->folder, list, options);
 }
 
 /* --- which of them --- */
@@ -284,15 +285,37 @@ static int act(unsigned action, const struct quarantine_source *source, const st
     return exit_code;
 }
 
+/* Those workers of a cluster that can be asked. */
+static int act_on_workers(unsigned action, struct client *coordinator, const char *address,
+                          const struct selection *selection, const struct options *options)
+{
+    struct ask ask = {.client = coordinator, .address = address};
+    struct quarantine_source source = {0};
+    struct fan fan;
+    int exit_code = fan_open(&ask, remote_text(selection->account), &fan);
+    if (!exit_code) {
+        int incomplete = fan_connect(&fan, &source.clients, &source.client_count);
+        exit_code = act(action, &source, selection, options);
+        exit_code = exit_code ? exit_code : incomplete;
+        for (uint32_t i = 0; i < source.client_count; i++)
+            client_close(source.clients[i]);
+    }
+    fan_close(&fan);
+    arena_close(&ask.arena);
+    return exit_code;
+}
+
 static int act_at(unsigned action, const char *address, const struct selection *selection,
                   const struct options *options)
 {
-    struct quarantine_source source = {0};
-    struct error e;
-    if (client_open(address, NULL, &source.client, &e))
-        return say_error(&e);
-    int exit_code = act(action, &source, selection, options);
-    client_close(source.client);
+    struct client *client;
+    const struct quarantine_source source = {.clients = &client, .client_count = 1};
+    int exit_code = remote_open(address, &client);
+    if (exit_code)
+        return exit_code;
+    exit_code = remote_is_coordinator(client) ? act_on_workers(action, client, address, selection, options)
+                                              : act(action, &source, selection, options);
+    client_close(client);
     return exit_code;
 }
 
@@ -348,7 +371,8 @@ const struct verb verb_quarantine = {
         "reads items again by the provider files of now: those that can be digested leave quarantine, and "
         "the "
         "next listing stores them; it exits with 1 if any stays.\n"
-        "A running Garner is asked, which has provider files of its own; with --data or -c it is the data "
+        "A running Garner is asked, or all workers of a cluster, which have provider files of their own; "
+        "with --data or -c it is the data "
         "folder, and retry needs -c.",
     .examples = "Examples:\n"
                 "  garner quarantine list\n"

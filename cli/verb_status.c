@@ -1,4 +1,5 @@
 /* status: how the harvests are doing: what is wrong, how old what we know is, and what to do. */
+#include "cli/cluster/status.h"
 #include "cli/data.h"
 #include "cli/remote.h"
 #include "cli/say.h"
@@ -85,7 +86,7 @@ static int show(const struct options *options, struct folder *folder, const stru
     return exit_code;
 }
 
-static int ask(const struct options *options, const char *address)
+static int ask_run(const struct options *options, struct client *client, const char *address)
 {
     struct arena arena = {0};
     struct buffer packed = {0};
@@ -97,13 +98,24 @@ static int ask(const struct options *options, const char *address)
                                          .type = remote_text(options->type)};
     status_request_pack(&asked, &packed);
     struct operator_request request = {.kind = OPERATOR_STATUS, .status = buffer_bytes(&packed)};
-    int exit_code = remote_ask(address, &request, &arena, &reply);
-    if (!exit_code && status_unpack(&arena, reply.status, &status, &e))
-        exit_code = say_error(&e);
-    else if (!exit_code)
-        exit_code = print(&status, address, options->json);
+    int r = client_ask(client, &request, &arena, &reply, &e);
+    if (!r)
+        r = status_unpack(&arena, reply.status, &status, &e);
+    int exit_code = r ? say_error(&e) : print(&status, address, options->json);
     buffer_close(&packed);
     arena_close(&arena);
+    return exit_code;
+}
+
+static int ask(const struct options *options, const char *address)
+{
+    struct client *client;
+    int exit_code = remote_open(address, &client);
+    if (exit_code)
+        return exit_code;
+    exit_code = remote_is_coordinator(client) ? cluster_status(options, client, address)
+                                              : ask_run(options, client, address);
+    client_close(client);
     return exit_code;
 }
 
@@ -141,7 +153,8 @@ const struct verb verb_status = {
         "Print an overview (collections, how old what is known of them is, what harvests cost), then what "
         "is wrong, a line each: what can't be reached, fails, is held back, quarantined, or is older than "
         "three of its periods; with its cause, and what to do. With --data alone periods aren't known: name "
-        "the configuration, too.",
+        "the configuration, too. Of a cluster (--at its coordinator) first how its shards and workers are, "
+        "then the same of all workers together.",
     .examples = "Examples:\n"
                 "  garner status\n"
                 "  garner status -c garner.yaml\n"

@@ -29,4 +29,25 @@ extern const struct verb verb_sink;
 extern const struct verb verb_verify;
 extern const struct verb verb_status;
 
+/* Of a cluster: cli/cluster/ */
+extern const struct verb verb_accounts;
+extern const struct verb verb_apply;
+extern const struct verb verb_cancel;
+extern const struct verb verb_cordon;
+extern const struct verb verb_drain;
+extern const struct verb verb_explain;
+extern const struct verb verb_forget;
+extern const struct verb verb_move;
+extern const struct verb verb_pause;
+extern const struct verb verb_pin;
+extern const struct verb verb_rebalance;
+extern const struct verb verb_recover;
+extern const struct verb verb_resume;
+extern const struct verb verb_shards;
+extern const struct verb verb_uncordon;
+extern const struct verb verb_undrain;
+extern const struct verb verb_unpin;
+extern const struct verb verb_where;
+extern const struct verb verb_workers;
+
 #endif

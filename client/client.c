@@ -187,16 +187,12 @@ int client_receive(struct client *client, int64_t end_ms, struct buffer *memory,
     return conclude(client, r, reply, e);
 }
 
-void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms)
+bool client_wait_any(struct client *const *clients, size_t count, int64_t end_ms, const atomic_bool *poked)
 {
     struct rpc_client **all = mem_alloc((count + 1) * sizeof(struct rpc_client *));
     for (size_t i = 0; i < count; i++)
         all[i] = clients[i]->rpc;
-    rpc_client_wait_any(all, count, end_ms);
+    bool done = rpc_client_wait_any(all, count, end_ms, poked);
     free(all);
-}
-
-bool client_wait_or(struct client *client, int64_t end_ms, const atomic_bool *poked)
-{
-    return rpc_client_wait_or(client->rpc, end_ms, poked);
+    return done;
 }

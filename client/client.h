@@ -42,9 +42,8 @@ int client_send(struct client *client, struct operator_request *request, struct 
 int client_receive(struct client *client, int64_t end_ms, struct buffer *memory, struct arena *arena,
                    struct operator_reply *reply, bool *there, struct error *e);
 
-/* Until client_receive has something to tell of one of them, which share a lock, or `end_ms`. */
-void client_wait_any(struct client *const *clients, size_t count, int64_t end_ms);
-/* Likewise of one, or until it is poked: as rpc_client_wait_or. */
-bool client_wait_or(struct client *client, int64_t end_ms, const atomic_bool *poked);
+/* Until client_receive has something to tell of one of them, which share a lock: then true; or `end_ms`; or
+ * until they are poked: as rpc_client_wait_any. */
+bool client_wait_any(struct client *const *clients, size_t count, int64_t end_ms, const atomic_bool *poked);
 
 #endif

@@ -29,6 +29,7 @@ struct garner_link {
     int64_t until_ms;      /* that what was asked last may wait for changes */
     uint32_t failures;     /* in succession */
     bool at_end;           /* behind its last answer there was nothing */
+    bool is_silent;        /* what was asked last should have been answered long ago */
     bool lost;             /* it was said … */
     int64_t lost_ms;       /* … then */
 };

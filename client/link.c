@@ -12,7 +12,9 @@ enum {
     SLICE_MS = 100,       /* a stop is noticed within so long */
     AGAIN_FIRST_MS = 100, /* a broken connection is made again after up to this, then twice as long … */
     AGAIN_MAX_MS = 5000,
-    TURNED_AWAY_MS = 250 /* one that has as many who wait as it can have is asked again after so long */
+    TURNED_AWAY_MS = 250 /* one that has as many who wait as it can have is asked again after so long */,
+    ONE_OF_MANY_MS = 2000, /* one of several workers is asked to wait: else its silence tells nothing */
+    SILENCE_MS = 2000      /* beyond that: another one may have what it had */
 };
 
 /* --- connections --- */
@@ -81,11 +83,14 @@ static int ask_worker(struct garner *feed, uint32_t worker, int64_t wait_ms, str
     struct operator_request request;
     if (feed->follow.workers[worker].asked || clock_steady_ms() < link->again_ms)
         return 0;
+    if (*address && wait_ms > ONE_OF_MANY_MS)
+        wait_ms = ONE_OF_MANY_MS;
     arena_reset(&feed->scratch);
     int r = garner_connect(feed, link, *address ? address : feed->address, e);
     if (r || !follow_ask(&feed->follow, worker, (uint64_t)wait_ms, &feed->scratch, &request))
         return r;
     link->until_ms = clock_steady_ms() + wait_ms;
+    link->is_silent = false;
     r = client_send(link->client, &request, e);
     if (r)
         follow_lost(&feed->follow, worker);
@@ -156,6 +161,8 @@ static int take_answer(struct garner *feed, uint32_t worker, struct error *e)
     } else if (r) {
         follow_lost(&feed->follow, worker);
         r = garner_note_lost(feed, link, r, e);
+    } else if (*feed->follow.workers[worker].address) {
+        link->is_silent = clock_steady_ms() > link->until_ms + SILENCE_MS;
     }
     if (!r && there && answer->arrival.kind != FOLLOW_IDLE && !is_turned_away(link, answer)) {
         say_snapshot(feed, &answer->arrival);
@@ -198,7 +205,7 @@ static void wait_for_any(struct garner *feed, int64_t end_ms)
         if (feed->follow.workers[i].asked)
             clients[count++] = feed->links[i].client;
     if (count)
-        client_wait_any(clients, count, end_ms < slice_ms ? end_ms : slice_ms);
+        client_wait_any(clients, count, end_ms < slice_ms ? end_ms : slice_ms, NULL);
     else
         sleep_until(end_ms);
     free(clients);

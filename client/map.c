@@ -10,7 +10,7 @@
 
 enum {
     PAUSE_FIRST_MS = 100,
-    PAUSE_MAX_MS = 5000,
+    PAUSE_MAX_MS = 2000,
     SETTLED_MS = 1000 /* what has been so for so long is so */
 };
 
@@ -106,12 +106,12 @@ static int note_lacking(struct garner *feed, struct error *e)
 
 /* --- when it is asked for --- */
 
-/* If a worker is gone, another one may have what it had. Home itself isn't replaced by anybody. */
+/* If a worker is gone, or hangs, another one may have what it had. Home itself isn't replaced by anybody. */
 static bool wants_map(const struct garner *feed)
 {
     bool wanted = feed->follow.needs_map || follow_lacking(&feed->follow, NULL) > 0;
     for (uint32_t i = 0; i < feed->follow.worker_count && !wanted; i++)
-        wanted = feed->links[i].lost && *feed->follow.workers[i].address;
+        wanted = (feed->links[i].lost || feed->links[i].is_silent) && *feed->follow.workers[i].address;
     return wanted;
 }
 

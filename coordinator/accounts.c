@@ -22,9 +22,18 @@ struct entry {
     uint64_t revision; /* as it is kept; 0: it stands in the file */
 };
 
+/* One that was removed: what is stored of it is where its `splits` put it, and must be found there again. */
+struct gone {
+    char *name;
+    uint32_t splits;
+    uint64_t revision;
+};
+
 struct accounts {
     struct entry *entries; /* by name */
     uint32_t count, room;
+    struct gone *gone;
+    uint32_t gone_count, gone_room;
 };
 
 /* --- the list --- */
@@ -116,8 +125,12 @@ void accounts_close(struct accounts *accounts)
 {
     for (uint32_t i = 0; accounts && i < accounts->count; i++)
         close_entry(&accounts->entries[i]);
-    if (accounts)
+    for (uint32_t i = 0; accounts && i < accounts->gone_count; i++)
+        free(accounts->gone[i].name);
+    if (accounts) {
         free(accounts->entries);
+        free(accounts->gone);
+    }
     free(accounts);
 }
 
@@ -130,6 +143,48 @@ void accounts_drop(struct accounts *accounts, struct bytes name)
     close_entry(&accounts->entries[at]);
     memmove(&accounts->entries[at], &accounts->entries[at + 1],
             (--accounts->count - at) * sizeof *accounts->entries);
+}
+
+/* --- those that were removed --- */
+
+static struct gone *find_gone(const struct accounts *accounts, struct bytes name)
+{
+    for (uint32_t i = 0; i < accounts->gone_count; i++)
+        if (bytes_is(name, accounts->gone[i].name))
+            return &accounts->gone[i];
+    return NULL;
+}
+
+static void forget_gone(struct accounts *accounts, struct bytes name)
+{
+    struct gone *gone = find_gone(accounts, name);
+    if (!gone)
+        return;
+    free(gone->name);
+    *gone = accounts->gone[--accounts->gone_count];
+}
+
+static void add_gone(struct accounts *accounts, struct bytes name, uint32_t splits, uint64_t revision)
+{
+    char *text = mem_alloc(name.len + 1);
+    bytes_put(text, name);
+    text[name.len] = 0;
+    if (accounts->gone_count == accounts->gone_room) {
+        accounts->gone_room = accounts->gone_room ? 2 * accounts->gone_room : 16;
+        accounts->gone = mem_resize(accounts->gone, accounts->gone_room * sizeof *accounts->gone);
+    }
+    accounts->gone[accounts->gone_count++] = (struct gone){text, splits, revision};
+}
+
+/* "gone 4": it had that many splits. */
+static bool read_gone(struct bytes packed, uint32_t *splits)
+{
+    uint64_t number;
+    if (!bytes_starts(packed, "gone ") || !bytes_to_u64(bytes_from(packed, strlen("gone ")), &number) ||
+        number < 1 || number > LIMIT_SPLITS)
+        return false;
+    *splits = (uint32_t)number;
+    return true;
 }
 
 /* --- what was kept --- */
@@ -155,8 +210,16 @@ int accounts_put(struct accounts *accounts, struct bytes name, struct bytes pack
 {
     struct arena arena = {0};
     struct config_account *account;
+    uint32_t splits;
     bool is_there;
     uint32_t at = place_of(accounts, name, &is_there);
+    forget_gone(accounts, name);
+    if (read_gone(packed, &splits)) {
+        if (is_there && accounts->entries[at].revision)
+            accounts_drop(accounts, name);
+        add_gone(accounts, name, splits, revision);
+        return 0;
+    }
     int r = read_one(&arena, packed, &account, e);
     if (r)
         r = error_set(e, ERR_CORRUPT, "the record of account %.*s can't be read: restore the state",
@@ -186,6 +249,17 @@ uint64_t accounts_version(const struct accounts *accounts)
 
 /* --- edits --- */
 
+static int check_splits(const struct gone *gone, const struct config_account *account, struct error *e)
+{
+    if (!gone || gone->splits == account->splits)
+        return 0;
+    return error_set(e, ERR_USAGE,
+                     "account %s was harvested with splits: %" PRIu32
+                     ", which is fixed since: what is stored of "
+                     "it would not be found with %" PRIu32 ": add it with that number",
+                     gone->name, gone->splits, account->splits);
+}
+
 static int make_edit(const struct accounts *accounts, const struct config_account *account,
                      struct arena *arena, struct account_edit *edit, struct error *e)
 {
@@ -195,13 +269,15 @@ static int make_edit(const struct accounts *accounts, const struct config_accoun
     *edit = (struct account_edit){arena_copy(arena, bytes_of(entry.name)),
                                   arena_copy(arena, bytes_of(entry.text)), 0};
     close_entry(&entry);
+    const struct gone *gone = find_gone(accounts, edit->name);
+    edit->revision = gone ? gone->revision : 0;
     if (is_there)
         return error_set(e, ERR_USAGE, "account %.*s is there already%s: remove it first to change it",
                          BYTES_ARG(edit->name),
                          accounts->entries[at].revision ? "" : ", in the coordinator's configuration");
     if (accounts->count >= LIMIT_ACCOUNTS)
         return error_set(e, ERR_LIMIT, "there are %d accounts, and no more are possible", LIMIT_ACCOUNTS);
-    return 0;
+    return check_splits(gone, account, e);
 }
 
 int accounts_check_new(struct accounts *accounts, struct bytes document, struct arena *arena,
@@ -260,6 +336,8 @@ int accounts_check_removal(const struct accounts *accounts, struct bytes name, s
             entry->name);
     *edit = (struct account_edit){.name = arena_copy(arena, bytes_of(entry->name)),
                                   .revision = entry->revision};
+    if (accounts->gone_count < LIMIT_ACCOUNTS)
+        edit->packed = bytes_of(arena_printf(arena, "gone %" PRIu32, entry->splits));
     return 0;
 }
 

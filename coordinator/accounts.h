@@ -14,7 +14,7 @@ struct accounts;
 int accounts_open(const struct config *config, struct accounts **out, struct error *e);
 void accounts_close(struct accounts *accounts); /* null is fine */
 
-/* One that was kept, as it was packed. ERR_CORRUPT. */
+/* One that was kept, as it was packed, or that one was removed. ERR_CORRUPT. */
 int accounts_put(struct accounts *accounts, struct bytes name, struct bytes packed, uint64_t revision,
                  struct error *e);
 
@@ -22,8 +22,9 @@ int accounts_put(struct accounts *accounts, struct bytes name, struct bytes pack
 uint32_t accounts_count(const struct accounts *accounts);
 uint64_t accounts_version(const struct accounts *accounts);
 
-/* The name of one, its packed document and its revision, to be written: then accounts_put or accounts_drop.
- * ERR_CONFIG: it can't be an account; ERR_USAGE: it is there already. In the arena. */
+/* The name of one, what is packed of it and its revision, to be written: then accounts_put, or accounts_drop
+ * where nothing is. ERR_CONFIG: it can't be an account; ERR_USAGE: it is there already, or was with other
+ * `splits`. In the arena. */
 struct account_edit {
     struct bytes name, packed;
     uint64_t revision;

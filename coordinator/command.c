@@ -2,6 +2,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/check.h"
+#include "common/nearest.h"
 #include "common/sharding.h"
 #include "coordinator/accounts.h"
 #include "coordinator/internal.h"
@@ -9,13 +11,31 @@
 typedef int verb(struct coordinator *co, const struct cluster_ask *ask, int64_t now_ms, struct arena *arena,
                  struct value *out, struct error *e);
 
+/* A name that isn't there may be another one's, mistyped. */
+static int say_nearest(const struct cluster *c, struct bytes name, struct error *e)
+{
+    const char **names = mem_alloc((c->worker_count + (size_t)1) * sizeof *names);
+    size_t count = 0;
+    for (uint32_t i = 0; i < c->worker_count; i++)
+        if (c->workers[i].disk)
+            names[count++] = c->workers[i].name;
+    const char *nearest = nearest_word(name, names, count);
+    free(names);
+    if (nearest)
+        error_set(e, ERR_NOT_FOUND,
+                  "there is no worker '%.*s': did you mean '%s'? `garner workers` lists those there are",
+                  BYTES_ARG(name), nearest);
+    return ERR_NOT_FOUND;
+}
+
 static int find_workers(const struct cluster *c, const struct cluster_ask *ask, struct arena *arena,
                         uint32_t **workers, struct error *e)
 {
     int r = 0;
     *workers = arena_alloc(arena, (ask->worker_count + (size_t)1) * sizeof **workers);
     for (uint32_t i = 0; i < ask->worker_count && !r; i++)
-        r = cluster_find_worker(c, ask->workers[i], &(*workers)[i], e);
+        if ((r = cluster_find_worker(c, ask->workers[i], &(*workers)[i], e)))
+            r = say_nearest(c, ask->workers[i], e);
     return r;
 }
 
@@ -40,9 +60,11 @@ static int workers(struct coordinator *co, const struct cluster_ask *ask, int64_
 static int shards(struct coordinator *co, const struct cluster_ask *ask, int64_t now_ms, struct arena *arena,
                   struct value *out, struct error *e)
 {
-    (void)ask, (void)now_ms, (void)e;
-    *out = view_shards(&co->cluster, arena);
-    return 0;
+    uint32_t *named;
+    int r = find_workers(&co->cluster, ask, arena, &named, e);
+    if (!r)
+        *out = view_shards(&co->cluster, named, ask->worker_count, now_ms, arena);
+    return r;
 }
 
 static int check_shard(const struct coordinator *co, uint32_t shard, struct error *e)
@@ -104,7 +126,8 @@ static int apply(struct coordinator *co, const struct cluster_ask *ask, int64_t 
                  struct value *out, struct error *e)
 {
     bool is_there = ask->plan && ask->plan <= co->plan_count &&
-                    co->plan_count - ask->plan < COORDINATOR_PLANS;
+                    co->plan_count - ask->plan < COORDINATOR_PLANS &&
+                    co->plans[ask->plan % COORDINATOR_PLANS].steps;
     if (!is_there)
         return error_set(e, ERR_NOT_FOUND,
                          "there is no plan %" PRIu64
@@ -166,8 +189,9 @@ static int pause_or_resume(struct coordinator *co, const struct cluster_ask *ask
                            struct arena *arena, struct value *out, struct error *e)
 {
     (void)now_ms, (void)arena;
-    view_put_bool(out, "paused", ask->verb == CLUSTER_PAUSE);
-    return cluster_pause(&co->cluster, ask->verb == CLUSTER_PAUSE, e);
+    const bool pauses = ask->verb == CLUSTER_PAUSE;
+    view_put_bool(out, "paused", pauses);
+    return co->cluster.is_paused == pauses ? 0 : cluster_pause(&co->cluster, pauses, e);
 }
 
 static int recover(struct coordinator *co, const struct cluster_ask *ask, int64_t now_ms, struct arena *arena,
@@ -182,14 +206,17 @@ static int recover(struct coordinator *co, const struct cluster_ask *ask, int64_
 
 /* --- workers --- */
 
+/* What is so already is left so: of several that are named some may be. */
 static int each_worker(struct coordinator *co, const struct cluster_ask *ask, uint32_t worker,
                        struct error *e)
 {
+    const struct cluster_worker *w = &co->cluster.workers[worker];
+    const bool cordons = ask->verb == CLUSTER_CORDON;
     if (ask->verb == CLUSTER_UNDRAIN)
-        return cluster_undrain(&co->cluster, worker, e);
+        return w->is_draining ? cluster_undrain(&co->cluster, worker, e) : 0;
     if (ask->verb == CLUSTER_FORGET)
         return cluster_forget(&co->cluster, worker, e);
-    return cluster_cordon(&co->cluster, worker, ask->verb == CLUSTER_CORDON, e);
+    return w->is_cordoned == cordons ? 0 : cluster_cordon(&co->cluster, worker, cordons, e);
 }
 
 static int to_workers(struct coordinator *co, const struct cluster_ask *ask, int64_t now_ms,

@@ -14,7 +14,9 @@
 #include "coordinator/accounts.h"
 #include "coordinator/internal.h"
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 50, MS_PER_S = 1000 };
+
+static const int64_t plans_since_ms = 1735689600000; /* 2025-01-01 */
 
 /* --- what is decided is kept --- */
 
@@ -117,6 +119,15 @@ static void make_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
+/* Plans are remembered in memory only, and yet a number must never stand for another plan than the one that
+ * somebody has read: so numbers rise over all lives of the coordinator, as fewer than one a second are made.
+ */
+static uint64_t first_plan(void)
+{
+    int64_t since_ms = clock_wall_ms() - plans_since_ms;
+    return since_ms > 0 ? (uint64_t)(since_ms / MS_PER_S) : 0;
+}
+
 int coordinator_open(const struct coordinator_setting *setting, struct coordinator **out, struct error *e)
 {
     const struct state_setting state = {.kind = setting->kind, .path = setting->path};
@@ -127,6 +138,7 @@ int coordinator_open(const struct coordinator_setting *setting, struct coordinat
     make_condition(&co->ending);
     make_records(co);
     co->map_version = (uint64_t)clock_wall_ms();
+    co->plan_count = first_plan();
     int r = accounts_open(setting->config, &co->accounts, e);
     if (!r)
         r = state_open(&state, &co->state, e);
@@ -181,24 +193,6 @@ const uint8_t *coordinator_feed(const struct coordinator *co)
 }
 
 /* --- heartbeats --- */
-
-static int check(const struct coordinator *co, const struct heartbeat *h, struct error *e)
-{
-    if (h->version != CLUSTER_VERSION)
-        return error_set(
-            e, ERR_USAGE,
-            "worker %.*s (%.*s) speaks version %u of the cluster's protocol, and this coordinator "
-            "(garner %s) version %d: update %s",
-            BYTES_ARG(h->worker), BYTES_ARG(h->program), h->version, GARNER_VERSION, CLUSTER_VERSION,
-            h->version < CLUSTER_VERSION ? "the worker" : "the coordinator");
-    if (!bytes_is(h->cluster, co->set.cluster))
-        return error_set(
-            e, ERR_CONFIG,
-            "worker %.*s belongs to cluster '%.*s', and this is the coordinator of '%s': give it "
-            "the address of its own, or set `cluster`",
-            BYTES_ARG(h->worker), BYTES_ARG(h->cluster), co->set.cluster);
-    return 0;
-}
 
 static void add_peer(const struct cluster *c, uint32_t worker, struct orders *orders,
                      struct cluster_peer *peers, bool *is_in)
@@ -338,7 +332,7 @@ int coordinator_heartbeat(struct coordinator *co, struct bytes packed, bool *wai
     struct heartbeat heartbeat;
     int r = heartbeat_unpack(&arena, packed, &heartbeat, e);
     if (!r)
-        r = check(co, &heartbeat, e);
+        r = coordinator_admits(co, &heartbeat, e);
     if (!r) {
         pthread_mutex_lock(&co->lock);
         arena_reset(&co->scratch);
@@ -375,48 +369,4 @@ int coordinator_ask(struct coordinator *co, struct bytes packed, struct buffer *
     }
     arena_close(&arena);
     return r;
-}
-
-/* --- subscribers --- */
-
-static void add_worker(const struct cluster *c, uint32_t worker, struct arena *arena, struct feed_map *map,
-                       struct feed_worker *workers)
-{
-    uint32_t *shards = arena_alloc(arena, c->set.shards * sizeof *shards), count = 0;
-    for (uint32_t i = 0; i < c->set.shards; i++)
-        if (c->shards[i].owner == worker)
-            shards[count++] = i;
-    if (count && *c->workers[worker].address)
-        workers[map->worker_count++] =
-            (struct feed_worker){.address = arena_copy(arena, bytes_of(c->workers[worker].address)),
-                                 .shards = shards,
-                                 .shard_count = count};
-}
-
-static uint64_t hash_of_map(const struct feed_map *map)
-{
-    struct buffer packed = {0};
-    feed_map_pack(map, &packed);
-    uint64_t hash = hash64(buffer_bytes(&packed));
-    buffer_close(&packed);
-    return hash;
-}
-
-/* Versions rise, also over several lives of the coordinator: they begin at the time of the day. */
-void coordinator_map(struct coordinator *co, struct arena *arena, struct feed_map *out)
-{
-    pthread_mutex_lock(&co->lock);
-    const struct cluster *c = &co->cluster;
-    struct feed_worker *workers = arena_alloc(arena, (c->worker_count + (size_t)1) * sizeof *workers);
-    *out = (struct feed_map){.workers = workers};
-    for (uint32_t i = 0; i < c->worker_count; i++)
-        if (c->workers[i].disk)
-            add_worker(c, i, arena, out, workers);
-    uint64_t hash = hash_of_map(out);
-    if (hash != co->map_hash) {
-        co->map_hash = hash;
-        co->map_version++;
-    }
-    out->version = co->map_version;
-    pthread_mutex_unlock(&co->lock);
 }

@@ -41,6 +41,10 @@ int coordinator_keep_account(struct coordinator *co, const struct account_edit *
 /* Put what was kept into the cluster, and the first record where there is none. */
 int coordinator_load(struct coordinator *co, struct error *e);
 
+/* Is a heartbeat of this cluster's, in words that are understood (admit.c)? ERR_USAGE, ERR_CONFIG. */
+struct heartbeat;
+int coordinator_admits(const struct coordinator *co, const struct heartbeat *h, struct error *e);
+
 /* Tell what has changed of a shard's record (journal.c). */
 void journal_shard(const struct cluster *c, uint32_t shard, const struct cluster_shard *before);
 void journal_life(const struct cluster *c, uint32_t worker, enum worker_life before);

@@ -77,7 +77,8 @@ static enum rpc_verdict answer(struct coordinator_serve *serve, struct operator_
         reply->heartbeat = buffer_bytes(body);
         break;
     case OPERATOR_CLUSTER:
-        coordinator_ask(serve->coordinator, request->cluster, body, e);
+        if (coordinator_ask(serve->coordinator, request->cluster, body, e) == 0)
+            error_none(e); /* what was forced had a reason not to be done */
         reply->cluster = buffer_bytes(body);
         break;
     case OPERATOR_MAP:

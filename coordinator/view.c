@@ -1,8 +1,11 @@
 /* Each view is made from the records and the last heartbeats in one go, so it is of one moment. */
 #include "coordinator/view.h"
 
+#include <stdlib.h>
+
 #include "common/check.h"
 #include "coordinator/placement/placement.h"
+#include "coordinator/why.h"
 
 enum { MEMBERS = 24 }; /* room in an object */
 
@@ -35,20 +38,12 @@ static const char *name_of(const struct cluster *c, uint32_t worker)
 
 /* --- a shard --- */
 
-static bool is_served(const struct cluster *c, uint32_t shard)
-{
-    const struct cluster_shard *s = &c->shards[shard];
-    const struct shard_report *report = cluster_report(c, s->owner, shard);
-    return cluster_is_alive(c, s->owner) && report && report->epoch == s->epoch &&
-           (report->role == ROLE_OWNER || report->role == ROLE_SEALED);
-}
-
 static const char *state_of(const struct cluster *c, uint32_t shard)
 {
     const struct cluster_shard *s = &c->shards[shard];
     if (s->is_foreign)
         return "unknown";
-    if (!is_served(c, shard))
+    if (!why_is_served(c, shard))
         return "waiting";
     return s->phase != MOVE_NONE ? "moving" : "served";
 }
@@ -75,7 +70,16 @@ static struct value move_of(const struct cluster *c, const struct cluster_shard 
     return move;
 }
 
-struct value view_shard(const struct cluster *c, uint32_t shard, struct arena *arena)
+static void put_why(const struct cluster *c, uint32_t shard, int64_t now_ms, struct value *object,
+                    struct arena *arena)
+{
+    struct buffer why = {0};
+    why_explain(c, shard, now_ms, &why);
+    view_put_text(object, "why", arena_strdup(arena, bytes_trim(buffer_bytes(&why))));
+    buffer_close(&why);
+}
+
+static struct value begin_shard(const struct cluster *c, uint32_t shard, int64_t now_ms, struct arena *arena)
 {
     const struct cluster_shard *s = &c->shards[shard];
     const struct shard_report *report = cluster_report(c, s->owner, shard);
@@ -91,25 +95,51 @@ struct value view_shard(const struct cluster *c, uint32_t shard, struct arena *a
     value_put(&object, BYTES("move"), move_of(c, s, arena));
     view_put_text(&object, "pin", name_of(c, s->pin));
     view_put_u64(&object, "version", s->version, arena);
+    view_put_bool(&object, "stuck", why_is_stuck(c, shard, now_ms));
+    return object;
+}
+
+static struct value view_shard(const struct cluster *c, uint32_t shard, int64_t now_ms, struct arena *arena)
+{
+    struct value object = begin_shard(c, shard, now_ms, arena);
+    if (why_is_stuck(c, shard, now_ms))
+        put_why(c, shard, now_ms, &object, arena);
+    else
+        view_put_text(&object, "why", NULL);
     return object;
 }
 
 struct value view_explained(const struct cluster *c, uint32_t shard, int64_t now_ms, struct arena *arena)
 {
-    struct value object = view_shard(c, shard, arena);
-    struct buffer why = {0};
-    cluster_explain(c, shard, now_ms, &why);
-    const char *text = why.len ? arena_strdup(arena, buffer_bytes(&why)) : NULL;
-    view_put_text(&object, "why", text ? text : "It is where placement wants it, and waits for nothing.");
-    buffer_close(&why);
+    struct value object = begin_shard(c, shard, now_ms, arena);
+    put_why(c, shard, now_ms, &object, arena);
     return object;
 }
 
-struct value view_shards(const struct cluster *c, struct arena *arena)
+/* Its owner, who follows it, or where it moves to. */
+static bool is_at(const struct cluster *c, uint32_t shard, uint32_t worker)
+{
+    const struct cluster_shard *s = &c->shards[shard];
+    return s->owner == worker || (s->phase != MOVE_NONE && s->to == worker) ||
+           cluster_replica((struct cluster_shard *)s, worker);
+}
+
+static bool is_at_any(const struct cluster *c, uint32_t shard, const uint32_t *workers, uint32_t count)
+{
+    bool is = !count;
+    for (uint32_t i = 0; i < count; i++)
+        is = is || is_at(c, shard, workers[i]);
+    return is;
+}
+
+struct value view_shards(const struct cluster *c, const uint32_t *workers, uint32_t count, int64_t now_ms,
+                         struct arena *arena)
 {
     struct value shards = value_array(arena, c->set.shards);
+    shards.count = 0;
     for (uint32_t i = 0; i < c->set.shards; i++)
-        shards.items[i] = view_shard(c, i, arena);
+        if (is_at_any(c, i, workers, count))
+            shards.items[shards.count++] = view_shard(c, i, now_ms, arena);
     struct value object = value_object(arena, 1);
     value_put(&object, BYTES("shards"), shards);
     return object;
@@ -170,6 +200,12 @@ static struct value view_worker(const struct cluster_worker *worker, const struc
     return object;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    const struct value *x = value_get_text(a, "worker"), *y = value_get_text(b, "worker");
+    return bytes_compare(x->text, y->text);
+}
+
 struct value view_workers(const struct cluster *c, int64_t now_ms, struct arena *arena)
 {
     const struct counts *counts = count_all(c, arena);
@@ -178,6 +214,8 @@ struct value view_workers(const struct cluster *c, int64_t now_ms, struct arena 
     for (uint32_t i = 0; i < c->worker_count; i++)
         if (c->workers[i].disk)
             workers.items[workers.count++] = view_worker(&c->workers[i], &counts[i], now_ms, arena);
+    if (workers.count)
+        qsort(workers.items, workers.count, sizeof *workers.items, compare_names);
     struct value object = value_object(arena, 1);
     value_put(&object, BYTES("workers"), workers);
     return object;
@@ -186,23 +224,21 @@ struct value view_workers(const struct cluster *c, int64_t now_ms, struct arena 
 /* --- the whole --- */
 
 struct sums {
-    uint32_t served, moving, waiting, unknown, in_sync;
+    uint32_t served, moving, waiting, unknown, in_sync, stuck;
     uint32_t lives[WORKER_DEAD + 1];
 };
 
-static struct sums sum(const struct cluster *c)
+static struct sums sum(const struct cluster *c, int64_t now_ms)
 {
     struct sums sums = {0};
     for (uint32_t i = 0; i < c->set.shards; i++) {
         const struct cluster_shard *s = &c->shards[i];
-        uint32_t in_sync = 0;
         sums.unknown += s->is_foreign;
-        sums.waiting += !s->is_foreign && !is_served(c, i);
-        sums.served += !s->is_foreign && is_served(c, i);
+        sums.waiting += !s->is_foreign && !why_is_served(c, i);
+        sums.served += !s->is_foreign && why_is_served(c, i);
         sums.moving += s->phase != MOVE_NONE;
-        for (uint32_t j = 0; j < s->replica_count; j++)
-            in_sync += s->replicas[j].in_sync;
-        sums.in_sync += in_sync >= c->set.followers;
+        sums.in_sync += !why_lacks_followers(c, i);
+        sums.stuck += why_is_stuck(c, i, now_ms);
     }
     for (uint32_t i = 0; i < c->worker_count; i++)
         sums.lives[c->workers[i].life] += c->workers[i].disk != 0;
@@ -212,16 +248,16 @@ static struct sums sum(const struct cluster *c)
 struct value view_status(const struct cluster *c, const char *name, uint32_t accounts, int64_t now_ms,
                          struct arena *arena)
 {
-    const struct sums sums = sum(c);
+    const struct sums sums = sum(c, now_ms);
     struct value object = value_object(arena, MEMBERS), shards = value_object(arena, MEMBERS),
                  workers = value_object(arena, MEMBERS);
-    (void)now_ms;
     view_put_u64(&shards, "all", c->set.shards, arena);
     view_put_u64(&shards, "served", sums.served, arena);
     view_put_u64(&shards, "waiting", sums.waiting, arena);
     view_put_u64(&shards, "moving", sums.moving, arena);
     view_put_u64(&shards, "unknown", sums.unknown, arena);
     view_put_u64(&shards, "in_sync", sums.in_sync, arena);
+    view_put_u64(&shards, "stuck", sums.stuck, arena);
     for (enum worker_life life = WORKER_UNKNOWN; life <= WORKER_DEAD; life++)
         view_put_u64(&workers, cluster_life_name(life), sums.lives[life], arena);
     view_put_text(&object, "cluster", name);

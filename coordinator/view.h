@@ -10,9 +10,11 @@
 struct value view_status(const struct cluster *c, const char *name, uint32_t accounts, int64_t now_ms,
                          struct arena *arena);
 struct value view_workers(const struct cluster *c, int64_t now_ms, struct arena *arena);
-struct value view_shards(const struct cluster *c, struct arena *arena);
-struct value view_shard(const struct cluster *c, uint32_t shard, struct arena *arena);
-/* The same, with why it is so and what it waits for. */
+/* Of those that these workers own, follow or are to be moved to; `count` 0: of all. What is stuck says why.
+ */
+struct value view_shards(const struct cluster *c, const uint32_t *workers, uint32_t count, int64_t now_ms,
+                         struct arena *arena);
+/* One of them, and why it is as it is, also where it isn't stuck. */
 struct value view_explained(const struct cluster *c, uint32_t shard, int64_t now_ms, struct arena *arena);
 struct value view_plan(const struct cluster *c, const struct cluster_plan *plan, uint64_t number,
                        struct arena *arena);

@@ -41,6 +41,8 @@ static Garner__ShardReport *report_to_wire(struct arena *arena, const struct sha
     to->held = from->held;
     to->has_behind = from->behind != 0;
     to->behind = from->behind;
+    to->has_known = from->known != from->version;
+    to->known = from->known;
     return to;
 }
 
@@ -79,6 +81,7 @@ static bool report_from_wire(const Garner__ShardReport *from, struct shard_repor
         .shard = from->shard,
         .role = (enum cluster_role)from->role,
         .version = from->version,
+        .known = from->has_known ? from->known : from->version,
         .is_whole = !(from->has_is_half && from->is_half),
         .epoch = from->epoch,
         .head = from->head,

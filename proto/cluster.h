@@ -31,6 +31,7 @@ struct shard_report {
     uint32_t shard;
     enum cluster_role role; /* as which it acts; never ROLE_DROP */
     uint64_t version;       /* of the order that it acts by; 0: none */
+    uint64_t known;         /* the highest version of an order that it was given */
     bool is_whole;          /* its copy is no snapshot that is half taken */
     uint64_t epoch;         /* that its copy has come to; 0: it has none */
     uint64_t head;          /* the last seq that is committed */

@@ -36,7 +36,7 @@ bool status_is_well(const struct status *status)
     for (int i = 0; i < TROUBLE_COUNT; i++)
         if (status->troubled[i])
             return false;
-    return !status->accounts_failed;
+    return !status->accounts_failed && !status->lacks_parts;
 }
 
 /* --- what is asked --- */

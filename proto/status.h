@@ -85,6 +85,7 @@ struct status {
     uint64_t troubled[TROUBLE_COUNT]; /* a collection may count in several */
     struct status_age ages[STATUS_PRIORITIES];
     struct status_work work;
+    bool lacks_parts;  /* not all of it is harvested, or could be asked: it isn't well. Not packed */
     bool is_partial;   /* of some accounts only: `work` and the window, which are of all, aren't told */
     int64_t window_ms; /* of a run: lately; 0: not known */
     uint64_t window_requests, window_throttled;
@@ -104,6 +105,11 @@ void status_request_pack(const struct status_request *request, struct buffer *ou
 /* Texts live in the arena. 0 or ERR_BODY: it is none. */
 int status_request_unpack(struct arena *arena, struct bytes packed, struct status_request *out,
                           struct error *e);
+
+/* Put the status of one more worker into that of all, which begins as all zero: `to` is of the collections of
+ * both. What can't be told of both together is the worst (the 99th percentile of ages) or the most (accounts,
+ * and failed ones, which each worker counts by itself). Its texts are copied into the arena. */
+void status_merge(struct arena *arena, struct status *to, const struct status *from);
 
 /* Nothing is wrong. */
 bool status_is_well(const struct status *status);

@@ -26,6 +26,11 @@ int config_accounts_from_json(struct arena *arena, struct bytes json, struct con
  * checks that tell of places. `name` stands for it in messages. Null: nothing could be made of it. */
 struct config *config_open_accounts(const char *name, struct bytes json, struct yaml_report *report);
 
+/* The accounts of a YAML file: a list of them, or a configuration, of which nothing else is looked at. Paths
+ * are relative to the file's folder, as in a configuration, and made absolute. What is wrong goes into the
+ * report; null only if nothing could be made of it. */
+struct config *config_open_account_file(const char *path, struct yaml_report *report);
+
 /* The digest of its text: struct config_account's `written`. */
 struct digest config_account_digest(const struct config_account *account);
 

@@ -265,33 +265,34 @@ int rpc_client_receive(struct rpc_client *client, int64_t end_ms, struct buffer 
     return r;
 }
 
-void rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_t end_ms)
+/* With the lock. */
+static bool is_any_done(struct rpc_client *const *clients, size_t count, int64_t *until_ms)
+{
+    bool done = false;
+    for (size_t i = 0; i < count && !done; i++) {
+        CHECK(clients[i]->lock == clients[0]->lock);
+        done = is_done(clients[i]);
+        if (clients[i]->waits && clients[i]->end_ms < *until_ms)
+            *until_ms = clients[i]->end_ms;
+    }
+    return done;
+}
+
+bool rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_t end_ms,
+                         const atomic_bool *poked)
 {
     bool done = count == 0;
     if (done)
-        return;
+        return false;
     pthread_mutex_lock(&clients[0]->lock->mutex);
-    while (!done && clock_steady_ms() < end_ms) {
+    for (;;) {
         int64_t until_ms = end_ms;
-        for (size_t i = 0; i < count && !done; i++) {
-            CHECK(clients[i]->lock == clients[0]->lock);
-            done = is_done(clients[i]);
-            if (clients[i]->waits && clients[i]->end_ms < until_ms)
-                until_ms = clients[i]->end_ms;
-        }
-        if (!done)
-            rpc_lock_wait(clients[0]->lock, until_ms);
+        done = is_any_done(clients, count, &until_ms);
+        if (done || (poked && atomic_load(poked)) || clock_steady_ms() >= end_ms)
+            break;
+        rpc_lock_wait(clients[0]->lock, until_ms);
     }
     pthread_mutex_unlock(&clients[0]->lock->mutex);
-}
-
-bool rpc_client_wait_or(struct rpc_client *client, int64_t end_ms, const atomic_bool *poked)
-{
-    pthread_mutex_lock(&client->lock->mutex);
-    while (!is_done(client) && !(poked && atomic_load(poked)) && clock_steady_ms() < end_ms)
-        rpc_lock_wait(client->lock, client->waits && client->end_ms < end_ms ? client->end_ms : end_ms);
-    bool done = is_done(client);
-    pthread_mutex_unlock(&client->lock->mutex);
     return done;
 }
 

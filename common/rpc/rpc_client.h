@@ -36,12 +36,10 @@ int rpc_client_send(struct rpc_client *client, struct bytes request, int64_t ans
 int rpc_client_receive(struct rpc_client *client, int64_t end_ms, struct buffer *memory, struct bytes *answer,
                        struct error *e);
 
-/* Until rpc_client_receive has something to tell of one of them, which share a lock, or `end_ms`. */
-void rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_t end_ms);
-
-/* Likewise of one, or until `poked` (may be null) is set by whoever then signals the lock's `changed`, with its
- * mutex held. True: it has something to tell. */
-bool rpc_client_wait_or(struct rpc_client *client, int64_t end_ms, const atomic_bool *poked);
+/* Until rpc_client_receive has something to tell of one of them, which share a lock: then true; or `end_ms`;
+ * or until `poked` (may be null) is set by whoever then signals the lock's `changed`, with its mutex held. */
+bool rpc_client_wait_any(struct rpc_client *const *clients, size_t count, int64_t end_ms,
+                         const atomic_bool *poked);
 
 /* Both together: the answer is the client's, until the next call. */
 int rpc_client_ask(struct rpc_client *client, struct bytes request, int64_t answer_ms, struct bytes *answer,

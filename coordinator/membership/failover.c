@@ -45,17 +45,28 @@ static bool is_farther(const struct cluster *c, uint32_t shard, uint32_t worker,
     return a->epoch > b->epoch || (a->epoch == b->epoch && a->head > b->head);
 }
 
-/* Who has the farthest copy there is: of the replicas in sync; or of all, and the owner's own older one. */
-static uint32_t farthest(const struct cluster *c, uint32_t shard, bool in_sync_only)
+/* Who has the farthest copy, of the replicas in sync. CLUSTER_NOBODY: none of them is there. */
+static uint32_t farthest_in_sync(const struct cluster *c, uint32_t shard)
 {
     const struct cluster_shard *s = &c->shards[shard];
-    uint32_t best = !in_sync_only && is_whole_at(c, s->owner, shard) ? s->owner : CLUSTER_NOBODY;
+    uint32_t best = CLUSTER_NOBODY;
     for (uint32_t i = 0; i < s->replica_count; i++) {
         const struct cluster_replica *replica = &s->replicas[i];
-        if ((replica->in_sync || !in_sync_only) && is_whole_at(c, replica->worker, shard) &&
+        if (replica->in_sync && is_whole_at(c, replica->worker, shard) &&
             is_farther(c, shard, replica->worker, best))
             best = replica->worker;
     }
+    return best;
+}
+
+/* Of all, whether they follow or not: the owner may have an older one, and the one before it hasn't dropped
+ * its own until this one began. */
+static uint32_t farthest(const struct cluster *c, uint32_t shard)
+{
+    uint32_t best = CLUSTER_NOBODY;
+    for (uint32_t i = 0; i < c->worker_count; i++)
+        if (is_whole_at(c, i, shard) && is_farther(c, shard, i, best))
+            best = i;
     return best;
 }
 
@@ -81,7 +92,7 @@ static bool may_come(const struct cluster *c, const struct cluster_shard *s)
 
 static void give_up(struct cluster *c, uint32_t shard)
 {
-    uint32_t worker = farthest(c, shard, false);
+    uint32_t worker = farthest(c, shard);
     if (worker != CLUSTER_NOBODY) {
         promote(c, shard, worker);
         return;
@@ -93,13 +104,26 @@ static void give_up(struct cluster *c, uint32_t shard)
     c->is_unspread = true;
 }
 
-/* That an owner has no copy is believed when it has said so for a lease: what it said once may be what came
- * late, of a process before. */
+/* It was given up, and somebody has come with a copy before it began anew. */
+static void take_up(struct cluster *c, uint32_t shard, int64_t now_ms)
+{
+    uint32_t worker = c->shards[shard].epoch ? farthest(c, shard) : CLUSTER_NOBODY;
+    if (worker != CLUSTER_NOBODY && lease_is_settled(c, now_ms))
+        promote(c, shard, worker);
+}
+
+/* An owner that says that it hasn't its copy is believed when it has said so for a lease: it may be what came
+ * late, of a process before, and who has the copy goes on meanwhile. It is waited for as one that isn't
+ * there; only with another disk it won't be back with the one that it had. */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
 {
     struct cluster_shard *s = &c->shards[shard];
-    if (s->owner == CLUSTER_NOBODY || s->is_foreign)
+    if (s->is_foreign)
         return;
+    if (s->owner == CLUSTER_NOBODY) {
+        take_up(c, shard, now_ms);
+        return;
+    }
     const struct cluster_worker *owner = &c->workers[s->owner];
     bool is_lost = owner->life == WORKER_ALIVE && !has_copy(c, s, shard);
     if (is_lost && s->lost_ms == INT64_MIN)
@@ -110,9 +134,11 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         note_begun(c, shard);
     if ((owner->life != WORKER_DEAD && !is_lost) || !lease_is_settled(c, now_ms))
         return;
-    uint32_t worker = farthest(c, shard, true);
+    uint32_t worker = farthest_in_sync(c, shard);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
-    bool is_sure = is_lost && !may_come(c, s) && waited_ms >= c->set.lease_ms;
+    bool is_sure = is_lost && owner->disk != s->disk && !may_come(c, s);
+    if (is_lost && waited_ms < c->set.lease_ms)
+        return;
     if (worker != CLUSTER_NOBODY)
         promote(c, shard, worker);
     else if (waited_ms >= c->set.grace_ms || is_sure)
@@ -141,9 +167,9 @@ void recover_shard(struct cluster *c, uint32_t shard)
 void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report)
 {
     struct cluster_shard *s = &c->shards[shard];
-    if (report->version <= s->version)
+    if (report->known <= s->version)
         return;
-    s->version = report->version;
+    s->version = report->known;
     cluster_change(c, shard);
     for (uint32_t i = 0; i < s->replica_count; i++)
         s->replicas[i].in_sync = false;

@@ -228,13 +228,22 @@ int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_
 
 /* --- time --- */
 
-/* The coordinator itself was away, and nobody could be heard meanwhile. */
-static void forgive(struct cluster *c, int64_t now_ms)
+/* The coordinator itself was away for so long, and nobody could be heard meanwhile: no time-out counts it. */
+static void forgive(struct cluster *c, int64_t away_ms, int64_t now_ms)
 {
     for (uint32_t i = 0; i < c->worker_count; i++) {
         struct cluster_worker *worker = &c->workers[i];
         if (worker->life == WORKER_ALIVE || worker->life == WORKER_UNKNOWN)
             worker->until_ms = now_ms + c->set.lease_ms;
+        else if (worker->life == WORKER_AWAY)
+            worker->until_ms += away_ms;
+        else if (worker->since_ms != INT64_MIN)
+            worker->since_ms += away_ms;
+    }
+    for (uint32_t i = 0; i < c->set.shards; i++) {
+        c->shards[i].phase_ms += away_ms;
+        if (c->shards[i].lost_ms != INT64_MIN)
+            c->shards[i].lost_ms += away_ms;
     }
 }
 
@@ -245,8 +254,8 @@ bool lease_is_settled(const struct cluster *c, int64_t now_ms)
 
 void lease_tick(struct cluster *c, int64_t now_ms)
 {
-    if (c->ticked_ms != INT64_MIN && now_ms - c->ticked_ms > c->set.lease_ms / 2)
-        forgive(c, now_ms);
+    if (c->ticked_ms != INT64_MIN && now_ms - c->ticked_ms > c->set.lease_ms / 5)
+        forgive(c, now_ms - c->ticked_ms, now_ms);
     c->ticked_ms = now_ms;
     for (uint32_t i = 0; i < c->worker_count; i++)
         if (c->workers[i].disk && c->workers[i].life != WORKER_DEAD && c->workers[i].until_ms <= now_ms)

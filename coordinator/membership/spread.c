@@ -16,6 +16,8 @@
 _Static_assert((int)LIMIT_CAPACITY == (int)PLACEMENT_CAPACITY_MAX, "the one is the other");
 _Static_assert(PLACEMENT_NOBODY == CLUSTER_NOBODY, "nobody is nobody");
 
+enum { IDLE_LOAD = 100 }; /* milliseconds a minute */
+
 struct spread {
     struct placement_worker *workers; /* as the cluster numbers them */
     struct placement_shard *shards;
@@ -44,13 +46,14 @@ static void add_workers(const struct cluster *c, struct spread *spread)
         };
 }
 
-/* As measured; what isn't known is taken for as much as the others have on average. */
+/* As measured; what isn't known is taken for as much as the others have on average. A shard costs something
+ * also where hardly anything happens, and it would be noise that places those. */
 static uint32_t weight_of(const struct cluster *c, uint32_t shard, uint32_t average)
 {
     const struct cluster_shard *s = &c->shards[shard];
     const struct shard_report *report = cluster_report(c, s->owner, shard);
     uint32_t load = report && report->role == ROLE_OWNER ? report->load : average;
-    return load < 1 ? 1 : load < PLACEMENT_WEIGHT_MAX ? load : PLACEMENT_WEIGHT_MAX;
+    return load < PLACEMENT_WEIGHT_MAX - IDLE_LOAD ? IDLE_LOAD + load : PLACEMENT_WEIGHT_MAX;
 }
 
 static uint32_t average_of(const struct cluster *c)

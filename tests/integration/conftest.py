@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 import garner  # noqa: E402
+from cluster import Cluster  # noqa: E402
 from gateway import Starter  # noqa: E402
 from server import Server  # noqa: E402
 
@@ -71,3 +72,10 @@ def garner_feed(site, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     import garner_feed
     return garner_feed
+
+
+@pytest.fixture
+def cluster(lab):
+    with Cluster(lab) as made:
+        yield made
+    made.verify()

@@ -292,8 +292,8 @@ static void equal_accounts_have_equal_digests_and_others_have_not(void **state)
         "- {id: a, provider: p, k: '1', vars: {x: y, z: w}, credentials: {t: {file: g}}}\n",
         "- {id: a, provider: p, k: '1', vars: {x: y, z: w}, credentials: {t: {env: /tmp/f}}}\n",
         "- {id: a, provider: p, k: '1', vars: {x: y, z: w}, credentials: {t: {plain: /tmp/f}}}\n",
-        "- {id: a, provider: p, k: '1', vars: {x: y, z: w}, credentials: {t: {file: f}, aws: {profile: "
-        "x}}}\n",
+        ("- {id: a, provider: p, k: '1', vars: {x: y, z: w}, credentials: {t: {file: f}, "
+         "aws: {profile: x}}}\n"),
         "- {id: a, provider: p, k: '1', vars: {x: y, z: w}, credentials: {t: {file: f}}, splits: 2}\n",
         "- {id: a, provider: p, k: '1', vars: {x: y, z: w}, credentials: {t: {file: f}}, regions: [r]}\n",
     };

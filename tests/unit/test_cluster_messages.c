@@ -18,6 +18,7 @@ static struct shard_report some_report(struct lab *lab, uint32_t shard)
         .shard = shard,
         .role = (enum cluster_role)below(lab, ROLE_DROP),
         .version = any(lab),
+        .known = any(lab),
         .is_whole = below(lab, 2),
         .epoch = any(lab),
         .head = any(lab),
@@ -108,8 +109,8 @@ static struct orders some_orders(struct lab *lab)
 static void assert_same_report(const struct shard_report *a, const struct shard_report *b)
 {
     assert_true(a->shard == b->shard && a->role == b->role && a->version == b->version &&
-                a->is_whole == b->is_whole && a->epoch == b->epoch && a->head == b->head &&
-                a->check == b->check && a->held == b->held && a->behind == b->behind &&
+                a->known == b->known && a->is_whole == b->is_whole && a->epoch == b->epoch &&
+                a->head == b->head && a->check == b->check && a->held == b->held && a->behind == b->behind &&
                 a->bytes == b->bytes && a->load == b->load);
 }
 
@@ -180,6 +181,7 @@ static void a_heartbeat_of_all_shards_fits(void **state)
     for (uint32_t i = 0; i < LIMIT_SHARDS; i++)
         reports[i] = (struct shard_report){i,
                                            ROLE_FOLLOWER,
+                                           UINT64_MAX - 1,
                                            UINT64_MAX,
                                            false,
                                            UINT64_MAX,

@@ -43,11 +43,16 @@ struct place {
 
 /* --- the follower --- */
 
-static void on_stored(void *context, uint32_t shard, const struct copy_state *state)
+static void on_stored(void *context, uint32_t shard)
 {
     struct place *place = context;
+    struct copy_state state;
+    struct store *store;
+    struct error e;
+    if (folder_store(&place->folder, shard, &store, &e) || store_copy_state(store, &state, &e))
+        abort();
     pthread_mutex_lock(&place->lock);
-    place->stored[shard] = *state;
+    place->stored[shard] = state;
     place->stored_count[shard]++;
     pthread_mutex_unlock(&place->lock);
 }
@@ -88,9 +93,12 @@ static struct copy_state stored(struct place *place, uint32_t shard)
 
 static void open_following(struct place *place)
 {
-    struct following_setting setting = {
-        .folder = &place->folder, .name = "w9", .context = place, .stored = on_stored, .trouble = on_trouble};
-    following_open(&setting, &place->following);
+    struct following_setting setting = {.folder = &place->folder,
+                                        .worker = "w9",
+                                        .context = place,
+                                        .stored = on_stored,
+                                        .trouble = on_trouble};
+    LAB_OK(place, following_open(&setting, &place->following, &place->e));
     following_lease(place->following, INT64_MAX);
 }
 

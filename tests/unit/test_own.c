@@ -130,6 +130,50 @@ static void releasing_a_shard_of_an_account_leaves_its_other_one_s_listing_sound
     said_nothing(world);
 }
 
+static void what_comes_back_keeps_its_period(void **state)
+{
+    struct world *world = *state;
+    uint32_t shard = shard_of(0), two = shard_of(TWO);
+    unsigned other = other_region(shard, two);
+    write_providers(world, "1h", "");
+    begin(world, 1);
+    OK(world, try_own(world, shard, 1, true));
+    OK(world, try_own(world, shard_of(other), 1, true));
+    OK(world, try_own(world, two, 1, true));
+    WAIT(record_of(world, other).rows == 1 && head_of(world, two) > 0);
+    release(world, shard_of(other)); /* its account has another one here … */
+    release(world, two);             /* … and this one has none */
+    OK(world, try_own(world, shard_of(other), 2, false));
+    OK(world, try_own(world, two, 2, false));
+    rests(world, other);
+    assert_int_equal(asked(world, other), 1);
+    assert_int_equal(asked(world, TWO), 1);
+}
+
+static void an_account_as_a_whole_is_harvested_where_its_shard_is_owned(void **state)
+{
+    struct world *world = *state;
+    uint32_t home = shard_of(ONE);
+    unsigned other = other_region(home, home);
+    char more[300];
+    snprintf(more, sizeof more,
+             "  - {type: p.whole, scope: account, items: /items/*, id: /id, every: 1s,"
+             " request: {url: \"http://127.0.0.1:%u/one/things\"}}\n",
+             world->cloud.port);
+    write_providers(world, "1s", more);
+    begin(world, 1);
+    OK(world, try_own(world, shard_of(other), 1, true));
+    WAIT(record_of(world, other).rows == 1);
+    rests(world, ONE);
+    assert_int_equal(asked(world, ONE), 0);
+    OK(world, try_own(world, home, 1, true));
+    WAIT(asked(world, ONE) > 1);
+    release(world, home);
+    rests(world, ONE);
+    unsigned requests = asked(world, other);
+    WAIT(asked(world, other) > requests);
+}
+
 static void an_account_that_is_taken_out_is_unwatched_where_it_is_owned_and_nowhere_else(void **state)
 {
     struct world *world = *state;
@@ -217,6 +261,26 @@ static void without_a_lease_nothing_is_committed_or_asked_and_with_it_all_goes_o
     assert_int_equal(atomic_load(&world->troubles), 2);
 }
 
+static void what_only_waits_for_its_commit_is_committed_when_the_lease_goes_on(void **state)
+{
+    struct world *world = *state;
+    uint32_t shard = shard_of(TWO);
+    unsigned busy = other_region(shard, shard);
+    write_providers(world, "1h", "");
+    begin(world, 1);
+    atomic_store(&world->cloud.delay_ms, 300);
+    OK(world, try_own(world, shard, 1, true));
+    WAIT(asked(world, TWO) == 1);
+    atomic_store(&world->cloud.endless, busy); /* so that the thread never has nothing else under way */
+    OK(world, try_own(world, shard_of(busy), 1, true));
+    crew_lease(world->crew, clock_steady_ms());
+    usleep(1200000);
+    assert_int_equal(head_of(world, shard), 0);
+    crew_lease(world->crew, INT64_MAX);
+    WAIT(head_of(world, shard) > 0);
+    assert_int_equal(asked(world, TWO), 1);
+}
+
 static void a_release_without_a_lease_gives_up_what_is_gathered(void **state)
 {
     struct world *world = *state;
@@ -275,10 +339,13 @@ int main(void)
         TEST(somebody_else_may_have_written_in_between),
         TEST(what_is_gathered_is_committed_by_a_release_and_a_listing_goes_on_where_it_was),
         TEST(releasing_a_shard_of_an_account_leaves_its_other_one_s_listing_sound),
+        TEST(what_comes_back_keeps_its_period),
+        TEST(an_account_as_a_whole_is_harvested_where_its_shard_is_owned),
         TEST(an_account_that_is_taken_out_is_unwatched_where_it_is_owned_and_nowhere_else),
         TEST(accounts_may_come_after_the_run_has_begun),
         TEST(an_order_that_does_not_fit_the_store_changes_nothing),
         TEST(without_a_lease_nothing_is_committed_or_asked_and_with_it_all_goes_on),
+        TEST(what_only_waits_for_its_commit_is_committed_when_the_lease_goes_on),
         TEST(a_release_without_a_lease_gives_up_what_is_gathered),
         TEST(a_run_without_a_lease_ends_all_the_same),
         TEST(a_shard_that_is_at_work_has_a_load),

@@ -1,5 +1,4 @@
-/* A worker's run whose shards come and go, and a provider that answers it: pages of one item each, as many as
- * it is told, which are other ones each time. One test program includes it. */
+/* A worker's run whose shards come and go, of two accounts of a cloud (test_own_cloud.h). */
 #ifndef GARNER_TESTS_UNIT_TEST_OWN_LAB_H
 #define GARNER_TESTS_UNIT_TEST_OWN_LAB_H
 
@@ -9,39 +8,21 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdatomic.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 
 #include "cli/data.h"
 #include "common/clock.h"
 #include "common/sharding.h"
+#include "tests/unit/test_own_cloud.h"
 #include "tests/unit/test_store_lab.h"
 #include "worker/run/adopt.h"
 #include "worker/run/lease.h"
 #include "worker/run/own.h"
 #include "worker/run/run.h"
 
-enum { SHARDS = 8, SPLITS = 4, REGIONS = 8, CONNECTIONS = 256, WITHIN_MS = 30000, EVERY_MS = 1000 };
-
-/* Of a place: regions r0 to r7 of account one, and account two as a whole. */
-enum { TWO = REGIONS, PLACES };
-
-struct cloud {
-    int listening;
-    unsigned port;
-    pthread_t accepting, serving[CONNECTIONS];
-    uint32_t count;
-    _Atomic unsigned pages, delay_ms;
-    _Atomic unsigned generation;       /* of the items */
-    _Atomic unsigned requests[PLACES]; /* that have come */
-    _Atomic unsigned page[PLACES];     /* the last one asked for */
-    _Atomic unsigned lowest[PLACES];   /* the lowest one asked for, since it was set */
-};
+enum { SHARDS = 8, SPLITS = 4, WITHIN_MS = 30000, EVERY_MS = 1000 };
 
 struct world {
     char path[256], data[300], file[300];
@@ -55,6 +36,7 @@ struct world {
     pthread_t thread;
     bool runs;
     int result, stop_fd;
+    const char *every;
     uint32_t threads;
     _Atomic unsigned troubles;
     pthread_mutex_t lock;
@@ -69,114 +51,9 @@ struct world {
             fail_msg("%s: %s (%s)", #call, error_name(ok_r), (world)->e.text);                               \
     } while (0)
 
-/* --- the provider: /one/r3/things?token=2, /two/things --- */
-
-static bool read_head(int fd, char *head, size_t room)
-{
-    size_t len = 0;
-    while (len + 1 < room) {
-        ssize_t n = recv(fd, head + len, room - len - 1, 0);
-        if (n <= 0)
-            return false;
-        len += (size_t)n;
-        head[len] = '\0';
-        if (strstr(head, "\r\n\r\n"))
-            return true;
-    }
-    return false;
-}
-
-static bool answer_regions(int fd)
-{
-    static const char out[] =
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 107\r\n\r\n"
-        "{\"items\":[{\"id\":\"r0\"},{\"id\":\"r1\"},{\"id\":\"r2\"},{\"id\":\"r3\"},"
-        "{\"id\":\"r4\"},{\"id\":\"r5\"},{\"id\":\"r6\"},{\"id\":\"r7\"}]}";
-    return send(fd, out, sizeof out - 1, MSG_NOSIGNAL) == sizeof out - 1;
-}
-
-static bool answer(struct cloud *cloud, int fd, const char *head)
-{
-    char body[256], out[512], next[32] = "";
-    const char *token = strstr(head, "token=");
-    unsigned place = TWO, page = token ? (unsigned)strtoul(token + 6, NULL, 10) : 0;
-    if (strncmp(head, "GET /one/regions", 16) == 0)
-        return answer_regions(fd);
-    if (sscanf(head, "GET /one/r%u/", &place) != 1)
-        place = TWO;
-    atomic_store(&cloud->page[place], page);
-    if (page < atomic_load(&cloud->lowest[place]))
-        atomic_store(&cloud->lowest[place], page);
-    atomic_fetch_add(&cloud->requests[place], 1);
-    usleep(atomic_load(&cloud->delay_ms) * 1000);
-    if (page + 1 < atomic_load(&cloud->pages))
-        snprintf(next, sizeof next, ",\"next\":\"%u\"", page + 1);
-    int len = snprintf(body, sizeof body, "{\"items\":[{\"id\":\"i%u\",\"n\":%u}]%s}", page,
-                       atomic_fetch_add(&cloud->generation, 1), next);
-    len = snprintf(out, sizeof out,
-                   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len,
-                   body);
-    return send(fd, out, (size_t)len, MSG_NOSIGNAL) == len;
-}
-
-struct connection {
-    struct cloud *cloud;
-    int fd;
-};
-
-static void *serve(void *context)
-{
-    struct connection *connection = context;
-    char head[4096];
-    while (read_head(connection->fd, head, sizeof head) && answer(connection->cloud, connection->fd, head))
-        ;
-    close(connection->fd);
-    free(connection);
-    return NULL;
-}
-
-static void *accept_all(void *context)
-{
-    struct cloud *cloud = context;
-    int fd;
-    while (cloud->count < CONNECTIONS && (fd = accept(cloud->listening, NULL, NULL)) >= 0) {
-        struct connection *connection = mem_alloc(sizeof *connection);
-        int one = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        *connection = (struct connection){cloud, fd};
-        if (pthread_create(&cloud->serving[cloud->count], NULL, serve, connection) == 0)
-            cloud->count++;
-    }
-    return NULL;
-}
-
-static void cloud_open(struct cloud *cloud)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    cloud->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(cloud->listening >= 0);
-    assert_int_equal(bind(cloud->listening, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(listen(cloud->listening, 64), 0);
-    assert_int_equal(getsockname(cloud->listening, (struct sockaddr *)&address, &len), 0);
-    cloud->port = ntohs(address.sin_port);
-    atomic_store(&cloud->pages, 1);
-    assert_int_equal(pthread_create(&cloud->accepting, NULL, accept_all, cloud), 0);
-}
-
-/* The run has ended, and with it all connections. */
-static void cloud_close(struct cloud *cloud)
-{
-    shutdown(cloud->listening, SHUT_RDWR);
-    pthread_join(cloud->accepting, NULL);
-    close(cloud->listening);
-    for (uint32_t i = 0; i < cloud->count; i++)
-        pthread_join(cloud->serving[i], NULL);
-}
-
 /* --- the run --- */
 
-static void write_file(const char *folder, const char *name, const char *text, char path[300])
+static inline void write_file(const char *folder, const char *name, const char *text, char path[300])
 {
     snprintf(path, 300, "%s/%s", folder, name);
     FILE *file = fopen(path, "we");
@@ -187,7 +64,7 @@ static void write_file(const char *folder, const char *name, const char *text, c
 #define ACCOUNT_ONE "{id: one, provider: p, splits: 4}"
 #define ACCOUNT_TWO "{id: two, provider: q}"
 
-static void write_config(struct world *world, const char *accounts)
+static inline void write_config(struct world *world, const char *accounts)
 {
     char text[1000];
     snprintf(text, sizeof text,
@@ -196,7 +73,8 @@ static void write_config(struct world *world, const char *accounts)
     write_file(world->path, "garner.yaml", text, world->file);
 }
 
-static void write_provider(struct world *world, const char *name, const char *scope, const char *path)
+static inline void write_provider(struct world *world, const char *name, const char *scope, const char *path,
+                                  const char *more)
 {
     char text[1000], file[300], to[16], regions[200] = "";
     if (strcmp(scope, "region") == 0)
@@ -210,13 +88,21 @@ static void write_provider(struct world *world, const char *name, const char *sc
         "provider: %s\nauth: {kind: none}\n%slimits: {rate: 1000, concurrency: 100}\n"
         "collections:\n"
         "  - {type: %s.thing, scope: %s, request: {url: \"http://127.0.0.1:%u/%s/things\"}, items: /items/*,"
-        " id: /id, order: stable, every: 1s, page: {style: token, from: \"body:/next\", to: "
-        "\"query:token\"}}\n",
-        name, regions, name, scope, world->cloud.port, path);
+        " id: /id, order: stable, every: %s, page: {style: token, from: \"body:/next\", to: "
+        "\"query:token\"}}\n%s",
+        name, regions, name, scope, world->cloud.port, path, world->every, more);
     write_file(world->path, to, text, file);
 }
 
-static void trouble(void *context, const char *line)
+/* How often all is harvested, and what account one's provider file says more. */
+static inline void write_providers(struct world *world, const char *every, const char *more)
+{
+    world->every = every;
+    write_provider(world, "p", "region", "{account.id}/{region}", more);
+    write_provider(world, "q", "account", "{account.id}", "");
+}
+
+static inline void trouble(void *context, const char *line)
 {
     struct world *world = context;
     pthread_mutex_lock(&world->lock);
@@ -225,7 +111,7 @@ static void trouble(void *context, const char *line)
     atomic_fetch_add(&world->troubles, 1);
 }
 
-static int started(void *context, struct crew *crew, struct error *e)
+static inline int started(void *context, struct crew *crew, struct error *e)
 {
     struct world *world = context;
     (void)e;
@@ -235,13 +121,13 @@ static int started(void *context, struct crew *crew, struct error *e)
 }
 
 /* Nobody may ask it for anything any more. */
-static void ending(void *context)
+static inline void ending(void *context)
 {
     struct world *world = context;
     sem_wait(&world->asks_no_more);
 }
 
-static void *run_it(void *context)
+static inline void *run_it(void *context)
 {
     struct world *world = context;
     struct run_setting setting = {
@@ -262,7 +148,7 @@ static void *run_it(void *context)
     return NULL;
 }
 
-static void begin(struct world *world, uint32_t threads)
+static inline void begin(struct world *world, uint32_t threads)
 {
     world->threads = threads;
     OK(world, setup_open(world->file, &world->setup));
@@ -273,7 +159,7 @@ static void begin(struct world *world, uint32_t threads)
     assert_non_null(world->crew);
 }
 
-static void end(struct world *world)
+static inline void end(struct world *world)
 {
     uint64_t one = 1;
     if (!world->runs)
@@ -285,14 +171,13 @@ static void end(struct world *world)
     OK(world, world->result);
 }
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
     struct world *world = mem_zalloc(sizeof *world);
     lab_make_folder(world->path);
     snprintf(world->data, sizeof world->data, "%s/data", world->path);
     cloud_open(&world->cloud);
-    write_provider(world, "p", "region", "{account.id}/{region}");
-    write_provider(world, "q", "account", "{account.id}");
+    write_providers(world, "1s", "");
     write_config(world, ACCOUNT_ONE ", " ACCOUNT_TWO);
     world->stop_fd = eventfd(0, EFD_CLOEXEC);
     assert_true(world->stop_fd >= 0);
@@ -303,7 +188,7 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
     struct world *world = *state;
     end(world);
@@ -323,16 +208,18 @@ static int teardown(void **state)
 
 /* --- short words --- */
 
-static uint32_t shard_of(unsigned place)
+static inline uint32_t shard_of(unsigned place)
 {
     char region[8];
     snprintf(region, sizeof region, "r%u", place);
-    return place == TWO ? sharding_of(BYTES("q"), BYTES("two"), (struct bytes){0}, 1, SHARDS)
-                        : sharding_of(BYTES("p"), BYTES("one"), bytes_of(region), SPLITS, SHARDS);
+    if (place == TWO)
+        return sharding_of(BYTES("q"), BYTES("two"), (struct bytes){0}, 1, SHARDS);
+    return sharding_of(BYTES("p"), BYTES("one"), place == ONE ? (struct bytes){0} : bytes_of(region), SPLITS,
+                       SHARDS);
 }
 
 /* A region whose shard is none of these two. */
-static unsigned other_region(uint32_t shard, uint32_t other)
+static inline unsigned other_region(uint32_t shard, uint32_t other)
 {
     unsigned place = 0;
     while (place < REGIONS && (shard_of(place) == shard || shard_of(place) == other))
@@ -341,19 +228,19 @@ static unsigned other_region(uint32_t shard, uint32_t other)
     return place;
 }
 
-static int try_own(struct world *world, uint32_t shard, uint64_t epoch, bool is_new)
+static inline int try_own(struct world *world, uint32_t shard, uint64_t epoch, bool is_new)
 {
     return control_own(world->crew, &(struct owned){shard, epoch, is_new}, 1, &world->e);
 }
 
-static int64_t release(struct world *world, uint32_t shard)
+static inline int64_t release(struct world *world, uint32_t shard)
 {
     int64_t began_ms = clock_steady_ms();
     OK(world, control_release(world->crew, &shard, 1, &world->e));
     return clock_steady_ms() - began_ms;
 }
 
-static uint64_t head_of(struct world *world, uint32_t shard)
+static inline uint64_t head_of(struct world *world, uint32_t shard)
 {
     struct store *reader;
     if (folder_reader(&world->folder, shard, &reader, &world->e))
@@ -363,7 +250,7 @@ static uint64_t head_of(struct world *world, uint32_t shard)
     return head;
 }
 
-static unsigned asked(struct world *world, unsigned place)
+static inline unsigned asked(struct world *world, unsigned place)
 {
     return atomic_load(&world->cloud.requests[place]);
 }
@@ -377,7 +264,7 @@ static unsigned asked(struct world *world, unsigned place)
     } while (0)
 
 /* It is left alone for more than a period. */
-static void rests(struct world *world, unsigned place)
+static inline void rests(struct world *world, unsigned place)
 {
     usleep(50000); /* what was under way comes to its end */
     uint64_t head = head_of(world, shard_of(place));
@@ -387,7 +274,7 @@ static void rests(struct world *world, unsigned place)
     assert_int_equal(asked(world, place), requests);
 }
 
-static void said_nothing(struct world *world)
+static inline void said_nothing(struct world *world)
 {
     pthread_mutex_lock(&world->lock);
     if (world->said.len)
@@ -398,17 +285,18 @@ static void said_nothing(struct world *world)
 
 struct log {
     struct world *world;
-    uint32_t resources, statuses, unwatched; /* changes */
-    uint64_t epoch;                          /* of the last one … */
-    uint64_t first;                          /* … and the first seq of it */
+    uint32_t resources, deleted, statuses, unwatched; /* changes */
+    uint64_t epoch;                                   /* of the last one … */
+    uint64_t first;                                   /* … and the first seq of it */
 };
 
-static int read_change(void *context, uint64_t seq, struct bytes packed)
+static inline int read_change(void *context, uint64_t seq, struct bytes packed)
 {
     struct log *log = context;
     struct change change;
     OK(log->world, change_unpack(&log->world->arena, packed, &change, &log->world->e));
     log->resources += change.op != CHANGE_STATUS;
+    log->deleted += change.op == CHANGE_DELETED;
     log->statuses += change.op == CHANGE_STATUS;
     log->unwatched += change.op == CHANGE_STATUS && change.status.kind == STATUS_UNWATCHED;
     if (change.epoch != log->epoch)
@@ -418,7 +306,7 @@ static int read_change(void *context, uint64_t seq, struct bytes packed)
     return 0;
 }
 
-static struct log log_of(struct world *world, uint32_t shard)
+static inline struct log log_of(struct world *world, uint32_t shard)
 {
     struct log log = {.world = world};
     struct store *reader;
@@ -431,7 +319,7 @@ static struct log log_of(struct world *world, uint32_t shard)
 }
 
 /* The record of a region's collection. */
-static struct collection_record record_of(struct world *world, unsigned place)
+static inline struct collection_record record_of(struct world *world, unsigned place)
 {
     char region[8];
     struct store *reader;

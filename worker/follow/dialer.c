@@ -12,6 +12,7 @@ struct dial {
 
 struct dialer {
     struct rpc_lock *lock; /* also of what is below */
+    atomic_bool *poked;
     struct dial *asked, *done;
     bool ending;
     pthread_cond_t more; /* to dial */
@@ -59,19 +60,24 @@ static void *dial_all(void *context)
         client_open(dial->address, dialer->lock, &dial->dialed.client, &dial->dialed.e);
         pthread_mutex_lock(&dialer->lock->mutex);
         append(&dialer->done, dial);
+        atomic_store(dialer->poked, true);
         pthread_cond_broadcast(&dialer->lock->changed);
     }
     pthread_mutex_unlock(&dialer->lock->mutex);
     return NULL;
 }
 
-struct dialer *dialer_open(struct rpc_lock *lock)
+struct dialer *dialer_open(struct rpc_lock *lock, atomic_bool *poked)
 {
     struct dialer *dialer = mem_zalloc(sizeof *dialer);
     dialer->lock = lock;
+    dialer->poked = poked;
     CHECK(pthread_cond_init(&dialer->more, NULL) == 0);
-    CHECK(pthread_create(&dialer->thread, NULL, dial_all, dialer) == 0);
-    return dialer;
+    if (pthread_create(&dialer->thread, NULL, dial_all, dialer) == 0)
+        return dialer;
+    pthread_cond_destroy(&dialer->more);
+    free(dialer);
+    return NULL;
 }
 
 void dialer_close(struct dialer *dialer)

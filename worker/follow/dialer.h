@@ -3,13 +3,15 @@
 #ifndef GARNER_FOLLOW_DIALER_H
 #define GARNER_FOLLOW_DIALER_H
 
+#include <stdatomic.h>
+
 #include "client/client.h"
 
 struct dialer;
 
-/* Its connections are waited for together, by `lock`. Whenever one is made, or isn't, `lock->changed` is
- * signalled. */
-struct dialer *dialer_open(struct rpc_lock *lock);
+/* Its connections are waited for together, by `lock`. Whenever one is made, or isn't, `poked` is set, and
+ * `lock->changed` signalled. Null: a thread can't be started. */
+struct dialer *dialer_open(struct rpc_lock *lock, atomic_bool *poked);
 void dialer_close(struct dialer *dialer); /* waits for the one that is being made; null is fine */
 
 /* Make one. `ticket` is the caller's. */

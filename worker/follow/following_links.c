@@ -148,10 +148,10 @@ static void wait_a_slice(struct following *f)
             if (f->links[i][line].client && f->pursuit.owners[i].lines[line].what)
                 clients[count++] = f->links[i][line].client;
     if (count) {
-        client_wait_any(clients, count, end_ms);
+        client_wait_any(clients, count, end_ms, &f->is_poked);
     } else {
         pthread_mutex_lock(&f->lock.mutex);
-        if (!f->wanted && !f->ending)
+        if (!atomic_load(&f->is_poked))
             rpc_lock_wait(&f->lock, end_ms);
         pthread_mutex_unlock(&f->lock.mutex);
     }

@@ -48,18 +48,12 @@ static enum pursuit_need need_of(const struct copy *copy)
 static int tell_stored(struct following *f, uint32_t shard, struct error *e)
 {
     struct copy *copy = f->shards[shard].copy;
-    struct copy_state state;
     struct position at;
-    struct store *store;
-    int r = folder_store(f->set.folder, shard, &store, e);
-    if (!r)
-        r = store_copy_state(store, &state, e);
-    if (!r)
-        r = copy_position(copy, &at, e);
+    int r = copy_position(copy, &at, e);
     if (r)
         return r;
     pursuit_stored(&f->pursuit, shard, need_of(copy), &at);
-    f->set.stored(f->set.context, shard, &state);
+    f->set.stored(f->set.context, shard);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "worker/follow/dialer.h"
 #include "worker/follow/following.h"
 #include "worker/follow/pursuit.h"
+#include "worker/store/copy.h"
 
 /* A connection to an owner. */
 struct following_link {
@@ -42,12 +43,15 @@ struct following {
     uint32_t touched_count;
     struct refusal *refused;
     _Atomic int64_t lease_ms;
-    struct rpc_lock lock;          /* of what connections wait for, and: */
-    const struct followed *wanted; /* null: nothing new */
+    struct rpc_lock lock;    /* of what connections wait for, and: */
+    struct followed *wanted; /* with addresses of their own */
     uint32_t wanted_count;
+    bool is_new; /* it wasn't taken over yet */
     bool ending;
-    pthread_cond_t applied; /* what is wanted was taken over */
+    pthread_cond_t applied; /* it was */
+    atomic_bool is_poked;   /* there is something to look at under the lock */
     pthread_t thread;
+    bool has_thread;
 };
 
 void following_say(struct following *f, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -216,6 +216,7 @@ bool tenure_report(const struct tenure *t, uint32_t shard, struct shard_report *
     *out = (struct shard_report){.shard = shard,
                                  .role = shown_role(t, s),
                                  .version = acts_as_wanted(t, s) ? s->version : 0,
+                                 .known = s->version,
                                  .is_whole = s->copy.is_whole,
                                  .epoch = s->copy.epoch,
                                  .head = s->copy.head,

@@ -53,7 +53,7 @@ static void check_alone(struct world *w, uint32_t shard)
     }
 }
 
-static void check_foreign(struct world *w, uint32_t shard)
+static void check_shard(struct world *w, uint32_t shard)
 {
     struct known_shard *known = &w->check.shards[shard];
     bool is_foreign = w->coordinator.cluster.shards[shard].is_foreign;
@@ -63,6 +63,8 @@ static void check_foreign(struct world *w, uint32_t shard)
         check_fails(w, "I1", "shard %" PRIu32 ": somebody has an epoch that the coordinator hasn't kept",
                     shard);
     known->was_foreign = is_foreign;
+    if (w->coordinator.cluster.shards[shard].lost_ms == INT64_MIN)
+        known->lost_ms = w->now_ms;
 }
 
 void check_event(struct world *w)
@@ -70,7 +72,7 @@ void check_event(struct world *w)
     for (uint32_t i = 0; i < w->shards && check_is_fine(w); i++) {
         check_alone(w, i);
         if (coordinator_is_up(w))
-            check_foreign(w, i);
+            check_shard(w, i);
     }
 }
 
@@ -148,9 +150,34 @@ static uint64_t common_of(const struct known_shard *known, const struct copy *co
 /* Its disk went back, and nobody could know: it had told of nothing that it lacks now. */
 static bool is_unnoticed(const struct world *w, uint32_t node, uint32_t shard)
 {
-    const struct cluster_shard *s = &w->coordinator.cluster.shards[shard];
-    const struct copy *copy = &w->all[node].disk.copies[shard];
-    return w->check.shards[shard].went_back[node] && (!coordinator_is_up(w) || copy->head >= s->known_head);
+    const struct known_shard *known = &w->check.shards[shard];
+    return known->went_back[node] && w->all[node].disk.copies[shard].head >= known->told;
+}
+
+void check_told(struct world *w, uint32_t worker, const struct heartbeat *heartbeat)
+{
+    for (uint32_t i = 0; i < heartbeat->report_count; i++) {
+        const struct shard_report *report = &heartbeat->reports[i];
+        const struct cluster_shard *s = &w->coordinator.kept.shards[report->shard];
+        struct known_shard *known = &w->check.shards[report->shard];
+        if (w->coordinator.kept.is_there[report->shard] && s->owner == worker && s->epoch == report->epoch &&
+            report->head > known->told)
+            known->told = report->head;
+    }
+}
+
+/* An order to drop a copy: whose shard it is has begun its epoch, so that it lacks nothing. */
+void check_order(struct world *w, uint32_t worker, const struct shard_order *order)
+{
+    const struct known_shard *known = &w->check.shards[order->shard];
+    const struct cluster_shard *s = &w->coordinator.cluster.shards[order->shard];
+    uint32_t node = s->owner != CLUSTER_NOBODY ? w->check.node_of[s->owner] : NO_NODE;
+    if (order->role != ROLE_DROP || known->is_loose || (node != NO_NODE && known->is_lost[node]))
+        return;
+    if (node == NO_NODE || copy_epoch(&w->all[node].disk.copies[order->shard]) < s->epoch)
+        check_fails(w, "DROP",
+                    "%s is to drop shard %" PRIu32 ", and whose that is hasn't begun epoch %" PRIu64,
+                    w->coordinator.cluster.workers[worker].name, order->shard, s->epoch);
 }
 
 void check_begins(struct world *w, uint32_t node, uint32_t shard)
@@ -158,7 +185,8 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
     struct known_shard *known = &w->check.shards[shard];
     const struct copy *copy = &w->all[node].disk.copies[shard];
     uint64_t common = common_of(known, copy), epoch = copy_epoch(copy);
-    bool is_again = epoch <= known->begun && !known->is_excused;
+    bool is_records = epoch == w->coordinator.kept.shards[shard].epoch;
+    bool is_again = epoch <= known->begun && !(known->is_excused && is_records);
     bool is_excused = known->is_loose || known->is_excused || is_unnoticed(w, node, shard);
     if (is_again && known->went_back[node] && !is_excused)
         check_fails(w, "I3",
@@ -174,9 +202,11 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
         known->has_parted = true;
     known->is_forked = is_again && known->went_back[node];
     known->head = common;
+    if (known->told > copy->head)
+        known->told = copy->head;
     if (!is_again) {
         known->begun = epoch;
-        known->is_excused = false;
+        known->is_excused = known->is_excused && !is_records;
         known->went_back[node] = false;
     }
     known->is_lost[node] = false;

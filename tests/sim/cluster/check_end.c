@@ -15,6 +15,13 @@ static uint32_t takers(const struct world *w, uint32_t but)
     return count;
 }
 
+/* Of its history there were two in one epoch, and nobody could know: who has the other one, and is beyond
+ * this one's head, waits until that is further. */
+static bool is_beyond_help(const struct world *w, uint32_t shard)
+{
+    return w->check.shards[shard].is_forked || w->check.shards[shard].is_loose;
+}
+
 /* Of a shard, what isn't as it should be; null: nothing. */
 static const char *lacks_owner(const struct world *w, uint32_t shard, uint32_t *node)
 {
@@ -33,6 +40,8 @@ static const char *lacks_owner(const struct world *w, uint32_t shard, uint32_t *
         return "its owner doesn't act as such";
     if (copy_epoch(&w->all[*node].disk.copies[shard]) != s->epoch)
         return "its owner acts in another epoch";
+    if (is_beyond_help(w, shard))
+        return NULL;
     if (s->phase != MOVE_NONE)
         return "it is being moved";
     if (c->workers[s->owner].is_draining && s->pin != s->owner)
@@ -88,14 +97,15 @@ static const char *lacks_subscribers(const struct world *w, uint32_t shard, uint
 static const char *lacks(const struct world *w, uint32_t *shard)
 {
     for (*shard = 0; *shard < w->shards; ++*shard) {
-        const struct known_shard *known = &w->check.shards[*shard];
         uint32_t node = NO_NODE;
         const char *what = lacks_owner(w, *shard, &node);
-        if (!what && !known->is_forked) /* else who is beyond its head waits until that is further */
+        if (!what && is_beyond_help(w, *shard))
+            continue;
+        if (!what)
             what = lacks_followers(w, *shard, node);
         if (!what)
             what = lacks_copies(w, *shard, node);
-        if (!what && !known->is_forked && !known->is_loose)
+        if (!what)
             what = lacks_subscribers(w, *shard, node);
         if (what)
             return what;

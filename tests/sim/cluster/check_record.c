@@ -53,8 +53,10 @@ static bool has_survivor(const struct step *step)
 static bool is_grace_over(const struct step *step)
 {
     const struct world *w = step->w;
-    int64_t since_ms = step->known->heard_ms > w->coordinator.begun_ms ? step->known->heard_ms
-                                                                       : w->coordinator.begun_ms;
+    const struct known_shard *known = step->known;
+    int64_t since_ms = known->heard_ms < known->lost_ms ? known->heard_ms : known->lost_ms;
+    if (since_ms < w->coordinator.begun_ms)
+        since_ms = w->coordinator.begun_ms;
     return w->now_ms - since_ms >= GRACE_MS / 10 * 9 - w->leapt_ms;
 }
 
@@ -203,6 +205,18 @@ static void tell_step(const struct step *step)
 
 /* --- all together --- */
 
+/* Somebody was heard to have a later epoch. */
+static bool is_beyond(const struct step *step)
+{
+    const struct cluster *c = &step->w->coordinator.cluster;
+    bool is = false;
+    for (uint32_t i = 0; i < c->worker_count; i++) {
+        const struct shard_report *report = cluster_report(c, i, step->shard);
+        is = is || (report && report->epoch > step->before->epoch);
+    }
+    return is;
+}
+
 static void check_step(struct step *step)
 {
     const struct cluster_shard *before = step->before, *after = step->after;
@@ -213,7 +227,7 @@ static void check_step(struct step *step)
     if (after->epoch == before->epoch && after->owner != before->owner && after->owner != CLUSTER_NOBODY)
         check_fails(step->w, "I1", "shard %" PRIu32 ": has another owner in the same epoch, %" PRIu64,
                     step->shard, before->epoch);
-    if (before->is_foreign && after->is_foreign && after->owner != before->owner)
+    if (after->owner != before->owner && !step->known->is_recovered && is_beyond(step))
         check_fails(step->w, "I1", "shard %" PRIu32 ": is given, and somebody has a later epoch of it",
                     step->shard);
     check_placed(step);
@@ -276,6 +290,6 @@ void check_recovered(struct world *w, uint32_t shard)
 {
     struct known_shard *known = &w->check.shards[shard];
     known->is_loose = false;
-    known->is_recovered = true;
+    known->is_recovered = known->has_parted = true;
     w->tally->recovered++;
 }

@@ -40,6 +40,8 @@ void coordinator_start(struct world *w)
     cluster_begin(&c->cluster, coordinator_now(w));
     guard_begun(w);
     c->begun_ms = w->now_ms;
+    for (uint32_t i = 0; i < w->shards; i++)
+        w->check.shards[i].told = 0;
     memset(c->polls, 0, sizeof c->polls);
     memset(c->hash, 0, sizeof c->hash);
     for (uint32_t i = 0; i < KEPT_WORKERS; i++)
@@ -100,7 +102,7 @@ static void keep(struct world *w)
 
 /* --- what it answers --- */
 
-static void list_orders(const struct world *w, uint32_t worker, struct told *told)
+static void list_orders(struct world *w, uint32_t worker, struct told *told)
 {
     const struct cluster *c = &w->coordinator.cluster;
     struct replica_order room[CLUSTER_REPLICAS];
@@ -112,6 +114,7 @@ static void list_orders(const struct world *w, uint32_t worker, struct told *tol
         if (!cluster_order(c, worker, i, room, order))
             continue;
         guard_order(w, worker, order);
+        check_order(w, worker, order);
         CHECK(order->replica_count <= REPLICAS);
         memcpy(told->replicas[n], room, order->replica_count * sizeof *room);
         order->replicas = told->replicas[n];
@@ -260,6 +263,7 @@ void coordinator_heard(struct world *w, const struct message *message)
         return;
     }
     note_heard(w, worker, node);
+    check_told(w, worker, heartbeat);
     struct poll *held = &w->coordinator.polls[node];
     struct poll poll = {.is_held = true,
                         .process = message->process,

@@ -185,7 +185,7 @@ static void come_as_another(struct world *w)
 
 static void leap(struct world *w)
 {
-    int64_t by_ms = chance(w, 500) ? between(w, 1, LEASE_MS / 10) : between(w, LEASE_MS, 3 * GRACE_MS);
+    int64_t by_ms = chance(w, 500) ? between(w, 1, LEASE_MS / 10) : between(w, LEASE_MS / 4, 3 * GRACE_MS);
     w->places[AT_COORDINATOR].clock.offset_ms += by_ms;
     w->leapt_ms += by_ms;
     TELL(w, AT_COORDINATOR, "its clock leaps by %" PRId64 " ms", by_ms);
@@ -270,6 +270,8 @@ void fault_draw(struct world *w)
         w->faults &= ~harsh;
     if (chance(w, 50))
         w->faults = 0;
+    for (uint32_t i = chance(w, 300) ? FAULTS : 0; i > 3; i--) /* a few kinds only: these more often */
+        w->faults &= ~(1u << pick(w, FAULTS));
 }
 
 void fault_strikes(struct world *w)

@@ -121,11 +121,16 @@ static void take_part(struct world *w, uint32_t node, const struct answer *answe
     }
 }
 
+/* Changes of an epoch before the last one that was begun here: that one is of no history that goes on. */
 static void take_changes(struct world *w, uint32_t node, const struct answer *answer)
 {
     struct copy *copy = &w->all[node].disk.copies[answer->shard];
     if (answer->position.seq != copy->head)
         return;
+    if (answer->count && answer->epochs[0] < copy_epoch(copy)) {
+        begin_anew(&w->all[node].following[answer->shard]);
+        return;
+    }
     for (uint32_t i = 0; i < answer->count && !copy_is_full(copy); i++)
         copy_add(copy, answer->epochs[i], answer->checks[i]);
 }

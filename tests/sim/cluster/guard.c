@@ -28,6 +28,8 @@ int64_t guard_lease(const struct world *w)
 void guard_begun(struct world *w)
 {
     struct cluster *c = &w->coordinator.cluster;
+    if (w->guard == GUARD_RASH_RESTART)
+        c->begun_ms -= LEASE_MS;
     for (uint32_t i = 0; i < c->worker_count && w->guard == GUARD_RASH_RESTART; i++)
         c->workers[i].until_ms = coordinator_now(w);
 }
@@ -64,9 +66,12 @@ void guard_after_tick(struct world *w)
 
 void guard_heard(struct world *w, struct said *said)
 {
-    for (uint32_t i = 0; i < said->heartbeat.report_count && w->guard == GUARD_OLD_WORD; i++)
-        if (said->reports[i].version)
-            said->reports[i].version = w->coordinator.cluster.shards[said->reports[i].shard].version;
+    for (uint32_t i = 0; i < said->heartbeat.report_count && w->guard == GUARD_OLD_WORD; i++) {
+        struct shard_report *report = &said->reports[i];
+        uint64_t version = w->coordinator.cluster.shards[report->shard].version;
+        if (report->version && report->version < version)
+            report->version = version;
+    }
 }
 
 void guard_decided(struct world *w)

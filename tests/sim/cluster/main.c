@@ -5,6 +5,7 @@
  *     garner-sim-cluster --seed 1 --runs 2000     as many runs
  *     garner-sim-cluster --seed 1 --run 77        one of them, as a failure says
  *     garner-sim-cluster --break seal             with a guard that is broken: must be found out
+ *     garner-sim-cluster --replay --runs 20       each twice: it must go the same way
  *
  * A run that fails is done again with a diary, the end of which is printed. */
 #include <inttypes.h>
@@ -18,11 +19,11 @@
 #include "tests/sim/cluster/guard.h"
 #include "tests/sim/program.h"
 
-enum { DIARY_LINES = 100, ALL_FROM = 100 };
+enum { DIARY_LINES = 100, ALL_FROM = 500 };
 
 struct setting {
     uint64_t seed, runs, run;
-    bool has_run, verbose, goes_on;
+    bool has_run, verbose, goes_on, replays;
     enum guard guard;
 };
 
@@ -61,6 +62,23 @@ static void print_diary(const struct setting *s, uint64_t number)
     buffer_close(&diary);
 }
 
+/* The same run again, from the same seed: its diary is the same. */
+static bool is_replayed(const struct setting *s, uint64_t number)
+{
+    static struct tally unused;
+    struct buffer diaries[2] = {0};
+    char failure[512];
+    for (int i = 0; i < 2; i++)
+        run_one(s, number, &unused, &diaries[i], failure);
+    bool is_same = bytes_equal(buffer_bytes(&diaries[0]), buffer_bytes(&diaries[1]));
+    if (!is_same)
+        fprintf(stderr, "run %" PRIu64 " of seed %" PRIu64 " went another way when it was done again\n",
+                number, s->seed);
+    buffer_close(&diaries[0]);
+    buffer_close(&diaries[1]);
+    return is_same;
+}
+
 /* --- a check of the deciders' own that fails ends the program: it says in which run --- */
 
 static struct setting current;
@@ -88,6 +106,8 @@ static bool run_all(const struct setting *s, struct tally *tally)
             fprintf(stderr, "run %" PRIu64 ": %s\n", number, failure);
         else if (!fine || (s->has_run && s->verbose))
             print_diary(s, number);
+        if (fine && s->replays)
+            fine = is_replayed(s, number);
         all_fine = all_fine && fine;
         if (!fine && !s->goes_on)
             return false;
@@ -147,6 +167,8 @@ static bool read_options(int argc, char **argv, struct setting *s)
             s->verbose = true;
         else if (strcmp(argv[i], "--go-on") == 0)
             s->goes_on = true;
+        else if (strcmp(argv[i], "--replay") == 0)
+            s->replays = true;
         else if (!read_option(s, argv[i], i + 1 < argc ? argv[i + 1] : NULL))
             return false;
         else
@@ -159,7 +181,8 @@ static void print_usage(FILE *out)
 {
     fprintf(
         out,
-        "usage: garner-sim-cluster [--seed N] [--runs N | --run N] [--break GUARD] [--go-on] [--verbose]\n\n"
+        "usage: garner-sim-cluster [--seed N] [--runs N | --run N] [--break GUARD]\n"
+        "                          [--go-on] [--replay] [--verbose]\n\n"
         "Runs the deciders of coordinator and workers under a simulated network, with all that can go "
         "wrong,\n"
         "and checks what must hold. Exit code 1, and a diary: something was wrong. --go-on: says which runs\n"

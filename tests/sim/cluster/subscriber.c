@@ -23,8 +23,9 @@ static void ask(struct world *w, uint32_t number, uint32_t shard)
 {
     struct subscriber *s = &w->subscribers[number];
     struct given *given = &s->shards[shard];
-    struct message *message = message_new(w, MESSAGE_ASKED, AT_SUBSCRIBERS + number,
-                                          AT_NODES + s->map.nodes[shard]);
+    /* Its map may be any older one. */
+    uint32_t node = !w->is_calm && chance(w, 40) ? pick(w, w->nodes) : s->map.nodes[shard];
+    struct message *message = message_new(w, MESSAGE_ASKED, AT_SUBSCRIBERS + number, AT_NODES + node);
     if (!message)
         return;
     message->id = given->id = ++w->ids;

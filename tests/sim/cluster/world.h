@@ -273,7 +273,9 @@ struct known_shard {
     bool is_forked;    /* its owner goes on where it was before, and nobody could know */
     bool has_parted;   /* something given was lost, and that was excused */
     bool was_foreign;
-    int64_t heard_ms; /* when its owner was last */
+    uint64_t told;    /* the farthest that its owners were heard to be at, since the coordinator began */
+    int64_t heard_ms; /* when its owner was last, … */
+    int64_t lost_ms;  /* … and when that had its copy last */
 };
 
 struct commit {
@@ -432,6 +434,8 @@ bool check_is_fine(const struct world *w);
 void check_event(struct world *w); /* after each */
 void check_commit(struct world *w, uint32_t node, uint32_t shard);
 void check_sealed(struct world *w, uint32_t shard, uint64_t epoch);
+void check_told(struct world *w, uint32_t worker, const struct heartbeat *heartbeat); /* it was heard */
+void check_order(struct world *w, uint32_t worker, const struct shard_order *order);
 void check_begins(struct world *w, uint32_t node, uint32_t shard); /* as owner, with what it has */
 void check_drops(struct world *w, uint32_t node, uint32_t shard);
 void check_gives(struct world *w, uint32_t node, uint32_t shard, uint64_t seq, uint64_t through);

@@ -1,0 +1,66 @@
+"""A cluster of real processes whose workers die, hang and are cut off: a subscriber hears of everything once, and in time."""
+
+import signal
+import time
+
+import pytest
+from cluster_net import NetCluster
+
+LEASE_S = 10
+FAILOVER_S = 13
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with NetCluster(tmp_path) as made:
+        made.wait_served()
+        made.change()
+        made.wait(made.told)
+        yield made
+        made.wait(made.told)
+        made.check_feed()
+
+
+def accounts_of(cluster, shards):
+    return [one for one in cluster.accounts if {s["shard"] for s in cluster.ask("where", one)["shards"]} <= set(shards)]
+
+
+def test_a_dead_workers_shards_are_served_by_their_followers(cluster):
+    lost = cluster.owned_by("w1")
+    accounts = accounts_of(cluster, lost)
+    assert lost and accounts
+    cluster.workers["w1"].kill()
+    began = time.monotonic()
+    cluster.change()
+    cluster.wait(lambda: cluster.told(*accounts), within=FAILOVER_S)
+    print(f"served after {time.monotonic() - began:.1f} s")
+    assert not cluster.owned_by("w1")
+    cluster.start_worker("w1")
+    cluster.wait_served()
+
+
+def test_a_worker_that_hangs_beyond_its_lease_takes_nothing_back(cluster):
+    lost = cluster.owned_by("w2")
+    cluster.workers["w2"].send(signal.SIGSTOP)
+    cluster.change()
+    cluster.wait(cluster.told, within=FAILOVER_S + 5)
+    cluster.workers["w2"].send(signal.SIGCONT)
+    cluster.change()
+    cluster.wait(cluster.told)
+    cluster.wait_served()
+    assert all(one["epoch"] > 1 for one in cluster.shards() if one["shard"] in lost)
+
+
+@pytest.mark.parametrize("cuts", [
+    [("w1", "coordinator")], [("coordinator", "w1")], [("w1", "w2"), ("w1", "w3")], [("w2", "w1"), ("w3", "w1")],
+    [("w1", "coordinator"), ("w1", "w2"), ("w1", "w3"), ("w1", "test"), ("w1", "api")]], ids=[
+    "deaf coordinator", "deaf worker", "followers don't hear", "followers aren't heard", "alone"])
+def test_a_partition_is_bridged(cluster, cuts):
+    for sender, receiver in cuts:
+        cluster.net.cut(sender, receiver)
+    cluster.change()
+    cluster.wait(cluster.told, within=60)
+    cluster.net.heal()
+    cluster.change()
+    cluster.wait(cluster.told, within=60)
+    cluster.wait_served()

@@ -1,0 +1,112 @@
+"""What a cluster remembers, and what becomes of it when that is lost: the coordinator's state, a worker's restart, and who doesn't belong to it."""
+
+import re
+import shutil
+
+import pytest
+from cluster import Node
+from garner import collection, provider, replay
+from server import Listing
+
+ACCOUNTS = 8
+NEW = "this coordinator's state is a new one"
+
+
+@pytest.fixture
+def things(server):
+    items = [{"id": "x", "v": 1}, {"id": "y", "v": 1}]
+    server.on("/things/*", Listing(items, style="none"))
+    return items
+
+
+@pytest.fixture
+def two(cluster, lab, things):
+    lab.has_provider(provider(collection(path="/things/{account.id}", every="1s", delete={"confirm": "none"})))
+    cluster.start("w1", "w2", accounts=[lab.account(id=f"a{n}") for n in range(ACCOUNTS)])
+    cluster.wait_served()
+    return cluster
+
+
+def told(cluster):
+    events = cluster.garner("feed", "--from", "oldest", "--no-follow", "--format", "ndjson").events()
+    return replay(events)
+
+
+def feed_of(node):
+    return re.search(r"^feed (\w+)$", (node.folder / "garner").read_text(), re.MULTILINE)[1]
+
+
+def test_a_worker_that_is_restarted_keeps_its_shards(two, things):
+    mine = two.owned("w1")
+    two.stop("w1")
+    assert two.workers()["w1"]["state"] == "away"
+    assert all("w1 is away" in two.shard(shard)["why"] for shard in mine)
+    two.start_worker("w1")
+    two.wait_served()
+    assert two.owned("w1") == mine and all(shard["epoch"] == 1 for shard in two.shards())
+    for item in things:
+        item["v"] = 2
+    two.wait(lambda: [document["v"] for document in told(two).values()] == [2] * 2 * ACCOUNTS)
+
+
+def test_a_lost_state_is_recovered_from_the_workers_copies(two, things):
+    two.wait(lambda: len(told(two)) == 2 * ACCOUNTS)
+    two.coordinator.stop()
+    shutil.rmtree(two.coordinator.folder)
+    feed = feed_of(two["w1"])
+
+    # With a state of its own it takes nobody in, and says how to go on.
+    two.start_coordinator()
+    said = two["w1"].wait(lambda: two["w1"].said(NEW))
+    assert f"--feed {feed}" in said[0] and two.workers() == {}
+    two.coordinator.stop()
+    shutil.rmtree(two.coordinator.folder)
+
+    # With its workers' feed it waits for its operator.
+    two.start_coordinator("--grace", "4s", "--feed", feed)
+    two.wait(lambda: two.status()["shards"]["unknown"] == 8)
+    result = two.garner("status", expect=1)
+    assert "8 unknown" in result.text
+    result.said("garner recover")
+    assert all(shard["state"] == "unknown" and "garner recover" in shard["why"] for shard in two.shards("--stuck"))
+    # Somebody may still have a lease of the coordinator that was, for a while.
+    two.wait(lambda: "8 shards go on" in two.garner("recover", expect=None).text)
+    two.wait_served()
+    assert all(shard["epoch"] > 1000 for shard in two.shards())
+    for item in things:
+        item["v"] = 2
+    two.wait(lambda: [document["v"] for document in told(two).values()] == [2] * 2 * ACCOUNTS)
+    two.garner("recover", expect=2).said("there is nothing to recover")
+
+
+def test_a_feed_is_given_to_a_new_state_only(two, lab):
+    two.coordinator.stop()
+    node = Node(lab, "coordinator", two.coordinator.folder)
+    node.start("-c", lab.config, "--data", node.folder, "--listen", "tcp://127.0.0.1:0", "--feed", "0" * 32)
+    node.ended(code=2).said("--feed is for a state that was lost")
+    node.start("-c", lab.config, "--data", node.folder, "--feed", "12ab")
+    node.ended(code=2).said("32 hex digits")
+    two.start_coordinator("--grace", "4s", "--feed", feed_of(two["w1"]))  # its own: it may stay in a manifest
+    two.wait_served()
+
+
+def test_who_does_not_belong_to_the_cluster_is_told_why(two, lab):
+    text = lab.config.read_text()
+    lab.config.write_text(text + "cluster: another\n")
+    stranger = two.start_worker("w3")
+    stranger.wait(lambda: stranger.said("belongs to cluster 'another'"))
+    stranger.stop()
+    lab.config.write_text(text)
+    namesake = Node(lab, "worker", lab.folder / "elsewhere")
+    namesake.start("-c", lab.config, "--at", two.at, "--name", "w1", "--data", namesake.folder, "--listen", "tcp://127.0.0.1:0")
+    namesake.wait(lambda: namesake.said("there is a worker w1 already"))
+    namesake.stop()
+    assert sorted(two.workers()) == ["w1", "w2"]
+    two.wait_served()
+
+
+def test_a_folder_is_one_workers(two, lab):
+    two.stop("w1")
+    other = Node(lab, "worker", two["w1"].folder)
+    other.start("-c", lab.config, "--at", two.at, "--name", "w9", "--data", other.folder, "--listen", "tcp://127.0.0.1:0")
+    other.ended(code=2).said("is worker w1's, and this is worker w9")

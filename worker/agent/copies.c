@@ -1,0 +1,46 @@
+/* What there is of shards: read when it has changed, and before a heartbeat only. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/log.h"
+#include "worker/agent/internal.h"
+#include "worker/store/copy.h"
+
+static void tell(struct agent *agent, uint32_t shard, const struct error *e)
+{
+    char number[16];
+    if (agent->shards[shard].failed == e->code)
+        return;
+    agent->shards[shard].failed = e->code;
+    snprintf(number, sizeof number, "%" PRIu32, shard);
+    log_line(LOG_ERROR, e->text, "shard", number, NULL);
+}
+
+struct tenure_copy agent_read_copy(struct agent *agent, uint32_t shard)
+{
+    struct copy_state state = {0};
+    struct store *store = NULL;
+    struct error e;
+    int r = 0;
+    if (folder_has(agent->set.folder, shard))
+        r = folder_reader(agent->set.folder, shard, &store, &e);
+    if (!r && store)
+        r = store_copy_state(store, &state, &e);
+    folder_reader_done(agent->set.folder, store);
+    if (r && r != ERR_NOT_FOUND) {
+        tell(agent, shard, &e);
+        state = (struct copy_state){0};
+    }
+    agent->shards[shard].bytes = folder_bytes(agent->set.folder, shard);
+    return (struct tenure_copy){
+        .epoch = state.epoch, .head = state.head, .check = state.check, .is_whole = state.is_whole};
+}
+
+void agent_read_copies(struct agent *agent)
+{
+    for (uint32_t i = 0; i < agent->set.folder->shards; i++)
+        if (atomic_exchange(&agent->shards[i].is_dirty, false)) {
+            struct tenure_copy copy = agent_read_copy(agent, i);
+            tenure_copy(&agent->tenure, i, &copy);
+        }
+}
