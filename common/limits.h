@@ -168,9 +168,14 @@ enum {
     LIMIT_BUS_BYTES = 4 << 20,                /* that one of them hasn't taken: further ones are dropped */
     LIMIT_TOKENS = 10000,                     /* in a file of them */
     LIMIT_HTTP_WAITING = 4,                   /* requests for pages that take long to make */
-    LIMIT_FAILURE_TOLD_MS = 600000,           /* a shard whose commits fail is told of so often at most */
-    LIMIT_HEALTH_MS = 30000,                  /* a thread that is busy with one thing for longer isn't well */
-    LIMIT_STATUS_TROUBLES = 500,              /* that a status names */
+    LIMIT_FOLLOW_WAIT_MS = 5000,              /* that a follower waits for changes, in one demand */
+    LIMIT_FOLLOW_JOIN_MS = 500,               /* one that comes to it meanwhile waits so long */
+    LIMIT_FOLLOW_AGAIN_MS = 100, /* what can't be followed is tried again after that, then twice as long … */
+    LIMIT_FOLLOW_AGAIN_MAX_MS = 5000, /* … up to this */
+    LIMIT_FOLLOW_UNUSED_MS = 30000, /* a connection for snapshots is closed when it isn't used for so long */
+    LIMIT_FAILURE_TOLD_MS = 600000, /* a shard whose commits fail is told of so often at most */
+    LIMIT_HEALTH_MS = 30000,        /* a thread that is busy with one thing for longer isn't well */
+    LIMIT_STATUS_TROUBLES = 500,    /* that a status names */
 
     /* The cluster. */
     LIMIT_WORKERS = 1024,            /* that a cluster knows, those included that aren't there */
@@ -197,6 +202,9 @@ enum {
 
 /* The memory map of the cluster's state: room for all shards, and for all accounts with 80 kB each. */
 #define LIMIT_STATE_MAP_BYTES ((uint64_t)8 << 30)
+
+/* A second, of copies that a worker makes or brings up to date: so much is left for what it harvests. */
+#define LIMIT_FOLLOW_BYTES ((uint64_t)64 << 20)
 
 _Static_assert(LIMIT_ERROR_BODY_BYTES <= LIMIT_BODY_BYTES, "an error's body is a body");
 _Static_assert(LIMIT_DOCUMENT_BYTES * 3 < LIMIT_RECORD_BYTES, "a change holds before, after and patch");

@@ -42,7 +42,7 @@ DECIDERS = (
     "worker/harvest/answer", "worker/harvest/exchange", "worker/harvest/harvest", "worker/harvest/page",
     "worker/harvest/validators",
     "worker/status/status_metrics", "worker/status/tally", "worker/feed/retention", "worker/feed/position",
-    "worker/feed/mark", "client/follow", "client/follow_map",
+    "worker/feed/mark", "worker/follow/pursuit", "worker/follow/pursuit_answer", "client/follow", "client/follow_map",
 )
 # What a decider must not reach, by itself or through headers of ours.
 NOT_FOR_DECIDERS = (

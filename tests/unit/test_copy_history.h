@@ -16,6 +16,7 @@ struct history {
     struct error e;
     int64_t now_ms;
     uint64_t made;
+    uint32_t shard; /* whose */
     unsigned rules; /* how often the provider file was edited */
 };
 
@@ -348,7 +349,7 @@ static inline void history_harvest(struct history *h, struct store *store)
     h->rules += history_chance(h, 1);
     history_choose(h, store, &v.record);
     v.record.harvested_ms = h->now_ms;
-    v.receipt = (struct receipt){.id = {HISTORY_SHARD, v.record.id, v.record.next_harvest++},
+    v.receipt = (struct receipt){.id = {h->shard, v.record.id, v.record.next_harvest++},
                                  .started_ms = h->now_ms,
                                  .ended_ms = h->now_ms,
                                  .complete = true,

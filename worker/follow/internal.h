@@ -1,80 +1,76 @@
-/* What the files of worker/follow share. Not for others. */
+/* What following's .c files share. For them only. */
 #ifndef GARNER_FOLLOW_INTERNAL_H
 #define GARNER_FOLLOW_INTERNAL_H
 
 #include <stdatomic.h>
 
-#include "client/client.h"
+#include "worker/follow/dialer.h"
 #include "worker/follow/following.h"
+#include "worker/follow/pursuit.h"
 #include "worker/store/copy.h"
 
-/* What a copy needs next.
- *
- *     SNAPSHOT --its last part--> CHANGES <--> LOG, where the owner's log begins
- *        ^                           |
- *        '--what it has is no point of the owner's history: DIVERGED, COMPACTED, FUTURE */
-enum need { NEED_SNAPSHOT, NEED_LOG, NEED_CHANGES };
-
-struct mirror {
-    bool is_on;
-    uint32_t shard;
-    struct line *line; /* to its owner; null: that is nobody */
-    struct store *store;
-    struct copy *copy; /* null: it isn't open yet */
-    enum need need;
-    bool has_begin; /* of the snapshot that is taken */
-    struct feed_snapshot part;
-    int64_t again_ms;         /* nothing is asked for it before */
-    bool is_touched, is_void; /* by the answer that is taken */
-    enum err told;            /* the code of what can't be done, and was told */
+/* A connection to an owner. */
+struct following_link {
+    struct client *client; /* null: there is none */
+    uint64_t ticket;       /* of the dialer; 0: none is being made */
+    bool is_troubled;      /* it was told that it fails */
+    int64_t used_ms;
 };
 
-enum asked { ASKED_NOTHING, ASKED_CHANGES, ASKED_PART, ASKED_LOG };
-
-/* To an owner. */
-struct line {
-    struct line *next;
-    char *address;
-    struct client *client; /* null: not connected */
-    enum asked asked;
-    struct mirror *about; /* of PART and LOG */
-    int64_t again_ms;     /* not before */
-    bool is_told;         /* that nobody is there */
-    bool is_used;
-    bool was_special; /* what was asked last wasn't changes: those come next */
-    uint32_t turn;    /* of the mirrors: whose snapshot is next */
+struct following_shard {
+    struct copy *copy;                       /* null: it has none yet */
+    bool is_wanted;                          /* it is followed, or is to be once its copy can be opened */
+    bool is_open;                            /* its copy is, or it is known that there is none */
+    bool stays;                              /* it is in the list that is taken over */
+    bool is_touched, is_written, has_failed; /* by the answer that is stored; changes; it couldn't be */
+    bool is_troubled;                        /* it was told that it fails */
+    char *address;                           /* of its owner */
+    bool hasten;
+    int64_t again_ms; /* its copy is to be opened then */
 };
 
 struct following {
     struct following_setting set;
-    struct mirror *mirrors; /* by shard */
-    struct line *lines;
-    struct rpc_lock lock; /* of all that is waited for */
-    int64_t parts_ms;     /* no part of a snapshot is asked for before: the rate */
-    struct arena arena;   /* of a request, or an answer */
+    struct pursuit pursuit;
+    struct following_shard *shards;
+    struct following_link (*links)[PURSUIT_LINES]; /* by place of the owner */
+    uint32_t link_count;
+    uint64_t last_ticket;
+    struct dialer *dialer;
+    struct arena arena; /* of a request, or an answer */
     struct buffer memory;
-    /* What is wanted: under the lock. */
+    uint32_t *touched; /* by the answer that is stored */
+    uint32_t touched_count;
+    struct refusal *refused;
+    _Atomic int64_t lease_ms;
+    struct rpc_lock lock;    /* of what connections wait for, and: */
     struct followed *wanted; /* with addresses of their own */
     uint32_t wanted_count;
-    uint64_t wanted_times, done_times;
-    _Atomic int64_t lease_ms; /* its end */
-    atomic_bool is_poked, is_ending;
+    bool is_new; /* it wasn't taken over yet */
+    bool ending;
+    pthread_cond_t applied; /* it was */
+    atomic_bool is_poked;   /* there is something to look at under the lock */
     pthread_t thread;
     bool has_thread;
 };
 
-/* mirror.c: a copy. Open it, if it isn't; or give it up. */
-int mirror_open(struct following *f, struct mirror *m, struct error *e);
-void mirror_close(struct mirror *m);
-/* What came of what was asked. ERR_CORRUPT: it is begun anew. */
-int mirror_take_part(struct following *f, struct mirror *m, const struct feed_part *part, struct error *e);
-int mirror_take_log(struct following *f, struct mirror *m, const struct feed_changes *answer,
-                    struct error *e);
-void mirror_refused(struct mirror *m, enum refusal_kind kind);
-void mirror_begin_anew(struct mirror *m);
-/* Take the answer to a demand for changes, of all shards that it has any of. */
-void mirror_take_changes(struct following *f, const struct line *line, const struct feed_changes *answer);
-/* Something can't be done with it: told once, tried again later. */
-void mirror_failed(struct following *f, struct mirror *m, const struct error *e);
+void following_say(struct following *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- connections (following_links.c) --- */
+
+/* Make connections, ask, and wait for an answer for no longer than a slice. */
+void following_ask_all(struct following *f);
+/* Take one answer, if there is one, and store what is in it. */
+void following_take_all(struct following *f);
+/* To owners that have no shards any more. */
+void following_close_links(struct following *f, bool all);
+
+/* --- copies (following_store.c) --- */
+
+/* Open what isn't, and begin to follow it. */
+void following_open_copies(struct following *f);
+void following_close_copy(struct following *f, uint32_t shard);
+void following_store(struct following *f, uint32_t owner, enum pursuit_line line,
+                     const struct operator_reply *reply, const struct pursuit_arrival *arrival);
 
 #endif

@@ -25,8 +25,7 @@ static void forget(struct copy *copy)
     copy->at_changed = false;
     copy->rules = (struct copy_rules){0};
     arena_reset(&copy->at_arena);
-    copy->offer_count = 0;
-    roaring_bitmap_clear(copy->taken);
+    copy_forget_offers(copy);
     copy_forget_gone(copy);
 }
 
@@ -105,12 +104,20 @@ static int find_all(void *context, const struct collection_record *record)
     return 0;
 }
 
+/* One that is as nobody was ever told of: the owner of now may not know it, and give its number to another
+ * one. */
+static bool is_untold(const struct collection_record *record)
+{
+    return !record->rows && !record->listed_since_ms && !record->unreachable_since_ms &&
+           !record->unwatched_since_ms && !record->held_since_ms;
+}
+
 static int take_local_off(struct copy *copy, uint32_t id, struct arena *arena, struct error *e)
 {
     struct collection_record record;
     int r = store_collection_by_id(copy->store, id, arena, &record, e);
-    if (r)
-        return r;
+    if (r || is_untold(&record))
+        return r ? r : store_collection_drop(copy->store, id, false, e);
     record.forecast_rules = 0;
     record.forecast_unsettled = record.has_checkpoint = false;
     record.full_ms = 0;
@@ -310,6 +317,7 @@ int copy_take_part(struct copy *copy, const struct feed_part *part, bool first, 
 {
     int r = first ? begin_anew(copy, part, e) : store_write(copy->store, e);
     CHECK(copy->mark.phase == COPY_TAKING || r);
+    copy->behind = part->begin.until.seq > part->begin.seq ? part->begin.until.seq - part->begin.seq : 0;
     for (uint32_t i = 0; i < part->collection_count && !r; i++)
         r = take_collection(copy, &part->collections[i], e);
     if (!r)
@@ -321,16 +329,14 @@ int copy_take_part(struct copy *copy, const struct feed_part *part, bool first, 
 
 /* --- the log --- */
 
-/* Documents have all that was applied in them, also of a log that is begun once more. */
+/* Also once more: documents have all that was applied in them, and stay as they are. */
 int copy_begin_log(struct copy *copy, const struct position *at, struct error *e)
 {
     struct store *store = copy->store;
     uint64_t head = store->state.head;
     CHECK(copy->mark.phase == COPY_LOG);
     int r = store_write(store, e);
-    if (!r && head > copy->mark.from)
-        copy->mark.from = head;
-    if (!r && at->seq > copy->mark.from)
+    if (!r && at->seq > copy->mark.from && at->seq > head)
         return ERR_NOT_FOUND;
     if (!r)
         r = table_drop_all(store, TABLE_CHANGES, e);
@@ -380,5 +386,6 @@ int copy_append(struct copy *copy, const struct change *change, struct bytes pac
         r = keep(copy, change, packed, e);
     if (!r && copy->mark.phase == COPY_LOG && change->seq <= copy->mark.from)
         return 0;
+    copy->behind = change->seq - copy->mark.from;
     return r ? r : copy_apply(copy, change, e);
 }

@@ -46,6 +46,7 @@ int copy_begin_log(struct copy *copy, const struct position *at, struct error *e
 
 /* The record of a collection that came with changes which are taken next. Must live until the commit. */
 void copy_offer(struct copy *copy, const struct collection_record *record);
+void copy_forget_offers(struct copy *copy); /* as a commit does */
 /* The change behind the last one, as the owner has packed it. */
 int copy_append(struct copy *copy, const struct change *change, struct bytes packed, struct error *e);
 /* A receipt that these changes rest on; after them. */

@@ -1,12 +1,15 @@
 /* Collections below resources. A record names its parent by row, and rows are the copy's own: so they are
  * looked up by the parent's id, which is in the collection's key. When a collection's first change comes its
  * parent is as it was then. While a snapshot is not whole it isn't, since each part is of another moment:
- * only at the end.
+ * so until the end a record has in place of its parent's row how many changes behind the snapshot's beginning
+ * it was read. A parent that was created later is another one of that id, and what is below the one before
+ * went with it.
  *
  * What is below a resource that is deleted goes with it, and no change says so, since it is empty then. The
  * rows that a transaction deletes are noted, and the collections below them are looked for once, at its end,
  * as the owner does. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "worker/store/copy_internal.h"
 
@@ -212,34 +215,120 @@ static int find_child(void *context, const struct collection_record *record)
     return 0;
 }
 
-/* One that has resources and no parent was left so by the owner, too. */
-static int join(struct copy *copy, uint32_t id, struct arena *arena, struct error *e)
+/* When a resource was created that others may be below of. */
+struct born {
+    uint32_t collection;
+    struct digest id;
+    uint64_t seq;
+};
+
+struct births {
+    struct copy *copy;
+    struct born *all; /* by collection and id, and by seq */
+    size_t count, cap;
+    struct arena arena;
+    struct error *e;
+};
+
+static int by_name(const void *a, const void *b)
 {
+    const struct born *one = a, *other = b;
+    int order = (one->collection > other->collection) - (one->collection < other->collection);
+    return order ? order : memcmp(&one->id, &other->id, sizeof one->id);
+}
+
+static int by_name_and_seq(const void *a, const void *b)
+{
+    const struct born *one = a, *other = b;
+    int order = by_name(a, b);
+    return order ? order : (one->seq > other->seq) - (one->seq < other->seq);
+}
+
+static int note_birth(void *context, uint64_t seq, struct bytes packed)
+{
+    struct births *births = context;
+    struct copy *copy = births->copy;
+    struct change change;
+    arena_reset(&births->arena);
+    int r = change_unpack(&births->arena, packed, &change, births->e);
+    if (r || change.op != CHANGE_CREATED || !roaring_bitmap_contains(copy->parents, change.collection))
+        return r;
+    if (births->count == births->cap) {
+        births->cap = births->cap ? births->cap * 2 : 64;
+        births->all = mem_resize(births->all, births->cap * sizeof *births->all);
+    }
+    births->all[births->count++] = (struct born){change.collection, hash128(change.id, &copy->store->secret),
+                                                 seq};
+    return 0;
+}
+
+/* The log has them all, since the snapshot began. */
+static int know_births(struct births *births)
+{
+    struct copy *copy = births->copy;
+    int r = know_parents(copy, births->e);
+    if (!r && roaring_bitmap_is_empty(copy->parents))
+        return 0;
+    if (!r)
+        r = store_changes_each(copy->store, copy->mark.from + 1, note_birth, births, births->e);
+    if (births->count)
+        qsort(births->all, births->count, sizeof *births->all, by_name_and_seq);
+    return r;
+}
+
+/* How many changes behind the snapshot's beginning a resource was created last; 0: before. */
+static uint64_t born_after(const struct births *births, uint32_t collection, struct bytes id)
+{
+    const struct born wanted = {collection, hash128(id, &births->copy->store->secret), 0};
+    const struct born *found = births->count
+                                   ? bsearch(&wanted, births->all, births->count, sizeof wanted, by_name)
+                                   : NULL;
+    while (found && found + 1 < births->all + births->count && by_name(found, found + 1) == 0)
+        found++;
+    return found ? found->seq - births->copy->mark.from : 0;
+}
+
+/* One that has resources and no parent was left so by the owner, too. */
+static int join(struct births *births, uint32_t id, struct arena *arena, struct error *e)
+{
+    struct store *store = births->copy->store;
     struct collection_record record;
-    int r = store_collection_by_id(copy->store, id, arena, &record, e);
+    struct document parent;
+    uint32_t row = 0;
+    int r = store_collection_by_id(store, id, arena, &record, e);
     if (r)
         return r;
-    r = copy_parent_row(copy, &record, &record.parent_row, e);
+    r = copy_parent_row(births->copy, &record, &row, e);
+    if (!r)
+        r = store_document(store, record.parent_collection, row, &parent, e);
+    if (!r && born_after(births, record.parent_collection, parent.id) > record.parent_row && !record.rows)
+        r = ERR_NOT_FOUND;
     if (r == ERR_NOT_FOUND)
-        return record.rows ? 0 : store_collection_drop(copy->store, id, false, e);
-    return r ? r : store_collection_put(copy->store, &record, e);
+        return record.rows ? 0 : store_collection_drop(store, id, false, e);
+    record.parent_row = row;
+    return r ? r : store_collection_put(store, &record, e);
 }
 
 /* Parents come before what is below them. */
 int copy_join_all(struct copy *copy, struct error *e)
 {
     struct below below = {copy, roaring_bitmap_create()};
+    struct births births = {.copy = copy, .e = e};
     struct arena arena = {0};
     CHECK(below.found);
     int r = store_collections_each(copy->store, find_child, &below, e);
+    if (!r)
+        r = know_births(&births);
     roaring_uint32_iterator_t *at = roaring_create_iterator(below.found);
     CHECK(at);
     for (; !r && at->has_value; roaring_advance_uint32_iterator(at)) {
         arena_reset(&arena);
-        r = join(copy, at->current_value, &arena, e);
+        r = join(&births, at->current_value, &arena, e);
     }
     roaring_free_uint32_iterator(at);
     roaring_bitmap_free(below.found);
+    arena_close(&births.arena);
+    free(births.all);
     arena_close(&arena);
     return r;
 }

@@ -31,6 +31,7 @@ struct copy {
     const struct collection_record **offers; /* what came with changes, by collection once it is sorted */
     uint32_t offer_count, offer_cap;
     bool offers_sorted;
+    uint64_t behind; /* the snapshot's beginning: so many changes are what is taken now, or was read */
     roaring_bitmap_t *taken;   /* collections whose offer was taken */
     roaring_bitmap_t *parents; /* collections that have others below them; null: nobody has looked yet */
     struct copy_gone *gone;
@@ -84,6 +85,8 @@ int copy_digest(struct copy *copy, struct bytes packed, struct digest *out, stru
 /* `cited`: a change rests on it. Else it is one of the last ones, if it is. May leave the collection that is
  * written to. */
 int copy_take_receipt(struct copy *copy, struct bytes packed, bool cited, struct error *e);
+/* The last harvest of a collection that there is a receipt of; 0: none. */
+int copy_last_harvest(struct copy *copy, uint32_t collection, uint64_t *harvest, struct error *e);
 int copy_note_receipt(struct copy *copy, const struct receipt *receipt, bool cited, struct error *e);
 
 /* --- changes (copy_apply.c) --- */

@@ -19,6 +19,37 @@ static int count_harvest(struct copy *copy, struct receipt_id id, struct error *
     return 0;
 }
 
+struct last {
+    struct copy *copy;
+    uint64_t harvest;
+};
+
+static int look(void *context, struct bytes key, struct bytes value)
+{
+    struct last *last = context;
+    struct receipt_id id;
+    if (receipt_place(last->copy->store, key, value, &id) && id.harvest > last->harvest)
+        last->harvest = id.harvest;
+    return 0;
+}
+
+/* Some stay when their collection is dropped, and its number may come once more: from the log of what was
+ * before, or as another one of an owner that never heard of it. */
+int copy_last_harvest(struct copy *copy, uint32_t collection, uint64_t *harvest, struct error *e)
+{
+    struct last last = {.copy = copy};
+    struct key prefix = key_collection(collection);
+    struct bytes value;
+    int r = table_each(copy->store, TABLE_RECEIPTS, key_bytes(&prefix), (struct bytes){0}, look, &last, e);
+    for (uint64_t i = 0; i < LIMIT_RECEIPTS && !r; i++) {
+        struct key key = key_recent(collection, i);
+        r = table_get(copy->store, TABLE_RECEIPTS, key_bytes(&key), &value, e);
+        r = r == ERR_NOT_FOUND ? 0 : r ? r : look(&last, key_bytes(&key), value);
+    }
+    *harvest = last.harvest;
+    return r;
+}
+
 static int put(struct copy *copy, struct key key, const struct receipt *receipt, bool cited, struct error *e)
 {
     struct buffer *value = &copy->store->packed;

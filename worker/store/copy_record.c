@@ -51,6 +51,12 @@ void copy_offer(struct copy *copy, const struct collection_record *record)
     copy->offers_sorted = false;
 }
 
+void copy_forget_offers(struct copy *copy)
+{
+    copy->offer_count = 0;
+    roaring_bitmap_clear(copy->taken);
+}
+
 static int by_id(const void *a, const void *b)
 {
     const struct collection_record *const *one = a, *const *other = b;
@@ -178,12 +184,17 @@ void copy_adopt(struct copy *copy, const struct collection_record *from)
     copy_merge(copy, from);
 }
 
-static int put_new(struct copy *copy, const struct collection_record *record, struct error *e)
+static int put_new(struct copy *copy, struct collection_record *record, struct error *e)
 {
     struct store *store = copy->store;
+    uint64_t harvest = 0;
     if (record->id == UINT32_MAX)
         return error_set(e, ERR_CORRUPT, "shard %" PRIu32 ": a collection can't have that id", store->shard);
-    int r = collection_put_as(store, record, copy->mark.phase != COPY_WHOLE, e);
+    int r = copy_last_harvest(copy, record->id, &harvest, e);
+    if (!r && record->next_harvest <= harvest)
+        record->next_harvest = harvest + 1;
+    if (!r)
+        r = collection_put_as(store, record, copy->mark.phase != COPY_WHOLE, e);
     if (r)
         return r;
     if (record->id >= store->state.next_collection)
@@ -194,12 +205,16 @@ static int put_new(struct copy *copy, const struct collection_record *record, st
     return 0;
 }
 
-/* While a snapshot is taken it can't be told which row is meant. */
+/* Until the copy is whole it can't be told which row is meant (copy_children.c). */
 static int set_parent_row(struct copy *copy, struct collection_record *record, struct error *e)
 {
-    record->parent_row = UINT32_MAX;
-    if (!record->parent_collection || copy->mark.phase != COPY_WHOLE)
+    record->parent_row = 0;
+    if (!record->parent_collection)
         return 0;
+    record->parent_row = copy->behind < UINT32_MAX ? (uint32_t)copy->behind : UINT32_MAX;
+    if (copy->mark.phase != COPY_WHOLE)
+        return 0;
+    record->parent_row = UINT32_MAX;
     int r = copy_parent_row(copy, record, &record->parent_row, e);
     return r == ERR_NOT_FOUND ? 0 : r;
 }
