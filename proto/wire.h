@@ -1,4 +1,5 @@
-/* Wire: between protobuf-c's structs and ours. For the .c files of proto/, and coordinator/state/kept.c, only.
+/* Wire: between protobuf-c's structs and ours. For the .c files of proto/, and coordinator/state/kept.c,
+ * only.
  *
  * protobuf-c allocates what a message claims to need: here it allocates in an arena, within a budget that
  * grows with the message's size, so a few bytes can't ask for gigabytes. */

@@ -41,7 +41,8 @@ static uint32_t in_sync_now(const struct cluster *c, uint32_t shard, const struc
     return bits & ((UINT32_C(1) << s->replica_count) - 1);
 }
 
-/* Whoever is held for nothing is let go with the next version, also where the record has nothing new to say. */
+/* Whoever is held for nothing is let go with the next version, also where the record has nothing new to say.
+ */
 static void note_in_sync(struct cluster *c, uint32_t shard)
 {
     const struct shard_report *word = owners_word(c, shard);

@@ -99,9 +99,8 @@ static void note_stored(struct deliver *deliver, const struct feed_demand *deman
 static bool is_theirs(const struct deliver *deliver, const struct feed_demand *demand, uint32_t shard)
 {
     uint32_t worker;
-    return whose(demand) == WHOSE_FOLLOWER
-               ? roles_follows(deliver->roles, shard, demand->follower, &worker)
-               : deliver_has(deliver, shard);
+    return whose(demand) == WHOSE_FOLLOWER ? roles_follows(deliver->roles, shard, demand->follower, &worker)
+                                           : deliver_has(deliver, shard);
 }
 
 /* Leave the shards alone that aren't asked for, or aren't here for who asks. */

@@ -2,8 +2,8 @@
  *
  *     bench_placement         prints a line for each; exit code 1: one is beyond what is promised
  *
- * Time is the processor's, the median of five plans, and as a share of what it takes to draw for each shard and worker
- * once, which is all that plain rendezvous hashing does. */
+ * Time is the processor's, the median of five plans, and as a share of what it takes to draw for each shard
+ * and worker once, which is all that plain rendezvous hashing does. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
