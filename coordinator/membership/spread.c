@@ -185,7 +185,7 @@ static void act(struct cluster *c, const struct placement_shard *wish, bool begi
             c->is_unspread = true;
         return;
     }
-    if (is_redirected(s, wish))
+    if (is_redirected(s, wish) && moves_by_itself(c, wish))
         move_end(c, n, s->retry_ms);
     if (s->phase == MOVE_NONE && wish->to != s->owner && moves_by_itself(c, wish)) {
         if (now_ms >= s->retry_ms)
