@@ -106,7 +106,7 @@ static void what_is_ordered_is_heard(struct speaking *s)
 static void what_else_is_asked_is_answered(struct speaking *s)
 {
     const struct cluster_ask fetch = {.verb = CLUSTER_ACCOUNTS_FETCH};
-    const struct cluster_ask old = {.verb = CLUSTER_ACCOUNTS_FETCH, .version = 12345};
+    const struct cluster_ask old = {.verb = CLUSTER_ACCOUNTS_FETCH, .version = 12345, .from = 1};
     struct buffer packed = {0};
     struct bytes answer;
     struct value value;
@@ -131,7 +131,7 @@ static void what_the_coordinator_refuses_is_told(struct speaking *s)
         r = line_hear(s->line, &answer, &s->lab->e);
     s->lab->feed[0] = 'f';
     assert_int_equal(r, ERR_CONFIG);
-    assert_non_null(strstr(s->lab->e.text, "another cluster's feed"));
+    assert_non_null(strstr(s->lab->e.text, "its data folder is of feed"));
     settle(s);
     end(s);
 }

@@ -135,16 +135,20 @@ static struct value ask(struct lab *lab, const struct cluster_ask *what, int exp
     return value;
 }
 
-static void add(struct lab *lab, const char *account, int expected)
+static void add(struct lab *lab, const char *account, bool is_refused)
 {
     struct buffer document = {0};
-    struct value value;
-    OK(lab, value_from_json(&lab->arena, bytes_of(account), &value, NULL, &lab->e));
-    value_to_msgpack(&value, &document);
-    ask(lab,
-        &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_ADD,
-                              .document = arena_copy(&lab->arena, buffer_bytes(&document))},
-        expected);
+    struct value list = value_array(&lab->arena, 1);
+    OK(lab, value_from_json(&lab->arena, bytes_of(account), &list.items[0], NULL, &lab->e));
+    value_to_msgpack(&list, &document);
+    const struct value answer =
+        ask(lab,
+            &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_ADD,
+                                  .document = arena_copy(&lab->arena, buffer_bytes(&document))},
+            0);
+    const struct value *added = value_get_text(&answer, "accounts");
+    assert_int_equal(added->count, 1);
+    assert_int_equal(value_get_text(&added->items[0], "error")->type == VALUE_STRING, is_refused);
     buffer_close(&document);
 }
 
@@ -174,7 +178,7 @@ static void added_accounts_are_there_in_the_next_life(void **state)
     struct lab *lab = *state;
     lab->config = config_of(lab, "[" ONE "]");
     OK(lab, open_coordinator(lab));
-    add(lab, TWO, 0);
+    add(lab, TWO, false);
     assert_string_equal(listed(lab), "p/1 file, p/2 added");
     close_coordinator(lab);
     OK(lab, open_coordinator(lab));
@@ -190,7 +194,7 @@ static void a_file_that_is_read_anew_replaces_its_own_accounts_only(void **state
     struct lab *lab = *state;
     lab->config = config_of(lab, "[" ONE "]");
     OK(lab, open_coordinator(lab));
-    add(lab, TWO, 0);
+    add(lab, TWO, false);
     take_config(lab, "[{\"id\":\"3\",\"provider\":\"p\"},{\"id\":\"0\",\"provider\":\"p\"}]");
     assert_string_equal(listed(lab), "p/0 file, p/2 added, p/3 file");
     take_config(lab, "[]");
@@ -201,11 +205,11 @@ static void an_account_of_the_file_hides_the_added_one_of_its_name_as_long_as_it
 {
     struct lab *lab = *state;
     OK(lab, open_coordinator(lab));
-    add(lab, ONE, 0);
+    add(lab, ONE, false);
     take_config(lab, "[{\"id\":\"1\",\"provider\":\"p\",\"regions\":[\"r\"]}]");
     assert_string_equal(listed(lab), "p/1 file");
     assert_int_equal(coordinator_added(lab->coordinator, &lab->arena).count, 1);
-    add(lab, ONE, ERR_USAGE);
+    add(lab, ONE, true);
     ask(lab, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_REMOVE, .account = BYTES("1")}, ERR_USAGE);
     take_config(lab, "[]");
     assert_string_equal(listed(lab), "p/1 added");
@@ -219,7 +223,7 @@ static void a_version_is_of_what_the_list_says_wherever_it_stands(void **state)
     OK(lab, open_coordinator(lab));
     hear(lab, NULL, 0);
     assert_int_equal(lab->orders.accounts, coordinator_version_of(&one));
-    add(lab, TWO, 0);
+    add(lab, TWO, false);
     hear(lab, NULL, 0);
     assert_int_equal(lab->orders.accounts, coordinator_version_of(&both));
     assert_int_not_equal(coordinator_version_of(&one), coordinator_version_of(&both));
