@@ -252,7 +252,7 @@ static int greet(struct working *w, struct error *e)
     w->cluster = *client_peer(client);
     if (!bytes_is(w->cluster.role, "coordinator"))
         r = error_set(e, ERR_CONFIG,
-                      "at %s is no coordinator, but `garner %.*s`: give the coordinator's address with --at",
+                      "at %s is no coordinator, but a garner %.*s: give the coordinator's address with --at",
                       w->options->at, BYTES_ARG(w->cluster.role));
     client_close(client);
     return r;

@@ -1,17 +1,17 @@
 """`garner run` is a cluster of one: accounts come and go while it runs, and stay; its data folder is what it was, whatever
 becomes of the cluster's state; and what is a real cluster's is left alone."""
 
+import json
 import shutil
 import socket
 import time
 import urllib.error
 import urllib.request
 
-import cluster_ask
 import pytest
-from cluster_ask import ACCOUNTS_ADD, ACCOUNTS_LIST, ACCOUNTS_REMOVE, MOVE, SHARDS, WORKERS, Refused, ask
+from cluster import Node
 from continual import Continual, free_port
-from garner import collection
+from garner import TIMEOUT_S, collection
 
 ITEMS = [{"id": "a"}, {"id": "b"}]
 SHARD_COUNT = 4
@@ -41,16 +41,20 @@ def one(lab, well):
     return lab
 
 
-def add(run, lab, id, **keys):
-    return ask(run.listen, ACCOUNTS_ADD, document={**lab.account(id=id), **keys})
+def operate(run, *command, **more):
+    return run.lab.garner(*command, "--at", run.listen, **more)
+
+
+def add(run, lab, id, provider="p"):
+    operate(run, "accounts", "add", f"{provider}/{id}", "--set", f"endpoint={lab.endpoint}").said(f"{provider}/{id} was added")
 
 
 def listed(run):
-    return {account["account"]: account["from"] for account in ask(run.listen, ACCOUNTS_LIST)["accounts"]}
+    return {account["account"]: account["from"] for account in json.loads(operate(run, "accounts", "list", "--json").text)["accounts"]}
 
 
 def shards(run):
-    return ask(run.listen, SHARDS)["shards"]
+    return json.loads(operate(run, "shards", "--json").text)["shards"]
 
 
 def owners(run):
@@ -81,7 +85,7 @@ def goes_on(lab, well):
 def test_an_account_is_added_stays_and_is_removed(one, well):
     with Run(one) as run:
         run.wait(lambda: len(run.changes(account="one")) == 2)
-        assert add(run, one, "two") == {"account": "p/two"}
+        add(run, one, "two")
         run.wait(lambda: len(run.changes(account="two")) == 2)
         assert listed(run) == {"p/one": "file", "p/two": "added"}
         assert run.said("accounts were taken over", "accounts_opened=1 accounts_removed=0")
@@ -89,7 +93,7 @@ def test_an_account_is_added_stays_and_is_removed(one, well):
     with Run(one) as run:
         run.wait(lambda: well.asked("/two/things") and well.asked("/one/things"))
         assert not run.changes() and not run.statuses(), run
-        ask(run.listen, ACCOUNTS_REMOVE, account="two")
+        operate(run, "accounts", "remove", "two")
         run.wait(lambda: run.statuses("unwatched", account="two"))
         well.forget()
         run.wait(lambda: len(well.asked("/one/things")) >= 3)
@@ -117,7 +121,7 @@ def test_many_accounts_are_added_while_others_are_harvested(one, well):
             add(run, one, name)
         run.wait(lambda: all(len(run.changes(account=name)) == 2 for name in names))
         for name in names[::2]:
-            ask(run.listen, ACCOUNTS_REMOVE, account=f"p/{name}")
+            operate(run, "accounts", "remove", f"p/{name}")
         run.wait(lambda: len(run.statuses("unwatched")) == 30)
         assert len(listed(run)) == 31
     assert len(run.changes()) == 2 * 61
@@ -147,12 +151,11 @@ def test_an_account_of_the_file_counts_as_long_as_it_stands_there(one, well):
         one.has_config([one.account(id="one"), one.account(id="two")])
         run.reload("accounts_opened=0 accounts_removed=0")  # it says the same
         assert listed(run) == {"p/one": "file", "p/two": "file"}
-        with pytest.raises(Refused, match="stands in the coordinator's configuration.*SIGHUP"):
-            ask(run.listen, ACCOUNTS_REMOVE, account="two")
+        operate(run, "accounts", "remove", "two", expect=2).said("stands in the coordinator's configuration.*SIGHUP")
         one.has_config([one.account(id="one")])
         run.reload("accounts_opened=0 accounts_removed=0")
         assert listed(run) == {"p/one": "file", "p/two": "added"}
-        ask(run.listen, ACCOUNTS_REMOVE, account="two")
+        operate(run, "accounts", "remove", "two")
         run.wait(lambda: run.statuses("unwatched", account="two"))
 
 
@@ -171,7 +174,7 @@ def test_an_account_that_no_provider_file_fits_keeps_nobody_from_it(one, well):
         add(run, one, "two")
         run.wait(lambda: len(run.changes(account="two")) == 2)
         assert run.said("can't be harvested by the provider files", "account=lost", "provider=nobody")
-        ask(run.listen, ACCOUNTS_REMOVE, account="nobody/lost")
+        operate(run, "accounts", "remove", "nobody/lost")
         assert listed(run) == {"p/one": "file", "p/two": "added"}
 
 
@@ -301,14 +304,13 @@ def test_it_is_a_cluster_of_one_that_takes_no_workers(one, well):
     with Run(one) as run:
         run.wait(lambda: owners(run))
         assert owners(run) == dict.fromkeys(range(SHARD_COUNT), ("run", 1))
-        [worker] = ask(run.listen, WORKERS)["workers"]
-        assert worker["worker"] == "run"
-        with pytest.raises(Refused, match="takes no workers: start garner-coordinator"):
-            cluster_ask.send(run.listen, cluster_ask.HEARTBEAT, b"x")
-        with pytest.raises(Refused):
-            ask(run.listen, MOVE, shard=1, worker="elsewhere")
-        with pytest.raises(Refused):
-            ask(run.listen, cluster_ask.DRAIN, worker="run")
+        assert [worker["worker"] for worker in json.loads(operate(run, "workers", "--json").text)["workers"]] == ["run"]
+        stranger = Node(one, "worker", one.folder / "w1")
+        stranger.start("-c", one.config, "--at", run.listen, "--name", "w1", "--data", stranger.folder, "--listen", "tcp://127.0.0.1:0")
+        stranger.process.wait(TIMEOUT_S)
+        assert stranger.process.returncode == 2 and stranger.said("is no coordinator, but a garner run"), stranger
+        operate(run, "move", "1", "--to", "elsewhere", expect=2).said("elsewhere")
+        operate(run, "drain", "run", expect=1).said("nobody would be left")
 
 
 def test_it_is_ready_once_it_has_all_shards(lab, well):

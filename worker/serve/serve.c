@@ -54,7 +54,7 @@ static void hello(const struct serve *serve, struct operator_reply *reply)
         .from = OPERATOR_VERSION_FROM,
         .to = OPERATOR_VERSION,
         .program = bytes_of(program),
-        .role = BYTES("run"),
+        .role = serve->set.cluster ? BYTES("run") : BYTES("worker"),
         .pid = (uint32_t)getpid(),
         .shards = serve->set.folder->shards,
     };
