@@ -1,7 +1,7 @@
 /* Each account is kept as its text, which is one for equal accounts: so the version of all of them is a hash
  * of their texts, and stays what it is where nothing changed, also over several lives of the coordinator.
  *
- * The file's and those that were added are two lists, since each may change without the other; what counts is
+ * The file's and those that were added are two sets, since each may change without the other; what counts is
  * a third one, made of these when it is asked for. */
 #include "coordinator/accounts.h"
 
@@ -13,19 +13,10 @@
 #include "common/config/account_text.h"
 #include "common/hash.h"
 #include "common/limits.h"
+#include "coordinator/account_set.h"
 
 /* Nearly all lists are one part: only those of several can change while they are fetched. */
 enum { PART_BYTES = 4 << 20 };
-
-struct entry {
-    char *name; /* "provider/id" */
-    char *text; /* with secrets that are written out */
-    char *shown;
-    char *provider, *id;
-    uint32_t splits;
-    uint64_t hash;     /* of `text` */
-    uint64_t revision; /* as it is kept; 0: it stands in the file */
-};
 
 /* One that was removed: what is stored of it is where its `splits` put it, and must be found there again. */
 struct gone {
@@ -34,118 +25,21 @@ struct gone {
     uint64_t revision;
 };
 
-struct list {
-    struct entry *entries; /* by name */
-    uint32_t count, room;
-};
-
 struct accounts {
-    struct list file, added;
+    struct account_set file, added;
     struct gone *gone;
     uint32_t gone_count, gone_room;
-    bool is_merged;           /* as they are now: */
-    const struct entry **all; /* that count, by name */
+    bool is_merged;                   /* as they are now: */
+    const struct account_entry **all; /* that count, by name */
     uint32_t count;
     uint64_t version; /* of these */
 };
-
-/* --- lists --- */
-
-static void close_entry(struct entry *entry)
-{
-    if (entry->text)
-        explicit_bzero(entry->text, strlen(entry->text));
-    free(entry->name);
-    free(entry->text);
-    free(entry->shown);
-    free(entry->provider);
-    free(entry->id);
-}
-
-static void close_list(struct list *list)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        close_entry(&list->entries[i]);
-    free(list->entries);
-    *list = (struct list){0};
-}
-
-/* Where it is, or would be. */
-static uint32_t place_of(const struct list *list, struct bytes name, bool *is_there)
-{
-    uint32_t from = 0, to = list->count;
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (bytes_compare(bytes_of(list->entries[middle].name), name) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    *is_there = from < list->count && bytes_is(name, list->entries[from].name);
-    return from;
-}
-
-static const struct entry *find_in(const struct list *list, struct bytes name)
-{
-    bool is_there;
-    uint32_t at = place_of(list, name, &is_there);
-    return is_there ? &list->entries[at] : NULL;
-}
-
-static void insert(struct list *list, uint32_t at, struct entry entry)
-{
-    if (list->count == list->room) {
-        list->room = list->room ? 2 * list->room : 16;
-        list->entries = mem_resize(list->entries, list->room * sizeof *list->entries);
-    }
-    memmove(&list->entries[at + 1], &list->entries[at], (list->count - at) * sizeof *list->entries);
-    list->entries[at] = entry;
-    list->count++;
-}
-
-static char *take_text(struct buffer *buffer)
-{
-    char *text = mem_strdup(buffer_text(buffer));
-    explicit_bzero(buffer->data, buffer->len);
-    buffer_close(buffer);
-    return text;
-}
-
-static struct entry entry_of(const struct config_account *account, uint64_t revision)
-{
-    struct buffer name = {0}, text = {0}, shown = {0};
-    buffer_printf(&name, "%s/%s", account->provider, account->id);
-    config_account_to_json(account, &text);
-    config_account_public_json(account, &shown);
-    const uint64_t hash = hash64(buffer_bytes(&text));
-    return (struct entry){.name = take_text(&name),
-                          .text = take_text(&text),
-                          .shown = take_text(&shown),
-                          .provider = mem_strdup(account->provider),
-                          .id = mem_strdup(account->id),
-                          .splits = account->splits,
-                          .hash = hash,
-                          .revision = revision};
-}
-
-static void put(struct list *list, const struct config_account *account, uint64_t revision)
-{
-    struct entry entry = entry_of(account, revision);
-    bool is_there;
-    uint32_t at = place_of(list, bytes_of(entry.name), &is_there);
-    if (!is_there) {
-        insert(list, at, entry);
-        return;
-    }
-    close_entry(&list->entries[at]);
-    list->entries[at] = entry;
-}
 
 /* --- what counts --- */
 
 static void merge(struct accounts *accounts)
 {
-    const struct list *file = &accounts->file, *added = &accounts->added;
+    const struct account_set *file = &accounts->file, *added = &accounts->added;
     struct buffer hashes = {0};
     uint32_t i = 0, j = 0;
     if (accounts->is_merged)
@@ -157,7 +51,7 @@ static void merge(struct accounts *accounts)
         int order = i == file->count    ? 1
                     : j == added->count ? -1
                                         : strcmp(file->entries[i].name, added->entries[j].name);
-        const struct entry *entry = order <= 0 ? &file->entries[i] : &added->entries[j];
+        const struct account_entry *entry = order <= 0 ? &file->entries[i] : &added->entries[j];
         accounts->all[accounts->count++] = entry;
         buffer_add(&hashes, (const char *)&entry->hash, sizeof entry->hash);
         i += order <= 0;
@@ -168,20 +62,11 @@ static void merge(struct accounts *accounts)
     buffer_close(&hashes);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
-}
-
-/* Each is there once. */
 void accounts_take_config(struct accounts *accounts, const struct config *config)
 {
-    struct list *file = &accounts->file;
-    close_list(file);
-    for (uint32_t i = 0; config && i < config->account_count; i++)
-        insert(file, file->count, entry_of(&config->accounts[i], 0));
-    if (file->count)
-        qsort(file->entries, file->count, sizeof *file->entries, by_name);
+    account_set_close(&accounts->file);
+    if (config)
+        account_set_fill(&accounts->file, config);
     accounts->is_merged = false;
 }
 
@@ -196,8 +81,8 @@ void accounts_close(struct accounts *accounts)
 {
     if (!accounts)
         return;
-    close_list(&accounts->file);
-    close_list(&accounts->added);
+    account_set_close(&accounts->file);
+    account_set_close(&accounts->added);
     for (uint32_t i = 0; i < accounts->gone_count; i++)
         free(accounts->gone[i].name);
     free(accounts->gone);
@@ -207,13 +92,7 @@ void accounts_close(struct accounts *accounts)
 
 void accounts_drop(struct accounts *accounts, struct bytes name)
 {
-    struct list *added = &accounts->added;
-    bool is_there;
-    uint32_t at = place_of(added, name, &is_there);
-    if (!is_there)
-        return;
-    close_entry(&added->entries[at]);
-    memmove(&added->entries[at], &added->entries[at + 1], (--added->count - at) * sizeof *added->entries);
+    account_set_drop(&accounts->added, name);
     accounts->is_merged = false;
 }
 
@@ -294,7 +173,7 @@ int accounts_put(struct accounts *accounts, struct bytes name, struct bytes pack
         r = error_set(e, ERR_CORRUPT, "the record of account %.*s can't be read: restore the state",
                       BYTES_ARG(name));
     if (!r) {
-        put(&accounts->added, account, revision);
+        account_set_put(&accounts->added, account, revision);
         accounts->is_merged = false;
     }
     arena_close(&arena);
@@ -329,12 +208,12 @@ static int check_splits(const struct gone *gone, const struct config_account *ac
 static int make_edit(struct accounts *accounts, const struct config_account *account, struct arena *arena,
                      struct account_edit *edit, struct error *e)
 {
-    struct entry entry = entry_of(account, 0);
-    const bool is_in_file = find_in(&accounts->file, bytes_of(entry.name));
-    const bool is_there = is_in_file || find_in(&accounts->added, bytes_of(entry.name));
+    struct account_entry entry = account_entry_of(account, 0);
+    const bool is_in_file = account_set_find(&accounts->file, bytes_of(entry.name));
+    const bool is_there = is_in_file || account_set_find(&accounts->added, bytes_of(entry.name));
     *edit = (struct account_edit){arena_copy(arena, bytes_of(entry.name)),
                                   arena_copy(arena, bytes_of(entry.text)), 0};
-    close_entry(&entry);
+    account_entry_close(&entry);
     const struct gone *gone = find_gone(accounts, edit->name);
     edit->revision = gone ? gone->revision : 0;
     if (is_there)
@@ -358,12 +237,13 @@ int accounts_check_new(struct accounts *accounts, const struct value *document, 
     return r;
 }
 
-static int find(struct accounts *accounts, struct bytes name, const struct entry **out, struct error *e)
+static int find(struct accounts *accounts, struct bytes name, const struct account_entry **out,
+                struct error *e)
 {
     uint32_t found = 0;
-    *out = find_in(&accounts->file, name);
+    *out = account_set_find(&accounts->file, name);
     if (!*out)
-        *out = find_in(&accounts->added, name);
+        *out = account_set_find(&accounts->added, name);
     if (*out)
         return 0;
     merge(accounts);
@@ -384,7 +264,7 @@ static int find(struct accounts *accounts, struct bytes name, const struct entry
 int accounts_check_removal(struct accounts *accounts, struct bytes name, struct arena *arena,
                            struct account_edit *edit, struct error *e)
 {
-    const struct entry *entry;
+    const struct account_entry *entry;
     int r = find(accounts, name, &entry, e);
     if (r)
         return r;
@@ -403,7 +283,7 @@ int accounts_check_removal(struct accounts *accounts, struct bytes name, struct 
 
 int accounts_find(struct accounts *accounts, struct bytes name, struct account_place *out, struct error *e)
 {
-    const struct entry *entry;
+    const struct account_entry *entry;
     int r = find(accounts, name, &entry, e);
     if (!r)
         *out = (struct account_place){bytes_of(entry->provider), bytes_of(entry->id), entry->splits};
@@ -417,7 +297,7 @@ struct value accounts_view(struct accounts *accounts, struct arena *arena)
     struct value object = value_object(arena, 1), list = value_array(arena, accounts_count(accounts));
     struct error e;
     for (uint32_t i = 0; i < accounts->count; i++) {
-        const struct entry *entry = accounts->all[i];
+        const struct account_entry *entry = accounts->all[i];
         struct value shown, item = value_object(arena, 3);
         CHECK(value_from_json(arena, bytes_of(entry->shown), &shown, NULL, &e) == 0); /* ours */
         value_put(&item, BYTES("account"), value_string(arena_copy(arena, bytes_of(entry->name))));
@@ -449,7 +329,7 @@ struct value accounts_part(struct accounts *accounts, uint32_t from, struct aren
 
 struct value accounts_added(const struct accounts *accounts, struct arena *arena)
 {
-    const struct list *added = &accounts->added;
+    const struct account_set *added = &accounts->added;
     struct value documents = value_array(arena, added->count);
     for (uint32_t i = 0; i < added->count; i++)
         documents.items[i] = value_string(arena_copy(arena, bytes_of(added->entries[i].text)));
