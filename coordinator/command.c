@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "common/nearest.h"
 #include "common/sharding.h"
 #include "coordinator/accounts.h"
@@ -199,7 +200,7 @@ static int recover(struct coordinator *co, const struct cluster_ask *ask, int64_
 {
     uint32_t count;
     (void)ask;
-    int r = cluster_recover(&co->cluster, now_ms, &count, e);
+    int r = cluster_recover(&co->cluster, now_ms, (uint64_t)clock_wall_ms() / 1000, &count, e);
     view_put_u64(out, "shards", count, arena);
     return r;
 }

@@ -38,6 +38,7 @@ static void add_changed(struct coordinator *co, struct keeping *k)
     struct buffer value = {0};
     if (co->cluster.is_changed) {
         co->kept.is_paused = co->cluster.is_paused;
+        co->kept.waits_recover = co->cluster.waits_recover;
         kept_cluster_pack(&co->kept, &value);
         add(k, (struct kept_key){.kind = KEPT_CLUSTER}, &value, co->cluster_revision);
     }
@@ -160,6 +161,7 @@ static int take_cluster(struct loading *l, struct bytes value, uint64_t revision
                       ": the number is fixed at creation; set shards: %" PRIu32,
                       co->set.path, co->kept.shards, co->set.shards, co->kept.shards);
     co->cluster.is_paused = co->kept.is_paused;
+    co->cluster.waits_recover = co->kept.waits_recover;
     return r;
 }
 
@@ -258,7 +260,8 @@ static int begin(struct coordinator *co, struct error *e)
     memcpy(kept->name, co->set.cluster, len);
     if (co->set.feed)
         memcpy(kept->feed, co->set.feed, sizeof kept->feed);
-    else
+    co->cluster.waits_recover = co->set.feed && !co->cluster.set.adopts; /* somebody has had that feed */
+    if (!co->set.feed)
         CHECK(getrandom(kept->feed, sizeof kept->feed, 0) == (ssize_t)sizeof kept->feed);
     co->cluster.is_changed = true;
     return coordinator_keep(co, e);

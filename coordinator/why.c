@@ -79,6 +79,22 @@ static void explain_about_to_move(const struct cluster *c, const struct cluster_
         buffer_add_text(out, "it is moved in a moment.");
 }
 
+/* --- who follows it, and can't stop --- */
+
+/* The follower that drains, and stays since nobody could follow in its place. CLUSTER_NOBODY: none. */
+static uint32_t kept_follower(const struct cluster *c, const struct cluster_shard *s)
+{
+    uint32_t kept = CLUSTER_NOBODY;
+    bool anybody = false;
+    for (uint32_t i = 0; i < c->worker_count; i++) {
+        bool follows = cluster_replica((struct cluster_shard *)s, i) != NULL;
+        if (follows && c->workers[i].is_draining)
+            kept = i;
+        anybody = anybody || (!follows && i != s->owner && takes(c, i));
+    }
+    return anybody ? CLUSTER_NOBODY : kept;
+}
+
 /* --- both together --- */
 
 /* One that waits for its turn isn't; one whose turn doesn't come is. */
@@ -98,7 +114,8 @@ bool why_is_stuck(const struct cluster *c, uint32_t shard, int64_t now_ms)
         return is_move_stuck(c, s, now_ms);
     if (is_about_to_move(c, s))
         return s->retry_ms > now_ms;
-    return is_pinned_elsewhere(s) || c->workers[s->owner].is_draining || why_lacks_followers(c, shard);
+    return is_pinned_elsewhere(s) || c->workers[s->owner].is_draining || why_lacks_followers(c, shard) ||
+           kept_follower(c, s) != CLUSTER_NOBODY;
 }
 
 static void explain_rest(const struct cluster_shard *s, bool is_well, int64_t now_ms, struct buffer *out)
@@ -123,4 +140,10 @@ void why_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, struct
                       name_of(c, s->pin), name_of(c, s->pin), shard);
     else if (!cluster_explain(c, shard, now_ms, out))
         explain_rest(s, is_well, now_ms, out);
+    uint32_t kept = kept_follower(c, s);
+    if (kept != CLUSTER_NOBODY)
+        buffer_printf(out,
+                      " %s drains, and keeps its copy: nobody else can follow in its place. Add a worker, or "
+                      "uncordon one.",
+                      name_of(c, kept));
 }

@@ -52,8 +52,8 @@ struct heartbeat {
     uint32_t shards;      /* as its data folder was made with; 0: it has none yet */
     struct bytes feed;    /* 16 bytes, likewise; null: none yet */
     uint64_t disk;        /* a random number that its data folder is known by; never 0 */
-    uint64_t incarnation; /* how many processes have used that folder, with this one; … */
-    uint64_t number;      /* … and how many heartbeats it has sent, with this one */
+    uint64_t incarnation; /* of this process only; higher than those of the folder's processes before */
+    uint64_t number;      /* how many heartbeats it has sent, with this one */
     bool restarts;        /* it commits nothing from now on, and will be back in a moment */
     uint32_t capacity;    /* in proportion to others': 1 to LIMIT_CAPACITY */
     uint64_t room;        /* bytes that its disk has left */

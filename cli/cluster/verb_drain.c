@@ -71,16 +71,26 @@ static void keep(struct draining *d, const struct value *document)
 
 /* --- what is stuck --- */
 
-static bool is_left(const struct draining *d, const struct value *shard)
+/* At one that is named, whose it is or who has a copy of it. */
+static struct bytes where_left(const struct draining *d, const struct value *shard)
 {
-    return is_named(d->named, document_name(shard, "owner"));
+    const struct value *followers = document_list(shard, "followers");
+    struct bytes at = document_name(shard, "owner");
+    for (uint32_t i = 0; i < followers->count && !is_named(d->named, at); i++)
+        at = document_text(&followers->items[i], "worker");
+    return at;
 }
 
-static void say_shard(const struct value *shard)
+static bool is_left(const struct draining *d, const struct value *shard)
+{
+    return is_named(d->named, where_left(d, shard));
+}
+
+static void say_shard(const struct draining *d, const struct value *shard)
 {
     struct bytes why = document_text(shard, "why");
     say_line("  shard %" PRIu64 " is still at %.*s: %.*s", document_u64(shard, "shard"),
-             BYTES_ARG(document_name(shard, "owner")), BYTES_ARG(why));
+             BYTES_ARG(where_left(d, shard)), BYTES_ARG(why));
 }
 
 /* Each once, and not too many. */
@@ -94,7 +104,7 @@ static void say_stuck(struct draining *d, const struct value *shards)
             continue;
         d->told[number] = true;
         if (said++ < SHOWN)
-            say_shard(shard);
+            say_shard(d, shard);
     }
     if (said > SHOWN)
         say_line("  … and %" PRIu32 " more: `garner shards --stuck`", said - SHOWN);
@@ -123,7 +133,7 @@ static int look(void *context, bool *done, struct buffer *progress, struct error
         return r;
     keep(d, &document);
     *done = d->called_off || (!d->shards && !d->copies);
-    if (!*done && d->shards)
+    if (!*done)
         r = look_for_stuck(d, e);
     buffer_printf(progress,
                   "%" PRIu64 " of %" PRIu64 " shards and %" PRIu64 " followers' copies are left; %" PRIu64
@@ -153,7 +163,7 @@ static void say_left(struct draining *d)
                                         .shard = (uint32_t)document_u64(&shards->items[i], "shard")};
         struct value shard;
         if (is_left(d, &shards->items[i]) && said++ < SHOWN && ask_try(d->ask, &one, &shard, &e) == 0)
-            say_shard(&shard);
+            say_shard(d, &shard);
     }
     if (said > SHOWN)
         say_line("  … and %" PRIu32 " more: `garner shards --worker WORKER`", said - SHOWN);

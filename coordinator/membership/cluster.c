@@ -68,6 +68,7 @@ void cluster_put_shard(struct cluster *c, uint32_t shard, const struct cluster_s
     c->shards[shard].phase_ms = 0;
     c->shards[shard].phase_head = c->shards[shard].phase_bytes = c->shards[shard].known_head = 0;
     c->shards[shard].lost_ms = c->shards[shard].retry_ms = INT64_MIN;
+    c->shards[shard].doubted = 0;
     c->shards[shard].is_changed = false;
 }
 
@@ -149,6 +150,8 @@ void cluster_give(struct cluster *c, uint32_t shard, uint32_t worker, uint64_t b
     s->epoch++;
     s->base = base;
     s->disk = c->workers[worker].disk;
+    s->incarnation = c->workers[worker].incarnation;
+    s->doubted = 0;
     s->phase = MOVE_NONE;
     s->to = CLUSTER_NOBODY;
     s->known_head = base && report ? report->head : 0;
@@ -204,7 +207,7 @@ static enum cluster_role role_of(const struct cluster *c, uint32_t worker, uint3
 {
     const struct cluster_shard *s = &c->shards[shard];
     const struct shard_report *own = cluster_report(c, worker, shard);
-    if (s->is_foreign || (s->owner == worker && s->lost_ms != INT64_MIN))
+    if (s->is_foreign || (s->owner == worker && (s->lost_ms != INT64_MIN || failover_is_another(c, s))))
         return ROLE_NONE;
     if (s->owner == worker)
         return s->phase == MOVE_SEALING ? ROLE_SEALED : ROLE_OWNER;

@@ -19,7 +19,7 @@
 
 enum {
     CLUSTER_MOVES = 2,       /* at a time, from or to a worker */
-    RECOVERED_EPOCHS = 1000, /* that cluster_recover leaves out: nobody has ever had one of them */
+    RECOVERED_EPOCHS = 1000, /* that cluster_recover leaves out, where that isn't below the time of the day */
     RECOVERED_SHIFT = 32     /* and the versions begin at the epoch, shifted so far */
 };
 
@@ -59,11 +59,12 @@ struct cluster_replica {
 
 struct cluster_shard {
     /* Kept: */
-    uint64_t version;    /* of this record; rises with each change of it */
-    uint64_t epoch;      /* 0: it was never anybody's */
-    uint64_t base;       /* of `epoch`: its owner's copy had come to this one; 0: it begins empty */
-    uint64_t disk;       /* that its owner's copy is on */
-    uint32_t owner, pin; /* CLUSTER_NOBODY: none */
+    uint64_t version;     /* of this record; rises with each change of it */
+    uint64_t epoch;       /* 0: it was never anybody's */
+    uint64_t base;        /* of `epoch`: its owner's copy had come to this one; 0: it begins empty */
+    uint64_t disk;        /* that its owner's copy is on … */
+    uint64_t incarnation; /* … and which of that disk's processes `epoch` is for */
+    uint32_t owner, pin;  /* CLUSTER_NOBODY: none */
     struct cluster_replica replicas[CLUSTER_REPLICAS];
     uint32_t replica_count;
     enum move_phase phase;
@@ -74,9 +75,10 @@ struct cluster_shard {
     uint64_t phase_bytes; /* … and as large as it was */
     uint64_t known_head;  /* that its owner has reported, in `epoch` or when it was given the shard */
     int64_t lost_ms;      /* since when its owner is there without its copy; INT64_MIN: it has it */
-    int64_t retry_ms;     /* no move is queued by itself before; INT64_MIN: at any time */
-    bool is_foreign; /* a worker has a copy of an epoch beyond this one: nothing is done with the shard, and
-                      * none is begun anew */
+    uint64_t doubted; /* whoever knows this version says what it had once its owner had ended; 0: no doubt */
+    int64_t retry_ms; /* no move is queued by itself before; INT64_MIN: at any time */
+    bool is_foreign;  /* a worker has a copy of an epoch beyond this one: nothing is done with the shard, and
+                       * none is begun anew */
     bool is_changed;
 };
 
@@ -93,13 +95,14 @@ struct cluster {
     uint32_t worker_count, worker_room;
     struct cluster_shard *shards; /* by number */
     bool is_paused;               /* kept: no move begins */
-    bool is_changed;              /* `is_paused` */
-    int64_t begun_ms;             /* when it did; INT64_MIN: not yet */
-    int64_t ticked_ms;            /* what time it was last; likewise */
-    int64_t joined_ms;            /* when a worker came last that wasn't there; INT64_MIN: none has */
-    bool is_unspread;             /* workers have come, gone or changed since shards were last spread */
-    bool fills;                   /* … and one that came is to be filled */
-    int64_t spread_ms;            /* then; INT64_MIN: never */
+    bool waits_recover; /* kept: it is in the place of one that was lost, so nothing is given away */
+    bool is_changed;    /* one of these two */
+    int64_t begun_ms;   /* when it did; INT64_MIN: not yet */
+    int64_t ticked_ms;  /* what time it was last; likewise */
+    int64_t joined_ms;  /* when a worker came last that wasn't there; INT64_MIN: none has */
+    bool is_unspread;   /* workers have come, gone or changed since shards were last spread */
+    bool fills;         /* … and one that came is to be filled */
+    int64_t spread_ms;  /* then; INT64_MIN: never */
 };
 
 /* All shards are nobody's, and nobody is there. */
@@ -153,8 +156,10 @@ int cluster_undrain(struct cluster *c, uint32_t worker, struct error *e);
 int cluster_pause(struct cluster *c, bool is_paused, struct error *e);
 /* A worker that is dead and has nothing any more is forgotten. */
 int cluster_forget(struct cluster *c, uint32_t worker, struct error *e);
-/* Go on with the copies that there are, of all shards that cluster_is_foreign; `*count` of them. */
-int cluster_recover(struct cluster *c, int64_t now_ms, uint32_t *count, struct error *e);
+/* Go on with the copies that there are, of all shards that are foreign; `*count` of them. Epochs go on beyond
+ * all that were heard of, and beyond `wall_s`, the time since 1970: nobody has had a later one whom nobody
+ * has heard, since a shard never comes to one a second. */
+int cluster_recover(struct cluster *c, int64_t now_ms, uint64_t wall_s, uint32_t *count, struct error *e);
 
 /* --- plans (spread.c) --- */
 
@@ -205,7 +210,10 @@ void lease_tick(struct cluster *c, int64_t now_ms);
 /* A lease has passed since it began: nobody has one that it doesn't know of, though its state may be an older
  * one. */
 bool lease_is_settled(const struct cluster *c, int64_t now_ms);
-void recover_shard(struct cluster *c, uint32_t shard); /* one that is foreign */
+/* One that is foreign goes on with the farthest copy, in an epoch beyond `least`. */
+void recover_shard(struct cluster *c, uint32_t shard, uint64_t least);
+/* Its owner's process is another one than that which its epoch is for: it has to begin the next one. */
+bool failover_is_another(const struct cluster *c, const struct cluster_shard *shard);
 void failover_note_later(struct cluster *c, uint32_t shard, const struct shard_report *report);
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms);
 void replicas_step(struct cluster *c, uint32_t shard, int64_t now_ms);

@@ -195,17 +195,20 @@ int cluster_forget(struct cluster *c, uint32_t worker, struct error *e)
 
 /* Of a shard of which nobody has a copy there may be one that comes too late: it must not be taken for one of
  * the history that begins now. */
-static void skip_epochs(struct cluster *c)
+static void skip_epochs(struct cluster *c, uint64_t least)
 {
-    uint64_t highest = 0;
+    uint64_t highest = least;
     for (uint32_t i = 0; i < c->set.shards; i++)
         highest = c->shards[i].epoch > highest ? c->shards[i].epoch : highest;
     for (uint32_t i = 0; i < c->set.shards; i++)
-        if (!c->shards[i].epoch)
+        if (!c->shards[i].epoch) {
+            if (c->shards[i].version < highest << RECOVERED_SHIFT)
+                c->shards[i].version = highest << RECOVERED_SHIFT;
             cluster_change(c, i)->epoch = highest;
+        }
 }
 
-int cluster_recover(struct cluster *c, int64_t now_ms, uint32_t *count, struct error *e)
+int cluster_recover(struct cluster *c, int64_t now_ms, uint64_t wall_s, uint32_t *count, struct error *e)
 {
     *count = 0;
     if (!lease_is_settled(c, now_ms))
@@ -215,13 +218,16 @@ int cluster_recover(struct cluster *c, int64_t now_ms, uint32_t *count, struct e
                          (c->begun_ms + c->set.lease_ms - now_ms + 999) / 1000);
     for (uint32_t i = 0; i < c->set.shards; i++)
         if (c->shards[i].is_foreign) {
-            recover_shard(c, i);
+            recover_shard(c, i, wall_s);
             ++*count;
         }
-    if (*count)
-        skip_epochs(c);
+    const bool was_waited = c->waits_recover;
+    if (*count || was_waited)
+        skip_epochs(c, wall_s);
+    c->is_changed = c->is_changed || was_waited;
+    c->waits_recover = false;
     c->is_unspread = true;
-    return *count
+    return *count || was_waited
                ? 0
                : error_set(e, ERR_USAGE,
                            "no worker has a copy that the coordinator doesn't know of: there is nothing to "

@@ -38,6 +38,10 @@ static void explain_nobody(const struct cluster *c, uint32_t shard, int64_t now_
     if (!takers)
         buffer_add_text(out,
                         "It is nobody's: there is no worker that takes shards. Add one, or uncordon one.");
+    else if (c->waits_recover)
+        buffer_add_text(out, "It is nobody's: the coordinator's state is in the place of one that was lost. "
+                             "See to it that all workers with copies are there, then go on with these: "
+                             "`garner recover`.");
     else if (is_any_foreign(c))
         buffer_add_text(
             out, "It is nobody's, and isn't begun anew as long as there are copies of other shards that "
@@ -116,6 +120,11 @@ bool cluster_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, st
         explain_foreign(c, shard, out);
     else if (s->owner == CLUSTER_NOBODY)
         explain_nobody(c, shard, now_ms, out);
+    else if (s->lost_ms != INT64_MIN && s->doubted)
+        buffer_printf(out,
+                      "Its owner %s was started anew, and a follower in sync is waited for that says whether "
+                      "the owner's copy is as far as it was.",
+                      name(c, s->owner));
     else if (s->lost_ms != INT64_MIN)
         buffer_printf(out, "Its owner %s is there without its copy of it.", name(c, s->owner));
     else if (!cluster_is_alive(c, s->owner))

@@ -31,6 +31,22 @@ static void note_begun(struct cluster *c, uint32_t shard)
         cluster_change(c, shard)->base = s->epoch;
 }
 
+/* --- another process of its owner --- */
+
+bool failover_is_another(const struct cluster *c, const struct cluster_shard *s)
+{
+    const struct cluster_worker *owner = &c->workers[s->owner];
+    return !c->set.adopts && (owner->disk != s->disk || owner->incarnation != s->incarnation);
+}
+
+static bool has_in_sync(const struct cluster_shard *s)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < s->replica_count; i++)
+        has = has || s->replicas[i].in_sync;
+    return has;
+}
+
 static bool is_whole_at(const struct cluster *c, uint32_t worker, uint32_t shard)
 {
     const struct shard_report *report = cluster_report(c, worker, shard);
@@ -43,6 +59,43 @@ static bool is_farther(const struct cluster *c, uint32_t shard, uint32_t worker,
         return true;
     const struct shard_report *a = cluster_report(c, worker, shard), *b = cluster_report(c, than, shard);
     return a->epoch > b->epoch || (a->epoch == b->epoch && a->head > b->head);
+}
+
+/* A disk may have gone back, and nobody remembers how far it was: but whoever is in sync has all that was
+ * served. What it says counts once it has heard that the owner's process is another one: so it was said when
+ * the one before served nobody any more. All of them are asked: one's own disk may have gone back, too. */
+static bool is_witnessed(const struct cluster *c, uint32_t shard)
+{
+    const struct cluster_shard *s = &c->shards[shard];
+    bool is = is_whole_at(c, s->owner, shard);
+    for (uint32_t i = 0; i < s->replica_count && is; i++) {
+        const uint32_t worker = s->replicas[i].worker;
+        is = !s->replicas[i].in_sync ||
+             (is_whole_at(c, worker, shard) && cluster_report(c, worker, shard)->known >= s->doubted &&
+              !is_farther(c, shard, worker, s->owner));
+    }
+    return is;
+}
+
+static void doubt(struct cluster *c, uint32_t shard)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    if (!s->doubted && has_in_sync(s))
+        s->doubted = cluster_change(c, shard)->version;
+}
+
+/* In the next epoch, with what it has: where its disk has gone back, its history parts there from the one
+ * that was. */
+static void go_on(struct cluster *c, uint32_t shard)
+{
+    struct cluster_shard *s = cluster_change(c, shard);
+    const struct shard_report *report = cluster_report(c, s->owner, shard);
+    if (report && report->is_whole && report->epoch == s->epoch)
+        s->base = s->epoch;
+    s->epoch++;
+    s->incarnation = c->workers[s->owner].incarnation;
+    s->doubted = 0;
+    s->known_head = s->base && report ? report->head : 0;
 }
 
 /* Who has the farthest copy, of the replicas in sync. CLUSTER_NOBODY: none of them is there. */
@@ -112,6 +165,24 @@ static void take_up(struct cluster *c, uint32_t shard, int64_t now_ms)
         promote(c, shard, worker);
 }
 
+/* The owner has what it is to have; where its process is another one, it has gone on with that. */
+static bool may_go_on(struct cluster *c, uint32_t shard)
+{
+    struct cluster_shard *s = &c->shards[shard];
+    bool has = has_copy(c, s, shard);
+    if (!failover_is_another(c, s)) {
+        s->doubted = 0;
+        return has;
+    }
+    if (!has || c->workers[s->owner].disk != s->disk)
+        return false;
+    doubt(c, shard);
+    if (s->doubted && !is_witnessed(c, shard))
+        return false;
+    go_on(c, shard);
+    return true;
+}
+
 /* An owner that says that it hasn't its copy is believed when it has said so for a lease: it may be what came
  * late, of a process before, and who has the copy goes on meanwhile. It is waited for as one that isn't
  * there; only with another disk it won't be back with the one that it had. Where one process has all, nothing
@@ -126,7 +197,7 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         return;
     }
     const struct cluster_worker *owner = &c->workers[s->owner];
-    bool is_lost = owner->life == WORKER_ALIVE && !has_copy(c, s, shard);
+    bool is_lost = owner->life == WORKER_ALIVE && !may_go_on(c, shard);
     if (is_lost && s->lost_ms == INT64_MIN)
         s->lost_ms = now_ms;
     if (!is_lost)
@@ -146,7 +217,7 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         give_up(c, shard);
 }
 
-void recover_shard(struct cluster *c, uint32_t shard)
+void recover_shard(struct cluster *c, uint32_t shard, uint64_t least)
 {
     struct cluster_shard *s = &c->shards[shard];
     uint32_t worker;
@@ -154,7 +225,10 @@ void recover_shard(struct cluster *c, uint32_t shard)
     s->is_foreign = cluster_find_foreign(c, shard, &worker, &epoch);
     if (!s->is_foreign)
         return;
-    s->epoch = c->set.adopts ? epoch - 1 : epoch + RECOVERED_EPOCHS - 1;
+    if (epoch < least)
+        s->epoch = least;
+    else
+        s->epoch = c->set.adopts ? epoch - 1 : epoch + RECOVERED_EPOCHS - 1;
     s->replica_count = 0;
     s->is_foreign = false;
     /* Orders that were given before are of versions that nobody knows any more: none is as high as these. */

@@ -29,8 +29,9 @@ static void move_life(struct cluster *c, struct cluster_worker *worker, enum wor
         c->fills = c->fills || worker->life == WORKER_DEAD;
         c->joined_ms = now_ms;
     }
+    if (!(worker->life == WORKER_AWAY && life == WORKER_DEAD)) /* it isn't there since it left */
+        worker->since_ms = now_ms;
     worker->life = life;
-    worker->since_ms = now_ms;
     c->is_unspread = true;
 }
 
@@ -201,7 +202,7 @@ static void note_foreign(struct cluster *c, uint32_t shard, const struct shard_r
     else if (s->is_foreign)
         s->is_foreign = cluster_find_foreign(c, shard, &other, &epoch);
     if (s->is_foreign && c->set.adopts)
-        recover_shard(c, shard);
+        recover_shard(c, shard, 0);
 }
 
 /* --- time --- */

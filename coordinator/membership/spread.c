@@ -152,7 +152,8 @@ static bool is_any_foreign(const struct cluster *c)
  */
 static bool may_begin_anew(const struct cluster *c, int64_t now_ms)
 {
-    return c->set.adopts || (!is_any_foreign(c) && (lease_is_settled(c, now_ms) || !has_any(c)));
+    return c->set.adopts ||
+           (!c->waits_recover && !is_any_foreign(c) && (lease_is_settled(c, now_ms) || !has_any(c)));
 }
 
 static bool is_settled(const struct cluster *c, const struct cluster_shard *s, int64_t now_ms)

@@ -81,12 +81,15 @@ void kept_cluster_pack(const struct kept_cluster *cluster, struct buffer *out)
     to.feed = wire_bytes((struct bytes){(const char *)cluster->feed, sizeof cluster->feed});
     to.shards = cluster->shards;
     to.has_is_paused = to.is_paused = cluster->is_paused;
+    to.has_waits_recover = to.waits_recover = cluster->waits_recover;
     wire_pack(&to, out);
 }
 
 static bool cluster_from_wire(const Garner__KeptCluster *from, struct kept_cluster *to)
 {
-    *to = (struct kept_cluster){.shards = from->shards, .is_paused = from->has_is_paused && from->is_paused};
+    *to = (struct kept_cluster){.shards = from->shards,
+                                .is_paused = from->has_is_paused && from->is_paused,
+                                .waits_recover = from->has_waits_recover && from->waits_recover};
     if (!text_is_name(wire_span(from->name), LIMIT_WORKER_NAME_BYTES) || from->feed.len != sizeof to->feed)
         return false;
     memcpy(to->name, from->name.data, from->name.len);
@@ -136,6 +139,8 @@ void kept_shard_pack(const struct cluster_shard *shard, struct buffer *out)
     to.phase = shard->phase;
     to.has_to = shard->to != CLUSTER_NOBODY;
     to.to = shard->to;
+    to.has_incarnation = shard->incarnation != 0;
+    to.incarnation = shard->incarnation;
     wire_pack(&to, out);
 }
 
@@ -184,6 +189,7 @@ static bool shard_from_wire(const Garner__KeptShard *from, struct cluster_shard 
         .pin = from->has_pin ? from->pin : CLUSTER_NOBODY,
         .phase = from->has_phase ? (enum move_phase)from->phase : MOVE_NONE,
         .to = from->has_to ? from->to : CLUSTER_NOBODY,
+        .incarnation = from->has_incarnation ? from->incarnation : 0,
     };
     return to->version > 0 && is_worker_or_nobody(to->owner) && is_worker_or_nobody(to->pin) &&
            is_worker_or_nobody(to->to) && replicas_from_wire(from, to) && move_is_sound(to);

@@ -17,7 +17,7 @@ struct kept_cluster {
     char name[LIMIT_WORKER_NAME_BYTES + 1];
     uint8_t feed[16];
     uint32_t shards;
-    bool is_paused;
+    bool is_paused, waits_recover;
 };
 
 /* --- keys --- */

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 
 import pytest
 from cluster import Node
@@ -43,7 +44,8 @@ def test_a_worker_that_is_restarted_keeps_its_shards(two, things):
     assert all("w1 is away" in two.shard(shard)["why"] for shard in mine)
     two.start_worker("w1")
     two.wait_served()
-    assert two.owned("w1") == mine and all(shard["epoch"] == 1 for shard in two.shards())
+    # Each begins the next epoch: nobody has to remember how far the disk was.
+    assert two.owned("w1") == mine and all(shard["epoch"] == 1 + (shard["shard"] in mine) for shard in two.shards())
     for item in things:
         item["v"] = 2
     two.wait(lambda: [document["v"] for document in told(two).values()] == [2] * 2 * ACCOUNTS)
@@ -72,7 +74,7 @@ def test_a_lost_state_is_recovered_from_the_workers_copies(two, things):
     # Somebody may still have a lease of the coordinator that was, for a while.
     two.wait(lambda: "8 shards go on" in two.garner("recover", expect=None).text)
     two.wait_served()
-    assert all(shard["epoch"] > 1000 for shard in two.shards())
+    assert all(shard["epoch"] > time.time() - 600 for shard in two.shards())
     for item in things:
         item["v"] = 2
     two.wait(lambda: [document["v"] for document in told(two).values()] == [2] * 2 * ACCOUNTS)

@@ -70,13 +70,30 @@ static void each_opening_is_an_incarnation_of_the_same_disk(void **state)
     char text[200], wanted[200];
     LAB_OK(place, again(place, "w-1"));
     uint64_t disk = place->identity.disk;
-    assert_true(disk != 0 && place->identity.incarnation == 1);
+    const uint64_t first = place->identity.incarnation;
+    assert_true(disk != 0 && first > 0);
     assert_string_equal(place->identity.name, "w-1");
     LAB_OK(place, again(place, "w-1"));
-    LAB_OK(place, again(place, "w-1"));
-    assert_true(place->identity.disk == disk && place->identity.incarnation == 3);
-    snprintf(wanted, sizeof wanted, "garner worker\nname w-1\ndisk %016" PRIx64 "\nincarnation 3\n", disk);
+    assert_true(place->identity.disk == disk && place->identity.incarnation > first);
+    snprintf(wanted, sizeof wanted, "garner worker\nname w-1\ndisk %016" PRIx64 "\nincarnation %" PRIu64 "\n",
+             disk, place->identity.incarnation);
     assert_string_equal(text_of(place, "worker", text), wanted);
+}
+
+/* Of one folder, that is: of a copy of it, too. */
+static void no_two_processes_are_the_same_incarnation(void **state)
+{
+    struct place *place = *state;
+    static const char saved[] = "garner worker\nname w\ndisk 00000000000000ff\nincarnation 41\n";
+    uint64_t first;
+    assert_int_equal(mkdir(place->data, 0700), 0);
+    write_text(place, "worker", saved);
+    LAB_OK(place, again(place, "w"));
+    first = place->identity.incarnation;
+    assert_true(first > 41);
+    write_text(place, "worker", saved);
+    LAB_OK(place, again(place, "w"));
+    assert_true(place->identity.incarnation > 41 && place->identity.incarnation != first);
 }
 
 static void two_folders_are_two_disks(void **state)
@@ -94,11 +111,12 @@ static void two_folders_are_two_disks(void **state)
 static void a_folder_is_one_workers(void **state)
 {
     struct place *place = *state;
-    char text[200];
+    char text[200], before[200];
     LAB_OK(place, again(place, "a b"));
+    text_of(place, "worker", before);
     assert_int_equal(again(place, "c"), ERR_CONFIG);
     assert_non_null(strstr(place->e.text, "is worker a b's, and this is worker c: start it with --name a b"));
-    assert_non_null(strstr(text_of(place, "worker", text), "incarnation 1\n")); /* it has changed nothing */
+    assert_string_equal(text_of(place, "worker", text), before); /* it has changed nothing */
     assert_int_equal(again(place, ""), ERR_CONFIG);
     assert_int_equal(again(place, "a\nb"), ERR_CONFIG);
     memset(text, 'x', LIMIT_WORKER_NAME_BYTES + 1);
@@ -112,12 +130,13 @@ static void one_process_at_a_time_is_that_worker(void **state)
     struct place *place = *state;
     struct identity second;
     struct folder folder;
-    char text[200], pid[40];
+    char text[200], before[200], pid[40];
     LAB_OK(place, again(place, "w"));
+    text_of(place, "worker", before);
     assert_int_equal(identity_open(place->data, "w", &second, &place->e), ERR_BUSY);
     snprintf(pid, sizeof pid, "another worker (process %ld)", (long)getpid());
     assert_non_null(strstr(place->e.text, pid));
-    assert_non_null(strstr(text_of(place, "worker", text), "incarnation 1\n"));
+    assert_string_equal(text_of(place, "worker", text), before);
     LAB_OK(place, folder_open_as(&folder, place->data, 4, 4 << 20, (const uint8_t[16]){1}, &place->e));
     folder_close(&folder);
 }
@@ -142,7 +161,7 @@ static void what_is_no_identity_is_refused(void **state)
     write_text(place, "worker", "garner worker\nname w\ndisk 00000000000000ff\nincarnation 41\n");
     write_text(place, "worker.new", "half a fi");
     LAB_OK(place, again(place, "w"));
-    assert_true(place->identity.disk == 255 && place->identity.incarnation == 42);
+    assert_true(place->identity.disk == 255 && place->identity.incarnation > 41);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         write_text(place, "worker", texts[i]);
         assert_int_equal(again(place, "w"), ERR_CORRUPT);
@@ -154,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_opening_is_an_incarnation_of_the_same_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_two_processes_are_the_same_incarnation, setup, teardown),
         cmocka_unit_test_setup_teardown(two_folders_are_two_disks, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_is_one_workers, setup, teardown),
         cmocka_unit_test_setup_teardown(one_process_at_a_time_is_that_worker, setup, teardown),

@@ -63,6 +63,7 @@ static struct cluster_shard some_shard(struct lab *lab)
         .replica_count = below(lab, CLUSTER_REPLICAS + 1),
         .phase = (enum move_phase)below(lab, MOVE_SEALING + 1),
         .to = below(lab, LIMIT_WORKERS),
+        .incarnation = any(lab),
     };
     for (uint32_t i = 0; i < shard.replica_count; i++)
         shard.replicas[i] = (struct cluster_replica){50 * (i + 1) + below(lab, 50), below(lab, 2)};
@@ -86,7 +87,8 @@ static void shards_come_back_as_they_were(void **state)
             fail_msg("%s", lab->e.text);
         assert_true(again.version == shard.version && again.epoch == shard.epoch &&
                     again.base == shard.base && again.disk == shard.disk && again.owner == shard.owner &&
-                    again.pin == shard.pin && again.phase == shard.phase && again.to == shard.to);
+                    again.pin == shard.pin && again.phase == shard.phase && again.to == shard.to &&
+                    again.incarnation == shard.incarnation);
         assert_int_equal(again.replica_count, shard.replica_count);
         for (uint32_t k = 0; k < shard.replica_count; k++)
             assert_true(again.replicas[k].worker == shard.replicas[k].worker &&
@@ -107,14 +109,17 @@ static void workers_and_the_cluster_come_back_as_they_were(void **state)
     kept_worker_pack(&worker, &lab->out);
     assert_int_equal(kept_worker_unpack(buffer_bytes(&lab->out), 1, &again, &lab->e), 0);
     assert_true(again.name[0] == 0 && again.disk == 0 && again.is_cordoned);
-    struct kept_cluster cluster = {.name = "garner", .feed = {1, [15] = 2}, .shards = 256, .is_paused = true},
+    struct kept_cluster cluster = {.name = "garner",
+                                   .feed = {1, [15] = 2},
+                                   .shards = 256,
+                                   .waits_recover = true},
                         same;
     buffer_reset(&lab->out);
     kept_cluster_pack(&cluster, &lab->out);
     assert_int_equal(kept_cluster_unpack(buffer_bytes(&lab->out), &same, &lab->e), 0);
     assert_string_equal(same.name, "garner");
     assert_memory_equal(same.feed, cluster.feed, sizeof same.feed);
-    assert_true(same.shards == 256 && same.is_paused);
+    assert_true(same.shards == 256 && same.waits_recover && !same.is_paused);
 }
 
 /* A shard that is sound, but for what `change` says. */

@@ -39,7 +39,7 @@ static bool parse(struct bytes text, struct identity *to)
     memcpy(to->name, name.data, name.len);
     to->name[name.len] = 0;
     to->disk = be64_get(disk);
-    return to->disk > 0 && to->incarnation > 0 && to->incarnation < UINT64_MAX;
+    return to->disk > 0 && to->incarnation > 0 && to->incarnation <= INT64_MAX;
 }
 
 static int make_disk(const char *folder, struct identity *identity, struct error *e)
@@ -47,6 +47,17 @@ static int make_disk(const char *folder, struct identity *identity, struct error
     while (identity->disk == 0)
         if (getrandom(&identity->disk, sizeof identity->disk, 0) != (ssize_t)sizeof identity->disk)
             return folder_fault(folder, "taking random bytes", errno, e);
+    return 0;
+}
+
+/* A later one: by how much is random, so that no two processes have the same one, of which the one began with
+ * an older copy of the folder. */
+static int make_incarnation(const char *folder, struct identity *identity, struct error *e)
+{
+    uint32_t step;
+    if (getrandom(&step, sizeof step, 0) != (ssize_t)sizeof step)
+        return folder_fault(folder, "taking random bytes", errno, e);
+    identity->incarnation += (uint64_t)step + 1;
     return 0;
 }
 
@@ -111,7 +122,8 @@ int identity_open(const char *folder, const char *name, struct identity *out, st
         r = take_lock(folder, out, e);
     if (!r)
         r = load(folder, name, out, e);
-    out->incarnation++;
+    if (!r)
+        r = make_incarnation(folder, out, e);
     if (!r)
         r = save(folder, out, e);
     if (r)

@@ -1,5 +1,5 @@
-/* Whose a data folder is in a cluster: its worker's name, a number that its disk is known by, and how many
- * processes have used it.
+/* Whose a data folder is in a cluster: its worker's name, a number that its disk is known by, and one
+ * that the process is known by.
  *
  *     data/worker          as text; replaced whenever a worker opens it
  *     data/worker.lock     locked (flock) by that worker, for as long as it runs
@@ -17,7 +17,7 @@
 struct identity {
     char name[LIMIT_WORKER_NAME_BYTES + 1];
     uint64_t disk;        /* random, made once; never 0 */
-    uint64_t incarnation; /* from 1 on: one more at each opening */
+    uint64_t incarnation; /* higher at each opening, by a random number: of this process only */
     int lock;             /* file descriptor */
 };
 

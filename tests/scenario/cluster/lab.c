@@ -27,7 +27,7 @@ struct node {
     uint64_t disk, incarnation, number;
     bool is_up, is_parted, is_leaving;
     struct tenure tenure;
-    struct copy copies[SHARDS];
+    struct copy copies[SHARDS], saved[SHARDS];
     struct mark marks[SHARDS];
 };
 
@@ -292,6 +292,19 @@ void lab_starts_empty(struct lab *lab, const char *name)
     lab_starts(lab, name);
 }
 
+void lab_saves(struct lab *lab, const char *name)
+{
+    struct node *node = find(lab, name);
+    memcpy(node->saved, node->copies, sizeof node->saved);
+}
+
+void lab_starts_older(struct lab *lab, const char *name)
+{
+    struct node *node = find(lab, name);
+    memcpy(node->copies, node->saved, sizeof node->copies);
+    lab_starts(lab, name);
+}
+
 void lab_dies(struct lab *lab, const char *name)
 {
     end(lab, find(lab, name));
@@ -337,6 +350,7 @@ static void begin(struct lab *lab, bool with_state)
     for (uint32_t i = 0; with_state && i < lab->set.shards; i++)
         if (lab->kept[i].version)
             cluster_put_shard(&lab->cluster, i, &lab->kept[i]);
+    lab->cluster.waits_recover = with_state && before.waits_recover;
     cluster_begin(&lab->cluster, lab->now_ms);
     cluster_close(&before);
     for (uint32_t i = 0; i <= WORKERS; i++)
@@ -353,6 +367,7 @@ void lab_coordinator_restarts(struct lab *lab)
 void lab_coordinator_forgets(struct lab *lab)
 {
     begin(lab, false);
+    lab->cluster.waits_recover = true;
 }
 
 struct lab *lab_open(uint32_t shards, uint32_t followers)

@@ -26,13 +26,17 @@ int64_t lab_now(const struct lab *lab);
 /* A process of that name begins, with the disk it had before, or with an empty one. */
 void lab_starts(struct lab *lab, const char *name);
 void lab_starts_empty(struct lab *lab, const char *name);
+/* … or with what lab_saves found there. */
+void lab_starts_older(struct lab *lab, const char *name);
+void lab_saves(struct lab *lab, const char *name);
 void lab_dies(struct lab *lab, const char *name);     /* at once, without a word */
 void lab_restarts(struct lab *lab, const char *name); /* ends, and says so */
 /* It isn't heard, and hears nothing, until it is joined again; it goes on with what it may. */
 void lab_parts(struct lab *lab, const char *name);
 void lab_joins(struct lab *lab, const char *name);
 
-/* The coordinator's process ends, and another one goes on with what was kept; or with nothing. */
+/* The coordinator's process ends, and another one goes on with what was kept; or with nothing, in its place.
+ */
 void lab_coordinator_restarts(struct lab *lab);
 void lab_coordinator_forgets(struct lab *lab);
 

@@ -26,8 +26,8 @@ static void a_follower_in_sync_takes_over(void **state)
     lab_close(lab);
 }
 
-/* Without a follower, a dead owner is waited for, for the grace time; back in time with its disk, it goes on
- * in the same epoch. */
+/* Without a follower, a dead owner is waited for, for the grace time; back in time with its disk, it goes on,
+ * in the next epoch. */
 static void a_dead_owner_is_waited_for(void **state)
 {
     (void)state;
@@ -45,7 +45,8 @@ static void a_dead_owner_is_waited_for(void **state)
     lab_expect(lab, "[12900] coordinator: w1 is dead\n"
                     "[12900] coordinator: w2 is dead\n"
                     "[33000] coordinator: w1 is alive\n"
-                    "[33000] w1: owns shard 0 in epoch 1\n"
+                    "[33000] coordinator: shard 0 stays at w1 (epoch 2)\n"
+                    "[33000] w1: owns shard 0 in epoch 2\n"
                     "[33000] coordinator: w2 is alive\n");
     lab_close(lab);
 }
@@ -107,7 +108,8 @@ static void an_owner_that_is_cut_off_stops_in_time(void **state)
     lab_close(lab);
 }
 
-/* A worker that says that it restarts keeps its shards for the grace time. */
+/* A worker that says that it restarts keeps its shards for the grace time; it goes on once a follower in sync
+ * has said that it has all. */
 static void a_restart_keeps_the_shards(void **state)
 {
     (void)state;
@@ -124,8 +126,9 @@ static void a_restart_keeps_the_shards(void **state)
     lab_expect(lab, "[ 3200] coordinator: w1 is away\n"
                     "[ 3200] w2: follows nobody's shard 0\n"
                     "[33200] coordinator: w1 is alive\n"
-                    "[33200] w1: owns shard 0 in epoch 1\n"
-                    "[33200] w2: follows w1's shard 0\n");
+                    "[33200] w2: follows w1's shard 0\n"
+                    "[33300] coordinator: shard 0 stays at w1 (epoch 2)\n"
+                    "[33400] w1: owns shard 0 in epoch 2\n");
     lab_close(lab);
 }
 
@@ -159,7 +162,7 @@ static void an_empty_coordinator_waits_for_recover(void **state)
     lab_forget(lab);
     lab_passes(lab, 30000);
     lab_note(lab, "operator: recover");
-    assert_int_equal(cluster_recover(lab_cluster(lab), lab_now(lab), &count, &e), 0);
+    assert_int_equal(cluster_recover(lab_cluster(lab), lab_now(lab), 0, &count, &e), 0);
     assert_int_equal(count, 1);
     lab_passes(lab, 500);
     lab_expect(lab, "[ 3000] coordinator: w1 is alive\n"

@@ -139,6 +139,27 @@ static void nobody_takes(void **state)
     expect(lab, true, "nobody else takes it");
 }
 
+/* A follower that drains stays where there is nobody to follow in its place, and the drain is stuck with it;
+ * until somebody comes. */
+static void nobody_follows_instead(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_open(1, 1);
+    lab_starts(lab, "w1");
+    lab_passes(lab, 5000);
+    lab_starts(lab, "w2");
+    lab_passes(lab, 5000);
+    const uint32_t follower = other(lab);
+    assert_int_equal(cluster_drain(lab_cluster(lab), &follower, 1, false, NULL), 0);
+    lab_passes(lab, 5000);
+    expect(lab, true, "drains, and keeps its copy: nobody else can follow in its place");
+    lab_starts(lab, "w3");
+    lab_passes(lab, 10000);
+    expect(lab, false, "waits for nothing");
+    assert_null(cluster_replica(&lab_cluster(lab)->shards[0], follower));
+    lab_close(lab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +171,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pinned_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(paused, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_takes, setup, teardown),
+        cmocka_unit_test(nobody_follows_instead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,14 +110,13 @@ void check_commit(struct world *w, uint32_t node, uint32_t shard)
     const uint64_t epoch = copy_epoch(copy), through = copy_through(copy, copy->head);
     struct known_epoch *extended = find_epoch(known, epoch);
     struct commit *commit = find_commit(&w->check, shard, epoch, copy->head);
-    bool may_part = known->is_loose || known->went_back[node];
     if (!extended->disk)
         extended->disk = disk->number;
     if (extended->disk != disk->number && !known->is_loose)
         check_fails(w, "I1",
                     "w%" PRIu32 " extends shard %" PRIu32 " in epoch %" PRIu64 ", as another one has",
                     node + 1, shard, epoch);
-    if (commit->through && commit->through != through && !may_part)
+    if (commit->through && commit->through != through && !known->is_loose)
         check_fails(w, "I3",
                     "w%" PRIu32 " commits (%" PRIu64 ", %" PRIu64 ") to shard %" PRIu32
                     ", and it was committed before, with something else",
@@ -147,25 +146,6 @@ static uint64_t common_of(const struct known_shard *known, const struct copy *co
     return seq;
 }
 
-/* Its disk went back, and nobody could know: it had told of nothing that it lacks now. */
-static bool is_unnoticed(const struct world *w, uint32_t node, uint32_t shard)
-{
-    const struct known_shard *known = &w->check.shards[shard];
-    return known->went_back[node] && w->all[node].disk.copies[shard].head >= known->told;
-}
-
-void check_told(struct world *w, uint32_t worker, const struct heartbeat *heartbeat)
-{
-    for (uint32_t i = 0; i < heartbeat->report_count; i++) {
-        const struct shard_report *report = &heartbeat->reports[i];
-        const struct cluster_shard *s = &w->coordinator.kept.shards[report->shard];
-        struct known_shard *known = &w->check.shards[report->shard];
-        if (w->coordinator.kept.is_there[report->shard] && s->owner == worker && s->epoch == report->epoch &&
-            report->head > known->told)
-            known->told = report->head;
-    }
-}
-
 /* An order to drop a copy: whose shard it is has begun its epoch, so that it lacks nothing. */
 void check_order(struct world *w, uint32_t worker, const struct shard_order *order)
 {
@@ -186,12 +166,11 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
     const struct copy *copy = &w->all[node].disk.copies[shard];
     uint64_t common = common_of(known, copy), epoch = copy_epoch(copy);
     bool is_records = epoch == w->coordinator.kept.shards[shard].epoch;
-    bool is_again = epoch <= known->begun && !(known->is_excused && is_records);
-    bool is_excused = known->is_loose || known->is_excused || is_unnoticed(w, node, shard);
-    if (is_again && known->went_back[node] && !is_excused)
+    bool is_again = epoch <= known->begun;
+    bool is_excused = known->is_loose || known->is_excused;
+    if (is_again && known->went_back[node] && !known->is_loose)
         check_fails(w, "I3",
-                    "w%" PRIu32 " goes on with shard %" PRIu32 " in epoch %" PRIu64
-                    " on an older disk, and the coordinator could know",
+                    "w%" PRIu32 " goes on with shard %" PRIu32 " in epoch %" PRIu64 " on an older disk",
                     node + 1, shard, epoch);
     if (common < known->head && !is_excused)
         check_fails(w, "I2",
@@ -200,10 +179,7 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
                     node + 1, epoch, shard, common, known->head);
     if (is_excused)
         known->has_parted = true;
-    known->is_forked = is_again && known->went_back[node];
     known->head = common;
-    if (known->told > copy->head)
-        known->told = copy->head;
     if (epoch > known->highest)
         known->highest = epoch;
     if (!is_again) {
@@ -247,13 +223,17 @@ void check_drops(struct world *w, uint32_t node, uint32_t shard)
 
 /* --- subscribers --- */
 
-/* Who has a shard by the record, when another one gives something of it, has the same. */
+/* Who has a shard by the record, when another one gives something of it, has the same. Where histories have
+ * parted, what is of an epoch before isn't of the one that goes on. */
 static bool is_had(const struct world *w, uint32_t node, uint32_t shard, uint64_t seq, uint64_t through)
 {
     const struct cluster_shard *s = &w->coordinator.kept.shards[shard];
+    const struct known_shard *known = &w->check.shards[shard];
     uint32_t owner = s->owner != CLUSTER_NOBODY ? w->check.node_of[s->owner] : NO_NODE;
-    if (owner == NO_NODE || owner == node || w->check.shards[shard].begun < s->epoch ||
-        w->check.shards[shard].is_lost[owner])
+    if (known->has_parted && copy_epoch(&w->all[node].disk.copies[shard]) < known->begun)
+        return false;
+    if (!w->coordinator.kept.is_there[shard] || owner == NO_NODE || owner == node ||
+        known->begun < s->epoch || known->is_lost[owner])
         return true;
     return copy_has(&w->all[owner].disk.copies[shard], seq, through);
 }

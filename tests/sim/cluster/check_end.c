@@ -15,11 +15,11 @@ static uint32_t takers(const struct world *w, uint32_t but)
     return count;
 }
 
-/* Of its history there were two in one epoch, and nobody could know: who has the other one, and is beyond
- * this one's head, waits until that is further. */
+/* The state is an older one: of its history there may be two in one epoch, and who has the other one, and is
+ * beyond this one's head, waits until that is further. */
 static bool is_beyond_help(const struct world *w, uint32_t shard)
 {
-    return w->check.shards[shard].is_forked || w->check.shards[shard].is_loose;
+    return w->check.shards[shard].is_loose;
 }
 
 /* Of a shard, what isn't as it should be; null: nothing. */
@@ -140,7 +140,68 @@ void check_end(struct world *w)
 
 /* --- plans --- */
 
-/* Nobody has more than his share, as near as shards can be split, unless he had it before. */
+enum { IDLE_LOAD = 100, SLACK = 20 }; /* what each shard costs at least; a twentieth above the share */
+
+/* As loads are when a plan was carried out. */
+struct loads {
+    uint64_t of[KEPT_WORKERS], total, cap;
+};
+
+static uint64_t weight_of(const struct world *w, uint32_t shard)
+{
+    return IDLE_LOAD + w->load[shard];
+}
+
+/* False: a load isn't known, or a worker keeps what it has and takes nothing, so that the others' shares are
+ * less plain. */
+static bool add_loads(const struct world *w, const struct cluster_plan *plan, struct loads *loads)
+{
+    const struct cluster *c = &w->coordinator.cluster;
+    bool is_plain = takers(w, CLUSTER_NOBODY) > 0;
+    *loads = (struct loads){0};
+    for (uint32_t i = 0; i < c->worker_count; i++)
+        is_plain = is_plain &&
+                   (!c->workers[i].disk || c->workers[i].life == WORKER_DEAD ||
+                    (cluster_is_alive(c, i) && !c->workers[i].is_draining && !c->workers[i].is_cordoned));
+    for (uint32_t i = 0, next = 0; i < w->shards && is_plain; i++) {
+        const struct cluster_shard *s = &c->shards[i];
+        const struct shard_report *report = cluster_report(c, s->owner, i);
+        bool is_planned = next < plan->count && plan->steps[next].shard == i;
+        is_plain = !s->is_foreign && cluster_is_alive(c, s->owner) && report && report->role == ROLE_OWNER;
+        if (is_plain)
+            loads->of[is_planned ? plan->steps[next].to : s->phase ? s->to : s->owner] += weight_of(w, i);
+        loads->total += weight_of(w, i);
+        next += is_planned;
+    }
+    if (is_plain)
+        loads->cap = loads->total / takers(w, CLUSTER_NOBODY) * (SLACK + 1) / SLACK;
+    return is_plain;
+}
+
+/* Nobody is given more than his cap where somebody else has room for it. */
+static void check_caps(struct world *w, const struct cluster_plan *plan)
+{
+    const struct cluster *c = &w->coordinator.cluster;
+    struct loads loads;
+    if (!add_loads(w, plan, &loads))
+        return;
+    w->tally->weighed++;
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct cluster_step *step = &plan->steps[i];
+        const uint64_t weight = weight_of(w, step->shard);
+        if (loads.of[step->to] <= loads.cap || c->shards[step->shard].pin == step->to)
+            continue;
+        for (uint32_t k = 0; k < c->worker_count; k++)
+            if (k != step->to && cluster_is_alive(c, k) && loads.of[k] + weight <= loads.cap)
+                check_fails(w, "I5",
+                            "a plan moves shard %" PRIu32 " (%" PRIu64 ") to %s, which comes to %" PRIu64
+                            " of %" PRIu64 ", and %s with %" PRIu64 " has room for it",
+                            step->shard, weight, c->workers[step->to].name, loads.of[step->to], loads.cap,
+                            c->workers[k].name, loads.of[k]);
+    }
+}
+
+/* Nobody is given a shard who doesn't take any, and none leaves its pin. */
 void check_plan(struct world *w, const struct cluster_plan *plan)
 {
     const struct cluster *c = &w->coordinator.cluster;
@@ -155,4 +216,5 @@ void check_plan(struct world *w, const struct cluster_plan *plan)
             cluster_is_alive(c, s->pin) && !c->workers[s->pin].is_draining && !c->workers[s->pin].is_cordoned)
             check_fails(w, "I5", "a plan moves shard %" PRIu32 " from its pin", step->shard);
     }
+    check_caps(w, plan);
 }

@@ -84,7 +84,9 @@ static void note_excuse(struct step *step)
     if (step->after->owner == step->before->owner && step->after->epoch == step->before->epoch)
         return;
     if (step->known->is_recovered && step->after->epoch <= step->known->highest)
-        step->known->is_loose = true; /* the state was lost twice, and nobody remembers that epoch */
+        check_fails(step->w, "I1",
+                    "shard %" PRIu32 " is recovered in epoch %" PRIu64 ", and %" PRIu64 " was begun before",
+                    step->shard, step->after->epoch, step->known->highest);
     step->known->is_excused = step->known->is_recovered || is_excused(step);
     step->known->is_recovered = false;
 }
@@ -97,8 +99,9 @@ static void note_in_sync(struct step *step)
         if (!replica->in_sync || is_in_sync(step->before, replica->worker))
             continue;
         tally->in_sync++;
-        if (step->w->check.node_of[replica->worker] != NO_NODE)
-            step->known->is_lost[step->w->check.node_of[replica->worker]] = false;
+        const uint32_t node = step->w->check.node_of[replica->worker];
+        if (node != NO_NODE && step->w->all[node].disk.copies[step->shard].is_whole) /* or gone meanwhile */
+            step->known->is_lost[node] = false;
     }
     for (uint32_t i = 0; i < step->before->replica_count; i++) {
         const struct cluster_replica *replica = &step->before->replicas[i];
@@ -277,12 +280,21 @@ void check_disk_lost(struct world *w, uint32_t node, const struct disk *is)
     }
 }
 
-void check_state_lost(struct world *w)
+/* Its owner has let changes go that it hasn't: its copy gives way to a snapshot. */
+void check_overtaken(struct world *w, uint32_t node, uint32_t shard)
+{
+    w->check.shards[shard].is_lost[node] = true;
+}
+
+/* An older state doesn't know that it is one, until somebody is heard who knows of a later one. */
+void check_state_lost(struct world *w, bool older)
 {
     for (uint32_t i = 0; i < KEPT_WORKERS; i++)
         w->check.node_of[i] = NO_NODE;
-    for (uint32_t i = 0; i < w->shards; i++)
-        w->check.shards[i].is_loose = w->check.shards[i].was_loose = true;
+    for (uint32_t i = 0; i < w->shards; i++) {
+        w->check.shards[i].was_loose = true;
+        w->check.shards[i].is_loose = w->check.shards[i].is_loose || older;
+    }
 }
 
 /* All that was before is over: what is recovered begins with what it has. */

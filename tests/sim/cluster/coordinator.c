@@ -37,11 +37,10 @@ void coordinator_start(struct world *w)
         if (c->kept.is_there[i])
             cluster_put_shard(&c->cluster, i, &c->kept.shards[i]);
     c->cluster.is_paused = c->kept.is_paused;
+    c->cluster.waits_recover = c->kept.waits_recover;
     cluster_begin(&c->cluster, coordinator_now(w));
     guard_begun(w);
     c->begun_ms = w->now_ms;
-    for (uint32_t i = 0; i < w->shards; i++)
-        w->check.shards[i].told = 0;
     memset(c->polls, 0, sizeof c->polls);
     memset(c->hash, 0, sizeof c->hash);
     for (uint32_t i = 0; i < KEPT_WORKERS; i++)
@@ -96,6 +95,7 @@ static void keep(struct world *w)
             c->cluster.shards[i].is_changed = false;
         }
     kept->is_paused = c->cluster.is_paused;
+    kept->waits_recover = c->cluster.waits_recover;
     c->cluster.is_changed = false;
     check_records(w, &before);
 }
@@ -111,9 +111,10 @@ static void list_orders(struct world *w, uint32_t worker, struct told *told)
     for (uint32_t i = 0; i < w->shards; i++) {
         const uint32_t n = told->orders.order_count;
         struct shard_order *order = &told->list[n];
-        if (!cluster_order(c, worker, i, room, order))
-            continue;
+        bool is_said = cluster_order(c, worker, i, room, order);
         guard_order(w, worker, order);
+        if (!is_said && order->role == ROLE_NONE)
+            continue;
         check_order(w, worker, order);
         CHECK(order->replica_count <= REPLICAS);
         memcpy(told->replicas[n], room, order->replica_count * sizeof *room);
@@ -257,13 +258,14 @@ void coordinator_heard(struct world *w, const struct message *message)
     uint32_t worker;
     struct error e;
     w->tally->heartbeats++;
-    guard_heard(w, (struct said *)(uintptr_t)&message->said);
-    if (cluster_heartbeat(&w->coordinator.cluster, heartbeat, feed, coordinator_now(w), &worker, &e)) {
+    guard_before_heard(w, (struct said *)(uintptr_t)&message->said);
+    int r = cluster_heartbeat(&w->coordinator.cluster, heartbeat, feed, coordinator_now(w), &worker, &e);
+    guard_after_heard(w);
+    if (r) {
         refuse(w, message, &e);
         return;
     }
     note_heard(w, worker, node);
-    check_told(w, worker, heartbeat);
     struct poll *held = &w->coordinator.polls[node];
     struct poll poll = {.is_held = true,
                         .process = message->process,

@@ -9,6 +9,7 @@
 enum fault {
     FAULT_CUT,   /* a link, in one direction */
     FAULT_PART,  /* … in both */
+    FAULT_LAG,   /* what a worker says to the coordinator takes its time */
     FAULT_ALONE, /* nobody hears a place; or it hears nobody; or both */
     FAULT_KILL,
     FAULT_STOP,
@@ -92,6 +93,18 @@ static void kill(struct world *w, uint32_t place)
     w->tally->coordinator_kills += place == AT_COORDINATOR;
 }
 
+static void lag(struct world *w, uint32_t node)
+{
+    struct lag *lag = &w->lags[AT_NODES + node];
+    *lag =
+        (struct lag){.until_ms = w->now_ms + lasts(w), .by_ms = about(w, 3000), .of_orders = chance(w, 500)};
+    TELL(w, AT_NODES + node, "what it says takes %" PRId64 " ms, until %" PRId64, lag->by_ms, lag->until_ms);
+    w->tally->lags++;
+    if (chance(w, 500)) /* it was about to go */
+        world_later(w, about(w, lag->until_ms - w->now_ms),
+                    (struct event){.kind = EVENT_KILL, .place = AT_NODES + node});
+}
+
 static void stop(struct world *w, uint32_t place)
 {
     if (!w->places[place].is_up)
@@ -151,6 +164,20 @@ static void back_up(struct world *w, uint32_t node)
     }
     w->coordinator.older = w->coordinator.kept;
     w->coordinator.has_older = true;
+    if (w->faults >> FAULT_RESTORE & 1 && chance(w, 300)) /* a disk that has lied about what it has written */
+        world_later(w, about(w, 2000), (struct event){.kind = EVENT_RESTORE, .place = AT_NODES + node});
+}
+
+void fault_kills(struct world *w, uint32_t place)
+{
+    if (!w->is_calm)
+        kill(w, place);
+}
+
+void fault_restores(struct world *w, uint32_t node)
+{
+    if (!w->is_calm)
+        restore(w, node);
 }
 
 static void end(struct world *w, uint32_t node)
@@ -170,15 +197,28 @@ static void fill(struct world *w, uint32_t node)
     w->tally->full++;
 }
 
+/* Who has that name isn't heard any more, and doesn't hear that it is the other's now; but workers hear it.
+ */
+static void displace(struct world *w, uint32_t node)
+{
+    const uint32_t first = AT_NODES + w->all[node].named;
+    const int64_t for_ms = LEASE_MS + about(w, 3 * LEASE_MS);
+    TELL(w, first, "isn't heard any more by the coordinator, nor hears it, for %" PRId64 " ms", for_ms);
+    block(w, first, AT_COORDINATOR, for_ms);
+    block(w, AT_COORDINATOR, first, for_ms);
+}
+
 static void come_as_another(struct world *w)
 {
     const uint32_t node = NODES - 1;
-    if (node_is_up(w, node))
-        return;
-    if (!w->all[node].disk.number)
-        w->all[node].named = pick(w, w->nodes);
-    place_start(w, AT_NODES + node);
-    w->tally->impostors++;
+    if (!node_is_up(w, node)) {
+        if (!w->all[node].disk.number)
+            w->all[node].named = pick(w, w->nodes);
+        place_start(w, AT_NODES + node);
+        w->tally->impostors++;
+    }
+    if (chance(w, 500))
+        displace(w, node);
 }
 
 /* --- the coordinator --- */
@@ -199,8 +239,8 @@ static void lose_state(struct world *w, bool older)
         return;
     kill(w, AT_COORDINATOR);
     TELL(w, AT_COORDINATOR, older ? "its state is an older copy, brought back" : "its state is lost");
-    check_state_lost(w);
-    c->kept = older ? c->older : (struct kept){0};
+    check_state_lost(w, older);
+    c->kept = older ? c->older : (struct kept){.waits_recover = true};
     w->tally->states_lost += !older;
     w->tally->states_older += older;
 }
@@ -214,6 +254,9 @@ static void strike(struct world *w, enum fault fault)
     case FAULT_CUT:
     case FAULT_PART:
         cut(w, fault == FAULT_PART);
+        break;
+    case FAULT_LAG:
+        lag(w, node);
         break;
     case FAULT_ALONE:
         leave_alone(w);
@@ -291,6 +334,7 @@ void fault_calm(struct world *w)
 {
     TELL(w, AT_COORDINATOR, "nothing goes wrong any more");
     memset(w->blocked_ms, 0, sizeof w->blocked_ms);
+    memset(w->lags, 0, sizeof w->lags);
     if (node_is_up(w, NODES - 1))
         place_crash(w, AT_NODES + NODES - 1, "it isn't wanted");
     for (uint32_t i = 0; i < AT_NODES + w->nodes; i++) {

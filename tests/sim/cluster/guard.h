@@ -7,13 +7,15 @@
 
 int guard_of_name(const char *name); /* -1: none */
 const char *guard_name(enum guard guard);
+const char *guard_broken(enum guard guard); /* what is so then */
 
 /* The coordinator's. */
 int64_t guard_lease(const struct world *w);
 void guard_begun(struct world *w);
 void guard_before_tick(struct world *w);
 void guard_after_tick(struct world *w);
-void guard_heard(struct world *w, struct said *said);
+void guard_before_heard(struct world *w, struct said *said);
+void guard_after_heard(struct world *w);
 void guard_decided(struct world *w);
 void guard_order(const struct world *w, uint32_t worker, struct shard_order *order);
 

@@ -177,16 +177,23 @@ static bool read_options(int argc, char **argv, struct setting *s)
     return true;
 }
 
+static void print_guards(void)
+{
+    for (int i = GUARD_NONE + 1; i < GUARDS; i++)
+        printf("%s\t%s\n", guard_name((enum guard)i), guard_broken((enum guard)i));
+}
+
 static void print_usage(FILE *out)
 {
     fprintf(
         out,
         "usage: garner-sim-cluster [--seed N] [--runs N | --run N] [--break GUARD]\n"
-        "                          [--go-on] [--replay] [--verbose]\n\n"
+        "                          [--go-on] [--replay] [--verbose]\n"
+        "       garner-sim-cluster --guards\n\n"
         "Runs the deciders of coordinator and workers under a simulated network, with all that can go "
         "wrong,\n"
         "and checks what must hold. Exit code 1, and a diary: something was wrong. --go-on: says which runs\n"
-        "are wrong, without diaries.\n");
+        "are wrong, without diaries. --guards: says which can be broken.\n");
 }
 
 int main(int argc, char **argv)
@@ -195,6 +202,10 @@ int main(int argc, char **argv)
     struct setting s;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_usage(stdout);
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--guards") == 0) {
+        print_guards();
         return 0;
     }
     if (!read_options(argc, argv, &s)) {

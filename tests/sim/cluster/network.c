@@ -33,8 +33,12 @@ bool network_is_open(const struct world *w, uint32_t from, uint32_t to)
     return w->blocked_ms[from][to] <= w->now_ms;
 }
 
-static int64_t delay(struct world *w)
+static int64_t delay(struct world *w, const struct message *message)
 {
+    const struct lag *lag = &w->lags[message->from == AT_COORDINATOR ? message->to : message->from];
+    bool is_lagging = message->from == AT_COORDINATOR ? lag->of_orders : message->to == AT_COORDINATOR;
+    if (is_lagging && w->now_ms < lag->until_ms)
+        return lag->by_ms + pick(w, 12);
     if (w->is_calm || !chance(w, w->slow))
         return 1 + pick(w, 12);
     w->tally->late++;
@@ -43,7 +47,8 @@ static int64_t delay(struct world *w)
 
 static void post(struct world *w, struct message *message)
 {
-    world_later(w, delay(w), (struct event){.kind = EVENT_ARRIVE, .place = message->to, .message = message});
+    world_later(w, delay(w, message),
+                (struct event){.kind = EVENT_ARRIVE, .place = message->to, .message = message});
 }
 
 static void copy_orders(struct told *to)

@@ -5,6 +5,8 @@
 
 #include "tests/sim/cluster/world.h"
 
+enum { WALL_S = 1700000000 }; /* since 1970, when the world begins */
+
 static void tell(struct world *w, const char *command, uint32_t shard, uint32_t worker, int r,
                  struct error *e)
 {
@@ -16,15 +18,16 @@ static void tell(struct world *w, const char *command, uint32_t shard, uint32_t 
 static void recover(struct world *w)
 {
     struct cluster *c = &w->coordinator.cluster;
-    bool were[SHARDS];
+    bool were[SHARDS], waited = c->waits_recover;
     uint32_t count;
     struct error e;
     for (uint32_t i = 0; i < w->shards; i++)
         were[i] = c->shards[i].is_foreign;
-    int r = cluster_recover(c, coordinator_now(w), &count, &e);
+    const uint64_t wall_s = w->guard == GUARD_EPOCH_CLOCK ? 0 : WALL_S + (uint64_t)w->now_ms / 1000;
+    int r = cluster_recover(c, coordinator_now(w), wall_s, &count, &e);
     tell(w, "recover", 0, 0, r, &e);
     for (uint32_t i = 0; i < w->shards && !r; i++)
-        if (were[i])
+        if (were[i] || waited)
             check_recovered(w, i);
 }
 
@@ -114,7 +117,7 @@ void operate(struct world *w)
 
 static bool is_any_foreign(const struct world *w)
 {
-    bool is = false;
+    bool is = w->coordinator.cluster.waits_recover;
     for (uint32_t i = 0; i < w->shards; i++)
         is = is || w->coordinator.cluster.shards[i].is_foreign;
     return is;

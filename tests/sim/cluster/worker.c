@@ -35,7 +35,7 @@ void worker_start(struct world *w, uint32_t node)
         n->disk.number = ++w->disks;
         n->disk.is_made = false;
     }
-    n->disk.incarnation++;
+    n->disk.incarnation += 1 + pick(w, UINT32_MAX); /* as worker/store/identity does */
     n->ends = false;
     n->number = n->known = n->said_hash = 0;
     n->self = CLUSTER_NOBODY;
@@ -48,7 +48,7 @@ void worker_start(struct world *w, uint32_t node)
         struct tenure_copy copy = copy_tenure(&n->disk.copies[i]);
         tenure_copy(&n->tenure, i, &copy);
     }
-    TELL(w, AT_NODES + node, "starts as %s, disk %" PRIu64 ", for the %" PRIu64 ". time",
+    TELL(w, AT_NODES + node, "starts as %s, disk %" PRIu64 ", incarnation %" PRIu64,
          place_name(w, AT_NODES + n->named), n->disk.number, n->disk.incarnation);
     later(w, node, EVENT_HEARTBEAT, pick(w, 20));
     later(w, node, EVENT_COMMIT, about(w, w->commit_ms));
@@ -90,7 +90,7 @@ static uint32_t list_reports(struct world *w, uint32_t node, struct shard_report
                 report->version = report->held = report->behind = 0;
         }
         report->bytes = report->head * 100;
-        report->load = w->load[i];
+        report->load = w->guard == GUARD_LOADS ? 1 : w->load[i];
         count++;
     }
     return count;

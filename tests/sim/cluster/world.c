@@ -301,6 +301,12 @@ static void happen(struct world *w, const struct event *event)
     case EVENT_START:
         start(w, event->place);
         break;
+    case EVENT_KILL:
+        fault_kills(w, event->place);
+        break;
+    case EVENT_RESTORE:
+        fault_restores(w, node);
+        break;
     case EVENT_LOOK:
         look(w);
         break;

@@ -35,9 +35,11 @@ enum event_kind {
     EVENT_EXIT,      /* of a worker that restarts */
     EVENT_OPERATE,
     EVENT_FAULT,
-    EVENT_HEAL,  /* of a worker: its disk has room again */
-    EVENT_START, /* of a place: a process starts there */
-    EVENT_LOOK   /* is all well? When all is quiet */
+    EVENT_HEAL,    /* of a worker: its disk has room again */
+    EVENT_START,   /* of a place: a process starts there */
+    EVENT_RESTORE, /* of a worker: its disk is what it was a moment ago */
+    EVENT_KILL,    /* of a worker's process */
+    EVENT_LOOK     /* is all well? When all is quiet */
 };
 
 struct event {
@@ -67,7 +69,7 @@ struct kept {
     struct cluster_worker workers[KEPT_WORKERS];
     uint32_t worker_count;
     struct cluster_shard shards[SHARDS];
-    bool is_there[SHARDS], is_paused;
+    bool is_there[SHARDS], is_paused, waits_recover;
 };
 
 /* A heartbeat that waits for its answer. */
@@ -186,13 +188,11 @@ struct known_shard {
     bool is_lost[NODES];              /* its disk isn't the one any more that had all */
     bool went_back[NODES];            /* … but an older one, so an epoch may go two ways */
     bool is_excused;                  /* what is begun next may lack what was given */
-    bool is_loose;     /* the coordinator's state isn't what it was: hardly anything is promised */
+    bool is_loose;     /* the coordinator's state is an older one: hardly anything is promised */
     bool was_loose;    /* … or so it was once: there may be copies that it doesn't know of */
     bool is_recovered; /* just now */
-    bool is_forked;    /* its owner goes on where it was before, and nobody could know */
     bool has_parted;   /* something given was lost, and that was excused */
     bool was_foreign;
-    uint64_t told;    /* the farthest that its owners were heard to be at, since the coordinator began */
     int64_t heard_ms; /* when its owner was last, … */
     int64_t lost_ms;  /* … and when that had its copy last */
 };
@@ -239,6 +239,10 @@ struct world {
     struct node all[NODES];
     struct subscriber subscribers[SUBSCRIBERS];
     int64_t blocked_ms[PLACES][PLACES]; /* from, to: until then */
+    struct lag {
+        int64_t until_ms, by_ms;
+        bool of_orders; /* and what it is told */
+    } lags[PLACES];     /* of what a worker says to the coordinator */
 
     struct event *heap;
     uint32_t event_count;
@@ -342,6 +346,8 @@ void operate(struct world *w);
 void operate_calm(struct world *w); /* what an operator does so that all can become well */
 void fault_draw(struct world *w);   /* which kinds there are */
 void fault_strikes(struct world *w);
+void fault_restores(struct world *w, uint32_t node);
+void fault_kills(struct world *w, uint32_t place);
 void fault_calm(struct world *w); /* all that is broken is mended */
 
 /* --- check.c, check_record.c, check_end.c --- */
@@ -353,7 +359,6 @@ bool check_is_fine(const struct world *w);
 void check_event(struct world *w); /* after each */
 void check_commit(struct world *w, uint32_t node, uint32_t shard);
 void check_sealed(struct world *w, uint32_t shard, uint64_t epoch);
-void check_told(struct world *w, uint32_t worker, const struct heartbeat *heartbeat); /* it was heard */
 void check_order(struct world *w, uint32_t worker, const struct shard_order *order);
 void check_begins(struct world *w, uint32_t node, uint32_t shard); /* as owner, with what it has */
 void check_drops(struct world *w, uint32_t node, uint32_t shard);
@@ -361,7 +366,9 @@ void check_gives(struct world *w, uint32_t node, uint32_t shard, uint64_t seq, u
 void check_refused(struct world *w, uint32_t node, uint32_t subscriber, const struct answer *answer);
 void check_named(struct world *w, uint32_t worker, uint32_t node); /* it was heard under that number */
 void check_disk_lost(struct world *w, uint32_t node, const struct disk *is); /* instead of its own */
-void check_state_lost(struct world *w);
+void check_overtaken(struct world *w, uint32_t node,
+                     uint32_t shard); /* a follower, by its owner's retention */
+void check_state_lost(struct world *w, bool older);
 void check_recovered(struct world *w, uint32_t shard);
 void check_records(struct world *w, const struct kept *before); /* they were kept */
 void check_plan(struct world *w, const struct cluster_plan *plan);
