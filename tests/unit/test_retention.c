@@ -186,6 +186,26 @@ static void a_hold_that_is_not_refreshed_ends(void **state)
     assert_int_equal(feed_holds_seq(holds, 3, end - 1 + LIMIT_FEED_HOLD_MS), RETENTION_HELD_NONE);
 }
 
+static uint64_t stored_so_far(void *context, uint32_t shard)
+{
+    return shard == 3 ? *(const uint64_t *)context : RETENTION_HELD_NONE;
+}
+
+static void what_followers_have_not_stored_is_held(void **state)
+{
+    struct feed_holds *holds = *state;
+    uint64_t stored = 40;
+    feed_holds_mark(holds, stored_so_far, &stored);
+    assert_int_equal(feed_holds_seq(holds, 3, NOW), 40);
+    assert_int_equal(feed_holds_seq(holds, 4, NOW), RETENTION_HELD_NONE);
+    assert_true(feed_hold(holds, 3, 50, NOW));
+    assert_int_equal(feed_holds_seq(holds, 3, NOW), 40);
+    stored = 60;
+    assert_int_equal(feed_holds_seq(holds, 3, NOW), 50);
+    feed_holds_mark(holds, NULL, NULL);
+    assert_int_equal(feed_holds_seq(holds, 3, NOW), 50);
+}
+
 /* Those that are there can still be refreshed, and a place that gets free is given away. */
 static void a_hold_too_many_is_refused(void **state)
 {
@@ -214,6 +234,7 @@ int main(void)
         cmocka_unit_test(it_is_looked_at_again_when_the_oldest_change_is_too_old),
         cmocka_unit_test(a_log_that_is_much_too_large_is_urgent),
         cmocka_unit_test_setup_teardown(the_lowest_hold_of_a_shard_counts, open_holds, close_holds),
+        cmocka_unit_test_setup_teardown(what_followers_have_not_stored_is_held, open_holds, close_holds),
         cmocka_unit_test_setup_teardown(a_hold_that_is_not_refreshed_ends, open_holds, close_holds),
         cmocka_unit_test_setup_teardown(a_hold_too_many_is_refused, open_holds, close_holds),
     };

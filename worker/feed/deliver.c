@@ -100,6 +100,11 @@ uint64_t deliver_report(struct deliver *deliver, uint32_t shard, uint32_t *held,
     return roles_report(deliver->roles, shard, held, behind, risen);
 }
 
+uint64_t deliver_mark(const struct deliver *deliver, uint32_t shard)
+{
+    return roles_served(deliver->roles, shard);
+}
+
 bool deliver_has(const struct deliver *deliver, uint32_t shard)
 {
     return roles_has(deliver->roles, shard);

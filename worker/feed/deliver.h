@@ -40,6 +40,9 @@ int deliver_order(struct deliver *deliver, const struct shard_order *order, cons
 uint64_t deliver_report(struct deliver *deliver, uint32_t shard, uint32_t *held, uint32_t *behind,
                         bool *risen);
 
+/* Up to where a shard is served: all who may take over have that. Any thread. */
+uint64_t deliver_mark(const struct deliver *deliver, uint32_t shard);
+
 /* Whether demands for a shard are answered here. Any thread. */
 bool deliver_has(const struct deliver *deliver, uint32_t shard);
 

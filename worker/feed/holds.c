@@ -20,6 +20,8 @@ struct hold {
 struct feed_holds {
     pthread_mutex_t lock; /* of: */
     struct hold holds[LIMIT_FEED_HOLDS];
+    uint64_t (*mark)(void *context, uint32_t shard); /* null: nobody follows */
+    void *context;
 };
 
 struct feed_holds *feed_holds_open(void)
@@ -55,6 +57,14 @@ static struct hold *place_for(struct feed_holds *holds, uint32_t shard, uint64_t
     return free_one;
 }
 
+void feed_holds_mark(struct feed_holds *holds, uint64_t (*mark)(void *context, uint32_t shard), void *context)
+{
+    pthread_mutex_lock(&holds->lock);
+    holds->mark = mark;
+    holds->context = context;
+    pthread_mutex_unlock(&holds->lock);
+}
+
 bool feed_hold(struct feed_holds *holds, uint32_t shard, uint64_t seq, int64_t now_ms)
 {
     pthread_mutex_lock(&holds->lock);
@@ -67,8 +77,8 @@ bool feed_hold(struct feed_holds *holds, uint32_t shard, uint64_t seq, int64_t n
 
 uint64_t feed_holds_seq(struct feed_holds *holds, uint32_t shard, int64_t now_ms)
 {
-    uint64_t seq = RETENTION_HELD_NONE;
     pthread_mutex_lock(&holds->lock);
+    uint64_t seq = holds->mark ? holds->mark(holds->context, shard) : RETENTION_HELD_NONE;
     for (const struct hold *hold = holds->holds; hold < holds->holds + LIMIT_FEED_HOLDS; hold++)
         if (!is_over(hold, now_ms) && hold->shard == shard && hold->seq < seq)
             seq = hold->seq;

@@ -15,6 +15,11 @@ struct feed_holds;
 struct feed_holds *feed_holds_open(void);
 void feed_holds_close(struct feed_holds *holds); /* null is fine */
 
+/* What followers haven't stored yet is held, too: behind the seq up to which all of those that may take over
+ * have a shard (mark.h). It is asked with a lock held, on any thread. Null: nobody follows (any more). */
+void feed_holds_mark(struct feed_holds *holds, uint64_t (*mark)(void *context, uint32_t shard),
+                     void *context);
+
 /* Hold the changes of a shard that come behind `seq`, or go on to. False: too many are held already. Then
  * they aren't kept for this one; who asks has to see for himself whether they are still there. */
 bool feed_hold(struct feed_holds *holds, uint32_t shard, uint64_t seq, int64_t now_ms);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/check.h"
+#include "worker/feed/holds.h"
 #include "worker/serve/internal.h"
 
 static const char program[] = "garner " GARNER_VERSION;
@@ -191,6 +192,12 @@ static enum rpc_verdict serve_turn(void *context, struct rpc_turn *turn)
 
 /* --- opening and closing --- */
 
+static uint64_t mark_of(void *context, uint32_t shard)
+{
+    const struct serve *serve = context;
+    return deliver_mark(serve->deliver, shard);
+}
+
 int serve_open(const struct serve_setting *setting, struct serve **out, struct error *e)
 {
     struct serve *serve = mem_zalloc(sizeof *serve);
@@ -205,6 +212,8 @@ int serve_open(const struct serve_setting *setting, struct serve **out, struct e
     CHECK(pthread_mutex_init(&serve->lock, NULL) == 0);
     CHECK(pthread_mutex_init(&serve->reading, NULL) == 0);
     int r = deliver_open(setting->folder, setting->by_orders, &serve->deliver, e);
+    if (!r && setting->by_orders && setting->holds)
+        feed_holds_mark(setting->holds, mark_of, serve);
     if (!r)
         r = rpc_server_open(&server, &serve->server, e);
     if (r)
@@ -260,6 +269,8 @@ void serve_close(struct serve *serve)
     if (!serve)
         return;
     rpc_server_close(serve->server);
+    if (serve->set.holds)
+        feed_holds_mark(serve->set.holds, NULL, NULL);
     deliver_close(serve->deliver);
     for (uint32_t i = 0; i < serve->set.folder->shards; i++)
         folder_reader_done(serve->set.folder, serve->readers[i]);

@@ -280,12 +280,6 @@ void check_disk_lost(struct world *w, uint32_t node, const struct disk *is)
     }
 }
 
-/* Its owner has let changes go that it hasn't: its copy gives way to a snapshot. */
-void check_overtaken(struct world *w, uint32_t node, uint32_t shard)
-{
-    w->check.shards[shard].is_lost[node] = true;
-}
-
 /* An older state doesn't know that it is one, until somebody is heard who knows of a later one. */
 void check_state_lost(struct world *w, bool older)
 {

@@ -90,8 +90,6 @@ static void refused(struct world *w, uint32_t node, const struct answer *answer)
     struct following *f = &w->all[node].following[answer->shard];
     TELL(w, AT_NODES + node, "shard %" PRIu32 ": is refused by w%" PRIu32 ": %s", answer->shard,
          answer->node + 1, refusal_name(answer->refusal.kind));
-    if (answer->refusal.kind == REFUSAL_COMPACTED && !f->takes)
-        check_overtaken(w, node, answer->shard);
     if (answer->refusal.kind == REFUSAL_COMPACTED || answer->refusal.kind == REFUSAL_DIVERGED)
         begin_anew(f);
     else if (f->takes)

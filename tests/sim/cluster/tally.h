@@ -75,6 +75,7 @@ struct tally {
     X(FOLLOW_FENCE, "follow-fence", "a follower tells what it has stored, likewise")                         \
     X(NO_PERSIST, "no-persist", "the coordinator answers before it writes")                                  \
     X(MARK, "mark", "subscribers are served up to the head")                                                 \
+    X(HOLD, "hold", "an owner lets changes go that a follower in sync hasn't yet")                           \
     X(EARLY_RELEASE, "early-release", "an owner lets go of a follower before that was noted")                \
     X(STALE_ORDERS, "stale-orders", "a worker obeys older answers, and older versions")                      \
     X(SEAL, "seal", "a source commits after it was sealed")                                                  \

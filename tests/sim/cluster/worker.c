@@ -241,12 +241,16 @@ static bool is_broken_open(const struct world *w, const struct node *n, uint32_t
     return w->guard == GUARD_SEAL && serve_role(n, shard) == ROLE_SEALED && n->disk.copies[shard].is_whole;
 }
 
+/* What followers in sync haven't stored yet is held. */
 static void compact(struct world *w, uint32_t node, uint32_t shard)
 {
+    const struct serving *serving = &w->all[node].serving[shard];
     struct copy *copy = &w->all[node].disk.copies[shard];
-    if (copy->head < 10 || !chance(w, 15))
+    const bool is_broken = w->guard == GUARD_HOLD;
+    const uint64_t up_to = is_broken ? copy->head : serving->is_on ? serving->mark.served : 0;
+    if (copy->head < 10 || !chance(w, is_broken ? 100 : 15) || up_to < copy->oldest)
         return;
-    copy->oldest += pick(w, (uint32_t)(copy->head + 2 - copy->oldest));
+    copy->oldest += 1 + pick(w, (uint32_t)(up_to + 1 - copy->oldest));
     w->tally->compactions++;
     TELL(w, AT_NODES + node, "shard %" PRIu32 ": keeps changes from %" PRIu64 " on", shard, copy->oldest);
 }

@@ -366,8 +366,6 @@ void check_gives(struct world *w, uint32_t node, uint32_t shard, uint64_t seq, u
 void check_refused(struct world *w, uint32_t node, uint32_t subscriber, const struct answer *answer);
 void check_named(struct world *w, uint32_t worker, uint32_t node); /* it was heard under that number */
 void check_disk_lost(struct world *w, uint32_t node, const struct disk *is); /* instead of its own */
-void check_overtaken(struct world *w, uint32_t node,
-                     uint32_t shard); /* a follower, by its owner's retention */
 void check_state_lost(struct world *w, bool older);
 void check_recovered(struct world *w, uint32_t shard);
 void check_records(struct world *w, const struct kept *before); /* they were kept */
