@@ -232,7 +232,7 @@ int gateway_open(const struct gateway_setting *setting, struct gateway **out, st
     *out = NULL;
     gateway->set = *setting;
     rpc_lock_open(&gateway->lock);
-    reach_open(&gateway->reach, gateway->set.at);
+    reach_open(&gateway->reach, gateway->set.at, LIMIT_RPC_ANSWER_MS);
     int r = keys_open(&gateway->keys, setting->tokens, e);
     if (!r)
         r = pool_open(gateway->set.at, &gateway->pool, e);

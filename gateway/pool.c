@@ -343,7 +343,7 @@ int pool_open(const char *home, struct pool **out, struct error *e)
     while (pool->thread_count < LIMIT_HTTP_STREAM_THREADS && !number) {
         struct pool_thread *thread = &pool->threads[pool->thread_count];
         thread->pool = pool;
-        reach_open(&thread->reach, home);
+        reach_open(&thread->reach, home, LIMIT_REACH_ANSWER_MS);
         number = pthread_create(&thread->thread, NULL, serve_all, thread);
         pool->thread_count += number == 0;
     }

@@ -300,7 +300,7 @@ static int ask(struct stream *stream, struct reach *reach, uint32_t worker, stru
  * away for a while, too. */
 static int see_to_map(struct stream *stream, struct reach *reach, struct error *e)
 {
-    bool is_wanted = stream->behind || stream->follow.needs_map;
+    bool is_wanted = stream->behind || stream->follow.needs_map || stream->follow.is_stale;
     if (clock_steady_ms() < stream->map_ms || !is_wanted)
         return 0;
     int r = learn_map(stream, reach, e);

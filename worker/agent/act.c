@@ -218,6 +218,7 @@ static void renew(struct agent *agent)
     int64_t end_ms = lease_end(agent);
     crew_lease(agent->set.crew, end_ms);
     following_lease(agent->following, end_ms);
+    serve_lease(agent->set.serve, end_ms);
 }
 
 /* What ends may let something else begin: so twice. What fails is tried again with the next heartbeat. */
