@@ -5,13 +5,26 @@ import signal
 
 import pytest
 from cluster_moto import MotoCluster
+from disk import Disk
 
 SLOW = "64kbit"  # a full packet takes 0.2 s
+SMALL = "w3"     # has a disk that can be filled up
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with MotoCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cluster")
+
+
+@pytest.fixture(scope="module")
+def disk(folder):
+    with Disk(folder / SMALL, "256m") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def made(folder, disk):
+    with MotoCluster(folder) as cluster:
         cluster.wait_served()
         for _ in range(2):
             cluster.work()
@@ -24,6 +37,7 @@ def cluster(made):
     """All is well before, and again in the end."""
     yield made
     made.net.heal()
+    made.wait_told()
     made.work()
     made.wait_told()
     made.wait_served()
@@ -72,7 +86,7 @@ def test_a_worker_is_cut_off_from_others(cluster, victim, whom):
     cluster.net.part(victim, *whom)
     cluster.work()
     print(f"others' told after {cluster.wait_told(others(cluster, victim)):.1f} s")
-    assert not cluster.is_told() and cluster.owner_of(cluster.accounts[0]) == victim
+    assert cluster.untold() and cluster.owner_of(cluster.accounts[0]) == victim
     cluster.net.heal()
 
 
@@ -90,3 +104,21 @@ def test_links_are_slow(cluster, victim):
     for name in ("coordinator", victim):
         cluster.net.fast(name)
     cluster.start_worker(dead)
+
+
+def test_a_disk_is_full(cluster, disk):
+    """Its worker says so, and goes on by itself once there is room; all others' accounts are told of as ever, also those that it follows."""
+    shard, = cluster.ask("where", cluster.accounts[0])["shards"]
+    if shard["owner"] != SMALL:
+        cluster.ask("move", str(shard["shard"]), "--to", SMALL)
+    cluster.wait_served()
+    disk.fill()
+    try:
+        for place in cluster.places:
+            cluster.make_large(place, 20)
+        print(f"others' told after {cluster.wait_told(others(cluster, SMALL)):.1f} s")
+        node = cluster.workers[SMALL]
+        node.wait(lambda: node.said("the disk of", "is full: free some space; what was committed is kept"))
+        assert {account for keys in cluster.untold().values() for account, *_ in keys} == set(cluster.accounts_of(SMALL))
+    finally:
+        disk.clear()

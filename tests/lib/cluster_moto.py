@@ -125,14 +125,18 @@ class MotoCluster(NetCluster):
         """What each subscriber was told, by its name."""
         return {"garner feed": self.events(), "the gateway": self.at_gateway.events()}
 
-    def is_told(self, accounts=None):
+    def untold(self, accounts=None):
+        """What of all that was done in these accounts (None: in all) which subscriber wasn't told yet."""
         wanted = {(account, *claim.key) for account, claim in self.done if accounts is None or account in accounts}
-        return all(wanted <= {key_of(event) for event in events if event["op"] in CHANGES} for events in self.records().values())
+        lacks = {name: wanted - {key_of(event) for event in events if event["op"] in CHANGES} for name, events in self.records().items()}
+        return {name: keys for name, keys in lacks.items() if keys}
 
     def wait_told(self, accounts=None, within=60):
-        """All that was done in these accounts (None: in all). Gives how long it took."""
+        """Gives how long it took."""
         began = time.monotonic()
-        self.wait(lambda: self.is_told(accounts), within)
+        while untold := self.untold(accounts):
+            assert time.monotonic() < began + within, f"not told within {within} s: {untold}\n" + "\n".join(map(str, self.programs()))
+            time.sleep(0.1)
         return time.monotonic() - began
 
     def check(self):

@@ -1,0 +1,33 @@
+"""A small disk of its own, in memory, that is filled up and has room again. Needs root.
+
+    with Disk(folder, "256m") as disk:
+        disk.fill()
+        disk.clear()
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+
+class Disk:
+    def __init__(self, folder, size):
+        assert os.geteuid() == 0, "a small disk needs root: run the tests as root"
+        self.folder, self.size = Path(folder), size
+        self.ballast = self.folder / "ballast"
+
+    def __enter__(self):
+        self.folder.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.size}", "garner-test", str(self.folder)], check=True)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", str(self.folder)], check=True)
+
+    def fill(self):
+        found = os.statvfs(self.folder)
+        with open(self.ballast, "wb") as ballast:
+            os.posix_fallocate(ballast.fileno(), 0, found.f_bavail * found.f_frsize)
+
+    def clear(self):
+        self.ballast.unlink()
