@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/limits.h"
 #include "worker/provider/check.h"
+#include "worker/store/identity.h"
 
 /* --- configuration and provider files --- */
 
@@ -60,10 +61,12 @@ static int open_setup(const char *path, enum config_use use, struct setup *setup
     return EXIT_USAGE;
 }
 
-void setup_giveaway(struct setup *setup)
+struct config *setup_giveaway(struct setup *setup)
 {
-    for (uint32_t i = 0; i < setup->config->provider_count; i++)
-        setup->providers[i] = NULL;
+    struct config *config = setup->config;
+    free(setup->providers);
+    *setup = (struct setup){0};
+    return config;
 }
 
 int setup_open(const char *path, struct setup *setup)
@@ -110,6 +113,22 @@ void setup_close(struct setup *setup)
 }
 
 /* --- the data folder --- */
+
+const char data_run_name[] = "run";
+
+int data_check_whose(const char *path, struct error *e)
+{
+    struct identity identity;
+    bool is_there;
+    int r = identity_peek(path, &identity, &is_there, e);
+    if (r || !is_there || strcmp(identity.name, data_run_name) == 0)
+        return r;
+    return error_set(
+        e, ERR_CONFIG,
+        "data folder %s is worker %s's of a cluster, and its shards may be another one's by now: "
+        "ask the cluster's coordinator, or give another folder",
+        path, identity.name);
+}
 
 static char *configured_path(const char *file, int *exit_code)
 {
@@ -167,6 +186,8 @@ int data_open_to_write(const struct options *options, struct folder *folder)
     if (!path)
         return exit_code;
     int r = folder_open_read(folder, path, &e);
+    if (!r && (r = data_check_whose(path, &e)))
+        folder_close(folder);
     if (!r) {
         uint32_t shards = folder->shards;
         uint64_t map_max = LIMIT_MAPS_BYTES /

@@ -17,6 +17,13 @@ int data_open(const struct options *options, struct folder *folder);
 /* Open it for writing; it must be there. Likewise. */
 int data_open_to_write(const struct options *options, struct folder *folder);
 
+/* The name of a run as its data folder's worker (worker/store/identity.h). */
+extern const char data_run_name[];
+
+/* Is a data folder, which may not be there yet, one that a run may write to? ERR_CONFIG: it is a worker's of
+ * a cluster; ERR_CORRUPT; ERR_IO. */
+int data_check_whose(const char *path, struct error *e);
+
 /* A configuration, of which nothing but what it says is kept, and its provider files, completely checked. */
 struct setup {
     struct config *config;
@@ -28,12 +35,17 @@ int setup_open(const char *path, struct setup *setup);
 int setup_open_as(const char *path, enum config_use use, struct setup *setup); /* of another program */
 /* The configuration alone; the caller's to close. Likewise. */
 int setup_config(const char *path, enum config_use use, struct config **out);
-/* The accounts of the cluster in place of the file's: a list of their texts (common/config/account_text.h).
- * One that no provider file here fits is told of, and left out. ERR_CONFIG: a text can't be read. */
-int setup_take_accounts(struct setup *setup, const struct value *texts, struct error *e);
 /* The same without a word on credentials: for who only wants to know what is harvested how. */
 int setup_read(const char *path, struct setup *setup);
-void setup_close(struct setup *setup);    /* safe twice */
-void setup_giveaway(struct setup *setup); /* its provider files are somebody else's now */
+void setup_close(struct setup *setup); /* safe twice */
+/* Its provider files are somebody else's now, its configuration the caller's, the rest is closed. */
+struct config *setup_giveaway(struct setup *setup);
+
+/* Accounts that come from elsewhere, beside those of `config`, which has them all then; they are in the
+ * arena. `texts`: a list (common/config/account_text.h). One that the configuration has itself is left out;
+ * so is one that none of the provider files fits, which is told. ERR_BODY, ERR_CONFIG: a text can't be read.
+ */
+int data_join_accounts(struct arena *arena, struct config *config, struct provider *const *providers,
+                       uint32_t provider_count, const struct value *texts, struct error *e);
 
 #endif

@@ -1,5 +1,8 @@
 /* A thread waits for SIGHUP, reads the files anew, and hands them to the run. A configuration with a mistake
- * changes nothing: what it says was wrong stands on standard error, and harvesting goes on as before. */
+ * changes nothing: what it says was wrong stands on standard error, and harvesting goes on as before.
+ *
+ * Accounts that come from a coordinator join those of the files as they were read last: who adds an account
+ * doesn't have files read that somebody is writing. */
 #include "cli/live.h"
 
 #include <errno.h>
@@ -18,13 +21,14 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "common/signals.h"
+#include "coordinator/coordinator.h"
 #include "worker/run/adopt.h"
 #include "worker/run/status.h"
 #include "worker/serve/serve.h"
 
 /* What can't change while it goes on. */
 struct fixed {
-    char *data, *http, *listen, *tokens, *bus;
+    char *data, *http, *listen, *tokens, *bus, *cluster;
     uint32_t shards, threads;
     uint64_t map_size;
 };
@@ -35,8 +39,10 @@ struct live {
     struct fixed fixed;
     struct serve *serve;
     pthread_mutex_t reloading; /* of: */
+    struct config *read;       /* the files, as they were read last; null: the setting's */
     struct arena texts;
     struct value accounts;     /* a worker's */
+    uint64_t version;          /* of all accounts that the run has */
     pthread_mutex_t asking;    /* of: */
     struct run_status *status; /* null: the run is over */
     int reload, ending;        /* readable when it is to read the files anew; when it is to end */
@@ -51,8 +57,9 @@ static char *copy(const char *text)
 
 static struct fixed fixed_of(const struct config *config)
 {
-    return (struct fixed){copy(config->data), copy(config->http), copy(config->listen), copy(config->tokens),
-                          copy(config->bus),  config->shards,     config->threads,      config->map_size};
+    return (struct fixed){copy(config->data),   copy(config->http), copy(config->listen),
+                          copy(config->tokens), copy(config->bus),  copy(config->cluster),
+                          config->shards,       config->threads,    config->map_size};
 }
 
 static void fixed_close(struct fixed *fixed)
@@ -62,6 +69,7 @@ static void fixed_close(struct fixed *fixed)
     free(fixed->listen);
     free(fixed->tokens);
     free(fixed->bus);
+    free(fixed->cluster);
 }
 
 static void tell_fixed(const char *key, bool differs)
@@ -79,72 +87,137 @@ static void compare_fixed(const struct fixed *before, const struct config *confi
     tell_fixed("listen", strcmp(before->listen, now.listen) != 0);
     tell_fixed("tokens", strcmp(before->tokens, now.tokens) != 0);
     tell_fixed("bus", strcmp(before->bus, now.bus) != 0);
+    tell_fixed("cluster", strcmp(before->cluster, now.cluster) != 0);
     tell_fixed("shards", before->shards != now.shards);
     tell_fixed("threads", before->threads != now.threads);
     tell_fixed("map_size", before->map_size != now.map_size);
     fixed_close(&now);
 }
 
-/* The files as they are now, with a worker's accounts as the coordinator has them. */
-static int read_setup(struct live *live, struct setup *setup, struct error *e)
+/* The run is to have the accounts of the files, and those that come from elsewhere. */
+static int join(struct live *live, const struct config *config, struct provider *const *providers,
+                uint32_t provider_count, struct arena *arena, struct config *whole, struct error *e)
 {
-    if (setup_open_as(live->set.path, live->set.is_worker ? CONFIG_WORKER : CONFIG_RUN, setup))
-        return error_set(e, ERR_CONFIG,
-                         "the configuration is left as it was: correct it, and send SIGHUP again");
-    int r = live->set.is_worker ? setup_take_accounts(setup, &live->accounts, e) : 0;
-    if (r)
-        setup_close(setup);
-    return r;
+    struct value texts = live->set.coordinator ? coordinator_added(live->set.coordinator, arena)
+                                               : live->accounts;
+    *whole = *config;
+    return data_join_accounts(arena, whole, providers, provider_count, &texts, e);
 }
 
-static int adopt(struct live *live, struct adopt_counts *counts, struct error *e)
+static void say_what(const struct live *live, const char *what, const struct adopt_counts *counts)
 {
-    struct setup setup;
-    int r = read_setup(live, &setup, e);
-    if (r)
-        return r;
-    compare_fixed(&live->fixed, setup.config);
-    r = control_reload(live->crew, setup.config, setup.providers, setup.config->provider_count, counts, e);
-    setup_giveaway(&setup);
-    setup_close(&setup);
-    return r;
-}
-
-static int reload(struct live *live, const char *what, struct error *e)
-{
-    struct adopt_counts counts;
     char opened[16], removed[16];
-    int r = adopt(live, &counts, e);
-    if (r)
-        return r;
-    snprintf(opened, sizeof opened, "%" PRIu32, counts.opened);
-    snprintf(removed, sizeof removed, "%" PRIu32, counts.removed);
+    snprintf(opened, sizeof opened, "%" PRIu32, counts->opened);
+    snprintf(removed, sizeof removed, "%" PRIu32, counts->removed);
     log_line(LOG_INFO, what, "accounts_opened", opened, "accounts_removed", removed, "file", live->set.path,
              NULL);
-    return 0;
+}
+
+/* --- the files are others --- */
+
+/* They are taken over: a coordinator in this process has the same accounts from now on. */
+static void keep_read(struct live *live, struct config *config, const struct config *whole)
+{
+    config_close(live->read);
+    live->read = config;
+    if (!live->set.coordinator)
+        return;
+    live->version = coordinator_version_of(whole);
+    coordinator_take_config(live->set.coordinator, config);
+}
+
+static int adopt_files(struct live *live, struct setup *setup, struct error *e)
+{
+    struct arena arena = {0};
+    struct adopt_counts counts;
+    struct config whole;
+    int r = join(live, setup->config, setup->providers, setup->config->provider_count, &arena, &whole, e);
+    if (r) {
+        arena_close(&arena);
+        return r;
+    }
+    compare_fixed(&live->fixed, setup->config);
+    r = control_reload(live->crew, &whole, setup->providers, whole.provider_count, &counts, e);
+    struct config *config = setup_giveaway(setup);
+    if (r) {
+        config_close(config);
+    } else {
+        keep_read(live, config, &whole);
+        say_what(live, "the configuration was read anew", &counts);
+    }
+    arena_close(&arena);
+    return r;
+}
+
+static int read_files(struct live *live, struct error *e)
+{
+    struct setup setup;
+    if (setup_open_as(live->set.path, live->set.is_worker ? CONFIG_WORKER : CONFIG_RUN, &setup))
+        return error_set(e, ERR_CONFIG,
+                         "the configuration is left as it was: correct it, and send SIGHUP again");
+    int r = adopt_files(live, &setup, e);
+    setup_close(&setup);
+    return r;
 }
 
 static void read_anew(struct live *live)
 {
     struct error e;
     pthread_mutex_lock(&live->reloading);
-    if (reload(live, "the configuration was read anew", &e))
+    if (read_files(live, &e))
         log_line(LOG_ERROR, e.text, "file", live->set.path, NULL);
     pthread_mutex_unlock(&live->reloading);
 }
 
-int live_accounts(struct live *live, const struct value *texts, struct error *e)
+/* --- the accounts are others --- */
+
+static int adopt_accounts(struct live *live, uint64_t version, struct error *e)
 {
-    struct arena arena = {0}, before;
-    pthread_mutex_lock(&live->reloading);
-    before = live->texts;
+    const struct config *config = live->read ? live->read : live->set.config;
+    struct provider **providers = mem_alloc((config->provider_count + (size_t)1) * sizeof *providers);
+    uint32_t count = control_providers(live->crew, providers, config->provider_count);
+    struct arena arena = {0};
+    struct adopt_counts counts;
+    struct config whole;
+    int r = join(live, config, providers, count, &arena, &whole, e);
+    if (!r)
+        r = control_reload(live->crew, &whole, NULL, 0, &counts, e);
+    if (!r) {
+        live->version = live->set.coordinator ? coordinator_version_of(&whole) : version;
+        say_what(live, "the cluster's accounts were taken over", &counts);
+    }
+    arena_close(&arena);
+    free(providers);
+    return r;
+}
+
+static void keep_texts(struct live *live, const struct value *texts)
+{
+    struct arena before = live->texts, arena = {0};
     live->accounts = value_copy(&arena, texts);
     live->texts = arena;
     arena_close(&before);
-    int r = reload(live, "the cluster's accounts were taken over", e);
+}
+
+int live_accounts(struct live *live, const struct value *texts, uint64_t version, struct error *e)
+{
+    int r = 0;
+    pthread_mutex_lock(&live->reloading);
+    if (version != live->version) {
+        if (live->set.is_worker)
+            keep_texts(live, texts);
+        r = adopt_accounts(live, version, e);
+    }
     pthread_mutex_unlock(&live->reloading);
     return r;
 }
+
+uint64_t live_version(const struct live *live)
+{
+    return live->version;
+}
+
+/* --- its thread --- */
 
 static void *wait_for_signals(void *context)
 {
@@ -212,6 +285,12 @@ static int tell_status(void *context, struct bytes asked, struct buffer *answer,
     return code;
 }
 
+static int tell_cluster(void *context, struct bytes asked, struct buffer *answer, struct error *e)
+{
+    struct live *live = context;
+    return coordinator_ask(live->set.coordinator, asked, answer, e);
+}
+
 int live_open(const struct live_setting *setting, struct crew *crew, struct live **out, struct error *e)
 {
     struct live *live = *out = mem_zalloc(sizeof *live);
@@ -225,12 +304,14 @@ int live_open(const struct live_setting *setting, struct crew *crew, struct live
     CHECK(pthread_mutex_init(&live->reloading, NULL) == 0);
     live->status = run_status_open(crew);
     live->accounts = value_array(&live->texts, 0);
+    live->version = setting->coordinator ? coordinator_version_of(setting->config) : 0;
     struct serve_setting serving = {.address = setting->listen ? setting->listen : setting->config->listen,
                                     .folder = setting->folder,
                                     .holds = setting->holds,
                                     .by_orders = setting->is_worker,
                                     .context = live,
-                                    .status = tell_status};
+                                    .status = tell_status,
+                                    .cluster = setting->coordinator ? tell_cluster : NULL};
     int code = serve_open(&serving, &live->serve, e);
     if (code)
         return code;
@@ -278,6 +359,7 @@ void live_close(struct live *live)
     pthread_mutex_destroy(&live->asking);
     pthread_mutex_destroy(&live->reloading);
     arena_close(&live->texts);
+    config_close(live->read);
     close(live->ending);
     fixed_close(&live->fixed);
     free(live);

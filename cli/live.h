@@ -7,6 +7,7 @@
 #include "worker/run/control.h"
 #include "worker/store/folder.h"
 
+struct coordinator;
 struct live;
 struct serve;
 struct value;
@@ -18,7 +19,8 @@ struct live_setting {
     const char *listen; /* in place of the configuration's; null: that */
     struct folder *folder;
     struct feed_holds *holds; /* these must outlive it */
-    bool is_worker;           /* its accounts and shards are the coordinator's affair */
+    bool is_worker; /* its accounts and shards are a cluster's coordinator's affair; else it has a: */
+    struct coordinator *coordinator; /* in this process, whose accounts are those of the files, and others */
 };
 
 /* To be called as the `started` of a run (worker/run/run.h). ERR_CONFIG: `listen` is no address to listen at.
@@ -27,9 +29,11 @@ int live_open(const struct live_setting *setting, struct crew *crew, struct live
 
 const char *live_address(const struct live *live); /* where it listens */
 
-/* A worker's accounts are these: an array of their texts, as setup_take_accounts has them. Not on a thread of
- * the run. */
-int live_accounts(struct live *live, const struct value *texts, struct error *e);
+/* The accounts are others now: an array of their texts, as data_join_accounts has them, and its version.
+ * Those of a coordinator in this process are asked for anew. Nothing is done for a version that was taken
+ * already. Not on a thread of the run. */
+int live_accounts(struct live *live, const struct value *texts, uint64_t version, struct error *e);
+uint64_t live_version(const struct live *live); /* of those that it began with */
 
 struct serve *live_serve(const struct live *live);
 

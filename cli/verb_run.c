@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/data.h"
+#include "cli/inside.h"
 #include "cli/live.h"
 #include "cli/pages.h"
 #include "cli/run_feed.h"
@@ -24,11 +25,12 @@ struct running {
     struct folder folder;
     struct feed_holds *holds;
     const struct setup *setup;
-    struct live *live;    /* null: once */
-    struct pages *pages;  /* null: no `http` */
-    struct run_feed feed; /* with --print-feed */
-    uint32_t threads;     /* 0: as many as there are cores */
-    bool terminal;        /* stderr is one */
+    struct inside *inside; /* null: once */
+    struct live *live;     /* likewise */
+    struct pages *pages;   /* null: no `http` */
+    struct run_feed feed;  /* with --print-feed */
+    uint32_t threads;      /* 0: as many as there are cores */
+    bool terminal;         /* stderr is one */
     int64_t started_ms, logged_ms;
     uint64_t troubles;
 };
@@ -50,8 +52,10 @@ static void committed(void *context, struct store *store, uint64_t first, uint64
     struct running *run = context;
     if (run->options->print_feed)
         run_feed_committed(&run->feed, store, first, last);
-    if (run->live)
+    if (run->live) {
         live_committed(run->live, store_shard(store), last);
+        inside_committed(run->inside, store_shard(store));
+    }
 }
 
 static void progress(void *context, const struct run_totals *totals, uint64_t under_way)
@@ -127,34 +131,55 @@ static int exit_code_of(const struct running *run, const struct run_totals *t)
     return wrong ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 }
 
-static int started(void *context, struct crew *crew, struct error *e)
+static bool is_ready(void *context, struct buffer *reasons)
 {
     struct running *run = context;
-    struct live_setting setting = {.path = run->options->config,
-                                   .config = run->setup->config,
-                                   .folder = &run->folder,
-                                   .holds = run->holds};
-    char accounts[16];
-    int r = live_open(&setting, crew, &run->live, e);
-    const struct pages_setting pages = {.http = run->setup->config->http,
-                                        .crew = crew,
-                                        .listen = r ? NULL : live_address(run->live),
-                                        .tokens = run->setup->config->tokens,
-                                        .bus = run->setup->config->bus};
-    if (!r && pages.http && (r = pages_open(&pages, &run->pages, e)))
-        live_ending(run->live);
-    snprintf(accounts, sizeof accounts, "%u", run->setup->config->account_count);
-    if (!r)
-        log_line(LOG_INFO, "harvesting", "accounts", accounts, "data", run->folder.path, "listen",
-                 run->setup->config->listen, NULL);
-    return r;
+    return inside_is_ready(run->inside, reasons);
+}
+
+static int open_pages(struct running *run, struct crew *crew, struct error *e)
+{
+    const struct config *config = run->setup->config;
+    const struct pages_setting setting = {.http = config->http,
+                                          .crew = crew,
+                                          .listen = live_address(run->live),
+                                          .tokens = config->tokens,
+                                          .bus = config->bus,
+                                          .context = run,
+                                          .is_ready = is_ready};
+    return setting.http ? pages_open(&setting, &run->pages, e) : 0;
 }
 
 static void ending(void *context)
 {
     struct running *run = context;
     pages_close(run->pages);
+    inside_ending(run->inside);
     live_ending(run->live);
+}
+
+static int started(void *context, struct crew *crew, struct error *e)
+{
+    struct running *run = context;
+    struct live_setting setting = {.path = run->options->config,
+                                   .config = run->setup->config,
+                                   .folder = &run->folder,
+                                   .holds = run->holds,
+                                   .coordinator = inside_coordinator(run->inside)};
+    char accounts[16];
+    int r = live_open(&setting, crew, &run->live, e);
+    if (!r)
+        r = open_pages(run, crew, e);
+    if (!r)
+        r = inside_begin(run->inside, crew, run->live, e);
+    if (r) {
+        ending(run);
+        return r;
+    }
+    snprintf(accounts, sizeof accounts, "%u", run->setup->config->account_count);
+    log_line(LOG_INFO, "harvesting", "accounts", accounts, "data", run->folder.path, "listen",
+             run->setup->config->listen, NULL);
+    return 0;
 }
 
 static int harvest(struct running *run)
@@ -168,6 +193,8 @@ static int harvest(struct running *run)
         .providers = setup->providers,
         .provider_count = setup->config->provider_count,
         .once = once,
+        .is_worker = !once,
+        .is_sole = !once,
         .folder = &run->folder,
         .holds = run->holds,
         .threads = run->threads,
@@ -180,11 +207,16 @@ static int harvest(struct running *run)
         .stop_fd = stop_listen(),
     };
     run->started_ms = run->logged_ms = clock_steady_ms();
-    int r = run->options->print_feed ? run_feed_open(&run->feed, &run->folder, &e) : 0;
+    int r = once ? data_check_whose(run->folder.path, &e)
+                 : inside_open(setup->config, &run->folder, &run->inside, &e);
+    if (!r && run->options->print_feed)
+        r = run_feed_open(&run->feed, &run->folder, &e);
     if (!r)
         r = run_all(&setting, &totals, &e);
     live_close(run->live);
+    inside_close(run->inside);
     run->live = NULL;
+    run->inside = NULL;
     if (run->terminal)
         say_passing("");
     if (r)

@@ -2,6 +2,7 @@
 #include <argp.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ struct working {
     struct folder folder;
     struct feed_holds *holds;
     struct live *live;
-    struct agent *agent;
+    struct agent *_Atomic agent; /* null: it isn't there yet */
     struct pages *pages;
 };
 
@@ -123,16 +124,20 @@ static void committed(void *context, struct store *store, uint64_t first, uint64
     agent_committed(w->agent, store_shard(store));
 }
 
-static int take_accounts(void *context, const struct value *documents, struct error *e)
+static int take_accounts(void *context, const struct value *documents, uint64_t version, struct error *e)
 {
     struct working *w = context;
-    return live_accounts(w->live, documents, e);
+    return live_accounts(w->live, documents, version, e);
 }
 
 static bool is_ready(void *context, struct buffer *reasons)
 {
     struct working *w = context;
-    return agent_is_ready(w->agent, reasons);
+    struct agent *agent = atomic_load(&w->agent);
+    if (agent)
+        return agent_is_ready(agent, reasons);
+    buffer_add_text(reasons, "the worker is starting\n");
+    return false;
 }
 
 /* --- its parts --- */
@@ -151,9 +156,13 @@ static int open_agent(struct working *w, struct crew *crew, struct error *e)
         .capacity = (uint32_t)w->options->capacity,
         .copy_bytes_per_s = w->options->bytes_per_s,
         .context = w,
-        .accounts = take_accounts,
+        .take_accounts = take_accounts,
     };
-    return agent_open(&setting, &w->agent, e);
+    struct agent *agent;
+    int r = agent_open(&setting, &agent, e);
+    if (!r)
+        atomic_store(&w->agent, agent);
+    return r;
 }
 
 static int open_pages(struct working *w, struct crew *crew, struct error *e)
@@ -180,9 +189,9 @@ static int started(void *context, struct crew *crew, struct error *e)
                                          .is_worker = true};
     int r = live_open(&setting, crew, &w->live, e);
     if (!r)
-        r = open_agent(w, crew, e);
-    if (!r && (r = open_pages(w, crew, e)))
-        agent_leave(w->agent);
+        r = open_pages(w, crew, e);
+    if (!r && (r = open_agent(w, crew, e)))
+        pages_close(w->pages);
     if (!r)
         log_line(LOG_INFO, "working", "worker", w->identity.name, "data", w->folder.path, "listen",
                  live_address(w->live), "coordinator", w->options->at, NULL);
@@ -243,7 +252,7 @@ static int greet(struct working *w, struct error *e)
     w->cluster = *client_peer(client);
     if (!bytes_is(w->cluster.role, "coordinator"))
         r = error_set(e, ERR_CONFIG,
-                      "at %s is no coordinator, but `garner %.*s`: give the coordinator's address with --at",
+                      "at %s is no coordinator, but a garner %.*s: give the coordinator's address with --at",
                       w->options->at, BYTES_ARG(w->cluster.role));
     client_close(client);
     return r;

@@ -1,5 +1,8 @@
 /* Each account is kept as its text, which is one for equal accounts: so the version of all of them is a hash
- * of their texts, and stays what it is where nothing changed, also over several lives of the coordinator. */
+ * of their texts, and stays what it is where nothing changed, also over several lives of the coordinator.
+ *
+ * The file's and those that were added are two sets, since each may change without the other; what counts is
+ * a third one, made of these when it is asked for. */
 #include "coordinator/accounts.h"
 
 #include <inttypes.h>
@@ -10,18 +13,10 @@
 #include "common/config/account_text.h"
 #include "common/hash.h"
 #include "common/limits.h"
+#include "coordinator/account_set.h"
 
 /* Nearly all lists are one part: only those of several can change while they are fetched. */
 enum { PART_BYTES = 4 << 20 };
-
-struct entry {
-    char *name; /* "provider/id" */
-    char *text; /* with secrets that are written out */
-    char *shown;
-    char *provider, *id;
-    uint32_t splits;
-    uint64_t revision; /* as it is kept; 0: it stands in the file */
-};
 
 /* One that was removed: what is stored of it is where its `splits` put it, and must be found there again. */
 struct gone {
@@ -31,119 +26,74 @@ struct gone {
 };
 
 struct accounts {
-    struct entry *entries; /* by name */
-    uint32_t count, room;
+    struct account_set file, added;
     struct gone *gone;
     uint32_t gone_count, gone_room;
+    bool is_merged;                   /* as they are now: */
+    const struct account_entry **all; /* that count, by name */
+    uint32_t count;
+    uint64_t version; /* of these */
 };
 
-/* --- the list --- */
+/* --- what counts --- */
 
-static void close_entry(struct entry *entry)
+static void merge(struct accounts *accounts)
 {
-    if (entry->text)
-        explicit_bzero(entry->text, strlen(entry->text));
-    free(entry->name);
-    free(entry->text);
-    free(entry->shown);
-    free(entry->provider);
-    free(entry->id);
-}
-
-/* Where it is, or would be. */
-static uint32_t place_of(const struct accounts *accounts, struct bytes name, bool *is_there)
-{
-    uint32_t from = 0, to = accounts->count;
-    while (from < to) {
-        uint32_t middle = from + (to - from) / 2;
-        if (bytes_compare(bytes_of(accounts->entries[middle].name), name) < 0)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    *is_there = from < accounts->count && bytes_is(name, accounts->entries[from].name);
-    return from;
-}
-
-static void insert(struct accounts *accounts, uint32_t at, struct entry entry)
-{
-    if (accounts->count == accounts->room) {
-        accounts->room = accounts->room ? 2 * accounts->room : 16;
-        accounts->entries = mem_resize(accounts->entries, accounts->room * sizeof *accounts->entries);
-    }
-    memmove(&accounts->entries[at + 1], &accounts->entries[at],
-            (accounts->count - at) * sizeof *accounts->entries);
-    accounts->entries[at] = entry;
-    accounts->count++;
-}
-
-static char *take_text(struct buffer *buffer)
-{
-    char *text = mem_strdup(buffer_text(buffer));
-    explicit_bzero(buffer->data, buffer->len);
-    buffer_close(buffer);
-    return text;
-}
-
-static struct entry entry_of(const struct config_account *account, uint64_t revision)
-{
-    struct buffer name = {0}, text = {0}, shown = {0};
-    buffer_printf(&name, "%s/%s", account->provider, account->id);
-    config_account_to_json(account, &text);
-    config_account_public_json(account, &shown);
-    return (struct entry){.name = take_text(&name),
-                          .text = take_text(&text),
-                          .shown = take_text(&shown),
-                          .provider = mem_strdup(account->provider),
-                          .id = mem_strdup(account->id),
-                          .splits = account->splits,
-                          .revision = revision};
-}
-
-static void put(struct accounts *accounts, const struct config_account *account, uint64_t revision)
-{
-    struct entry entry = entry_of(account, revision);
-    bool is_there;
-    uint32_t at = place_of(accounts, bytes_of(entry.name), &is_there);
-    if (!is_there) {
-        insert(accounts, at, entry);
+    const struct account_set *file = &accounts->file, *added = &accounts->added;
+    struct buffer hashes = {0};
+    uint32_t i = 0, j = 0;
+    if (accounts->is_merged)
         return;
+    accounts->all = mem_resize(accounts->all,
+                               (file->count + added->count + (size_t)1) * sizeof *accounts->all);
+    accounts->count = 0;
+    while (i < file->count || j < added->count) {
+        int order = i == file->count    ? 1
+                    : j == added->count ? -1
+                                        : strcmp(file->entries[i].name, added->entries[j].name);
+        const struct account_entry *entry = order <= 0 ? &file->entries[i] : &added->entries[j];
+        accounts->all[accounts->count++] = entry;
+        buffer_add(&hashes, (const char *)&entry->hash, sizeof entry->hash);
+        i += order <= 0;
+        j += order >= 0;
     }
-    close_entry(&accounts->entries[at]);
-    accounts->entries[at] = entry;
+    accounts->version = hash64(buffer_bytes(&hashes)) | 1; /* never 0 */
+    accounts->is_merged = true;
+    buffer_close(&hashes);
 }
 
-int accounts_open(const struct config *config, struct accounts **out, struct error *e)
+void accounts_take_config(struct accounts *accounts, const struct config *config)
 {
-    struct accounts *accounts = *out = mem_zalloc(sizeof *accounts);
-    (void)e;
-    for (uint32_t i = 0; config && i < config->account_count; i++)
-        put(accounts, &config->accounts[i], 0);
-    return 0;
+    account_set_close(&accounts->file);
+    if (config)
+        account_set_fill(&accounts->file, config);
+    accounts->is_merged = false;
+}
+
+struct accounts *accounts_open(const struct config *config)
+{
+    struct accounts *accounts = mem_zalloc(sizeof *accounts);
+    accounts_take_config(accounts, config);
+    return accounts;
 }
 
 void accounts_close(struct accounts *accounts)
 {
-    for (uint32_t i = 0; accounts && i < accounts->count; i++)
-        close_entry(&accounts->entries[i]);
-    for (uint32_t i = 0; accounts && i < accounts->gone_count; i++)
+    if (!accounts)
+        return;
+    account_set_close(&accounts->file);
+    account_set_close(&accounts->added);
+    for (uint32_t i = 0; i < accounts->gone_count; i++)
         free(accounts->gone[i].name);
-    if (accounts) {
-        free(accounts->entries);
-        free(accounts->gone);
-    }
+    free(accounts->gone);
+    free(accounts->all);
     free(accounts);
 }
 
 void accounts_drop(struct accounts *accounts, struct bytes name)
 {
-    bool is_there;
-    uint32_t at = place_of(accounts, name, &is_there);
-    if (!is_there)
-        return;
-    close_entry(&accounts->entries[at]);
-    memmove(&accounts->entries[at], &accounts->entries[at + 1],
-            (--accounts->count - at) * sizeof *accounts->entries);
+    account_set_drop(&accounts->added, name);
+    accounts->is_merged = false;
 }
 
 /* --- those that were removed --- */
@@ -212,12 +162,9 @@ int accounts_put(struct accounts *accounts, struct bytes name, struct bytes pack
     struct arena arena = {0};
     struct config_account *account;
     uint32_t splits;
-    bool is_there;
-    uint32_t at = place_of(accounts, name, &is_there);
     forget_gone(accounts, name);
     if (read_gone(packed, &splits)) {
-        if (is_there && accounts->entries[at].revision)
-            accounts_drop(accounts, name);
+        accounts_drop(accounts, name);
         add_gone(accounts, name, splits, revision);
         return 0;
     }
@@ -225,27 +172,24 @@ int accounts_put(struct accounts *accounts, struct bytes name, struct bytes pack
     if (r)
         r = error_set(e, ERR_CORRUPT, "the record of account %.*s can't be read: restore the state",
                       BYTES_ARG(name));
-    else if (!is_there || accounts->entries[at].revision) /* what stands in the file is newer */
-        put(accounts, account, revision);
+    if (!r) {
+        account_set_put(&accounts->added, account, revision);
+        accounts->is_merged = false;
+    }
     arena_close(&arena);
     return r;
 }
 
-uint32_t accounts_count(const struct accounts *accounts)
+uint32_t accounts_count(struct accounts *accounts)
 {
+    merge(accounts);
     return accounts->count;
 }
 
-uint64_t accounts_version(const struct accounts *accounts)
+uint64_t accounts_version(struct accounts *accounts)
 {
-    struct buffer all = {0};
-    for (uint32_t i = 0; i < accounts->count; i++) {
-        uint64_t hash = hash64(bytes_of(accounts->entries[i].text));
-        buffer_add(&all, (const char *)&hash, sizeof hash);
-    }
-    uint64_t version = hash64(buffer_bytes(&all)) | 1; /* never 0 */
-    buffer_close(&all);
-    return version;
+    merge(accounts);
+    return accounts->version;
 }
 
 /* --- edits --- */
@@ -261,22 +205,21 @@ static int check_splits(const struct gone *gone, const struct config_account *ac
                      gone->name, gone->splits, account->splits);
 }
 
-static int make_edit(const struct accounts *accounts, const struct config_account *account,
-                     struct arena *arena, struct account_edit *edit, struct error *e)
+static int make_edit(struct accounts *accounts, const struct config_account *account, struct arena *arena,
+                     struct account_edit *edit, struct error *e)
 {
-    struct entry entry = entry_of(account, 0);
-    bool is_there;
-    uint32_t at = place_of(accounts, bytes_of(entry.name), &is_there);
+    struct account_entry entry = account_entry_of(account, 0);
+    const bool is_in_file = account_set_find(&accounts->file, bytes_of(entry.name));
+    const bool is_there = is_in_file || account_set_find(&accounts->added, bytes_of(entry.name));
     *edit = (struct account_edit){arena_copy(arena, bytes_of(entry.name)),
                                   arena_copy(arena, bytes_of(entry.text)), 0};
-    close_entry(&entry);
+    account_entry_close(&entry);
     const struct gone *gone = find_gone(accounts, edit->name);
     edit->revision = gone ? gone->revision : 0;
     if (is_there)
         return error_set(e, ERR_USAGE, "account %.*s is there already%s: remove it first to change it",
-                         BYTES_ARG(edit->name),
-                         accounts->entries[at].revision ? "" : ", in the coordinator's configuration");
-    if (accounts->count >= LIMIT_ACCOUNTS)
+                         BYTES_ARG(edit->name), is_in_file ? ", in the coordinator's configuration" : "");
+    if (accounts_count(accounts) >= LIMIT_ACCOUNTS)
         return error_set(e, ERR_LIMIT, "there are %d accounts, and no more are possible", LIMIT_ACCOUNTS);
     return check_splits(gone, account, e);
 }
@@ -294,40 +237,42 @@ int accounts_check_new(struct accounts *accounts, const struct value *document, 
     return r;
 }
 
-static int find(const struct accounts *accounts, struct bytes name, uint32_t *at, struct error *e)
+static int find(struct accounts *accounts, struct bytes name, const struct account_entry **out,
+                struct error *e)
 {
-    bool is_there;
     uint32_t found = 0;
-    *at = place_of(accounts, name, &is_there);
-    if (is_there)
+    *out = account_set_find(&accounts->file, name);
+    if (!*out)
+        *out = account_set_find(&accounts->added, name);
+    if (*out)
         return 0;
+    merge(accounts);
     for (uint32_t i = 0; i < accounts->count; i++)
-        if (bytes_is(name, accounts->entries[i].id)) {
-            *at = i;
+        if (bytes_is(name, accounts->all[i]->id)) {
+            *out = accounts->all[i];
             found++;
         }
     if (found == 1)
         return 0;
     if (found)
         return error_set(e, ERR_USAGE, "%" PRIu32 " providers have an account %.*s: say which, as %s", found,
-                         BYTES_ARG(name), accounts->entries[*at].name);
+                         BYTES_ARG(name), (*out)->name);
     return error_set(e, ERR_NOT_FOUND, "there is no account %.*s: `garner accounts list` has those there are",
                      BYTES_ARG(name));
 }
 
-int accounts_check_removal(const struct accounts *accounts, struct bytes name, struct arena *arena,
+int accounts_check_removal(struct accounts *accounts, struct bytes name, struct arena *arena,
                            struct account_edit *edit, struct error *e)
 {
-    uint32_t at;
-    int r = find(accounts, name, &at, e);
+    const struct account_entry *entry;
+    int r = find(accounts, name, &entry, e);
     if (r)
         return r;
-    const struct entry *entry = &accounts->entries[at];
     if (!entry->revision)
         return error_set(
             e, ERR_USAGE,
             "account %s stands in the coordinator's configuration: take it out there, and restart "
-            "the coordinator",
+            "the coordinator, or send SIGHUP to `garner run`",
             entry->name);
     *edit = (struct account_edit){.name = arena_copy(arena, bytes_of(entry->name)),
                                   .revision = entry->revision};
@@ -336,25 +281,23 @@ int accounts_check_removal(const struct accounts *accounts, struct bytes name, s
     return 0;
 }
 
-int accounts_find(const struct accounts *accounts, struct bytes name, struct account_place *out,
-                  struct error *e)
+int accounts_find(struct accounts *accounts, struct bytes name, struct account_place *out, struct error *e)
 {
-    uint32_t at;
-    int r = find(accounts, name, &at, e);
+    const struct account_entry *entry;
+    int r = find(accounts, name, &entry, e);
     if (!r)
-        *out = (struct account_place){bytes_of(accounts->entries[at].provider),
-                                      bytes_of(accounts->entries[at].id), accounts->entries[at].splits};
+        *out = (struct account_place){bytes_of(entry->provider), bytes_of(entry->id), entry->splits};
     return r;
 }
 
 /* --- what there is --- */
 
-struct value accounts_view(const struct accounts *accounts, struct arena *arena)
+struct value accounts_view(struct accounts *accounts, struct arena *arena)
 {
-    struct value object = value_object(arena, 1), list = value_array(arena, accounts->count);
+    struct value object = value_object(arena, 1), list = value_array(arena, accounts_count(accounts));
     struct error e;
     for (uint32_t i = 0; i < accounts->count; i++) {
-        const struct entry *entry = &accounts->entries[i];
+        const struct account_entry *entry = accounts->all[i];
         struct value shown, item = value_object(arena, 3);
         CHECK(value_from_json(arena, bytes_of(entry->shown), &shown, NULL, &e) == 0); /* ours */
         value_put(&item, BYTES("account"), value_string(arena_copy(arena, bytes_of(entry->name))));
@@ -366,20 +309,29 @@ struct value accounts_view(const struct accounts *accounts, struct arena *arena)
     return object;
 }
 
-struct value accounts_part(const struct accounts *accounts, uint32_t from, struct arena *arena)
+struct value accounts_part(struct accounts *accounts, uint32_t from, struct arena *arena)
 {
+    const uint32_t all = accounts_count(accounts);
     struct value part = value_object(arena, 2);
-    struct value documents = value_array(arena, from < accounts->count ? accounts->count - from : 0);
+    struct value documents = value_array(arena, from < all ? all - from : 0);
     size_t bytes = 0;
     uint32_t count = 0;
-    while (from + count < accounts->count && bytes < PART_BYTES) {
-        struct bytes text = bytes_of(accounts->entries[from + count].text);
+    while (from + count < all && bytes < PART_BYTES) {
+        struct bytes text = bytes_of(accounts->all[from + count]->text);
         documents.items[count++] = value_string(arena_copy(arena, text));
         bytes += text.len;
     }
     documents.count = count;
     value_put(&part, BYTES("documents"), documents);
-    value_put(&part, BYTES("next"),
-              from + count < accounts->count ? value_u64(arena, from + count) : value_null());
+    value_put(&part, BYTES("next"), from + count < all ? value_u64(arena, from + count) : value_null());
     return part;
+}
+
+struct value accounts_added(const struct accounts *accounts, struct arena *arena)
+{
+    const struct account_set *added = &accounts->added;
+    struct value documents = value_array(arena, added->count);
+    for (uint32_t i = 0; i < added->count; i++)
+        documents.items[i] = value_string(arena_copy(arena, bytes_of(added->entries[i].text)));
+    return documents;
 }

@@ -14,7 +14,7 @@
 #include "coordinator/accounts.h"
 #include "coordinator/internal.h"
 
-enum { TICK_MS = 50, MS_PER_S = 1000 };
+enum { TICK_MS = 50, SOLE_TICK_MS = 1000 /* where nothing is waited for */, MS_PER_S = 1000 };
 
 static const int64_t plans_since_ms = 1735689600000; /* 2025-01-01 */
 
@@ -47,9 +47,12 @@ static void tell_lives(struct coordinator *co, const enum worker_life *before, u
         co->set.changed(co->set.context);
 }
 
+/* Before anybody has come there is nothing to decide, and nothing is to be taken for decided. */
 static void tick(struct coordinator *co)
 {
     uint32_t count = co->cluster.worker_count;
+    if (!count)
+        return;
     enum worker_life *before = mem_alloc((count + (size_t)1) * sizeof *before);
     for (uint32_t i = 0; i < count; i++)
         before[i] = co->cluster.workers[i].life;
@@ -59,19 +62,26 @@ static void tick(struct coordinator *co)
     free(before);
 }
 
+static struct timespec next_tick(const struct coordinator *co)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += (co->set.sole ? SOLE_TICK_MS : TICK_MS) % 1000 * 1000000L;
+    at.tv_sec += (co->set.sole ? SOLE_TICK_MS : TICK_MS) / 1000 + at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    return at;
+}
+
 static void *tell_time(void *context)
 {
     struct coordinator *co = context;
     pthread_setname_np(pthread_self(), "coordinator");
     pthread_mutex_lock(&co->lock);
     while (!co->is_ending) {
-        struct timespec until;
+        co->is_due = false;
         tick(co);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TICK_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        while (!co->is_ending && pthread_cond_timedwait(&co->ending, &co->lock, &until) == 0)
+        struct timespec until = next_tick(co);
+        while (!co->is_ending && !co->is_due && pthread_cond_timedwait(&co->wakes, &co->lock, &until) == 0)
             ;
     }
     pthread_mutex_unlock(&co->lock);
@@ -88,7 +98,7 @@ static void make_records(struct coordinator *co)
         .lease_ms = co->set.lease_ms,
         .grace_ms = co->set.grace_ms,
         .settle_ms = co->set.settle_ms,
-        .adopts = co->set.adopts,
+        .adopts = co->set.sole != NULL,
     };
     cluster_open(&co->cluster, &setting);
     co->shard_revisions = mem_zalloc(co->set.shards * sizeof *co->shard_revisions);
@@ -128,6 +138,13 @@ static uint64_t first_plan(void)
     return since_ms > 0 ? (uint64_t)(since_ms / MS_PER_S) : 0;
 }
 
+/* In this process there is nobody else: whoever was here before is gone, whatever its disk was. */
+static void forget_lives(struct coordinator *co)
+{
+    for (uint32_t i = 0; i < co->cluster.worker_count; i++)
+        co->cluster.workers[i].life = WORKER_DEAD;
+}
+
 int coordinator_open(const struct coordinator_setting *setting, struct coordinator **out, struct error *e)
 {
     const struct state_setting state = {.kind = setting->kind, .path = setting->path};
@@ -135,17 +152,18 @@ int coordinator_open(const struct coordinator_setting *setting, struct coordinat
     *out = NULL;
     co->set = *setting;
     CHECK(pthread_mutex_init(&co->lock, NULL) == 0);
-    make_condition(&co->ending);
+    make_condition(&co->wakes);
     make_records(co);
     co->map_version = (uint64_t)clock_wall_ms();
     co->plan_count = first_plan();
-    int r = accounts_open(setting->config, &co->accounts, e);
-    if (!r)
-        r = state_open(&state, &co->state, e);
+    co->accounts = accounts_open(setting->config);
+    int r = state_open(&state, &co->state, e);
     if (!r)
         r = coordinator_load(co, e);
     if (!r) {
         cluster_begin(&co->cluster, clock_steady_ms());
+        if (setting->sole)
+            forget_lives(co);
         r = start_thread(co, e);
     }
     if (r)
@@ -162,7 +180,7 @@ void coordinator_still(struct coordinator *co)
     pthread_mutex_lock(&co->lock);
     co->is_ending = true;
     co->set.changed = NULL;
-    pthread_cond_signal(&co->ending);
+    pthread_cond_signal(&co->wakes);
     pthread_mutex_unlock(&co->lock);
     CHECK(pthread_join(co->thread, NULL) == 0);
     co->has_thread = false;
@@ -182,7 +200,7 @@ void coordinator_close(struct coordinator *co)
     free(co->worker_revisions);
     free(co->shards);
     arena_close(&co->scratch);
-    pthread_cond_destroy(&co->ending);
+    pthread_cond_destroy(&co->wakes);
     pthread_mutex_destroy(&co->lock);
     free(co);
 }
@@ -319,6 +337,8 @@ static int take_heartbeat(struct coordinator *co, const struct heartbeat *h, boo
     if (cluster_find_worker(&co->cluster, h->worker, &worker, &unknown) == 0 &&
         co->cluster.workers[worker].life != before) {
         journal_life(&co->cluster, worker, before);
+        co->is_due = true; /* its shards needn't wait for the next tick */
+        pthread_cond_signal(&co->wakes);
         if (co->set.changed)
             co->set.changed(co->set.context);
     }

@@ -8,6 +8,7 @@
 #ifndef GARNER_COORDINATOR_H
 #define GARNER_COORDINATOR_H
 
+#include "common/value/value.h"
 #include "coordinator/state/state.h"
 #include "proto/cluster_ask.h"
 #include "proto/feed.h"
@@ -21,7 +22,10 @@ struct coordinator_setting {
     const char *path; /* of the state */
     uint32_t shards, followers;
     int64_t lease_ms, grace_ms, settle_ms;
-    bool adopts; /* copies that the state doesn't know of are taken as they are: one process has all */
+    /* The name of the only worker there is, in this process (`garner run`), which nobody takes a shard from:
+     * copies that the state doesn't know of are taken as they are, and nothing is told of what is decided.
+     * Null: there may be several. */
+    const char *sole;
     const uint8_t *feed;         /* 16 bytes: whose feed it is, if the state is new; null: a new one */
     const struct config *config; /* its accounts are the cluster's, beside those that operators add */
     void *context;
@@ -31,7 +35,8 @@ struct coordinator_setting {
 };
 
 /* Load the state, or begin it, and go on with it. As state_open; ERR_CONFIG: the state is another cluster's,
- * or of another number of shards; ERR_CORRUPT. What the setting points to must outlive it. */
+ * or of another number of shards, or knows of others than the sole worker; ERR_CORRUPT. What the setting
+ * points to must outlive it. */
 int coordinator_open(const struct coordinator_setting *setting, struct coordinator **out, struct error *e);
 void coordinator_close(struct coordinator *co); /* null is fine */
 
@@ -47,6 +52,15 @@ void coordinator_still(struct coordinator *co);
  * kept. */
 int coordinator_heartbeat(struct coordinator *co, struct bytes packed, bool *waits, struct buffer *answer,
                           struct error *e);
+
+/* The configuration was read anew: its accounts are the cluster's from now on, in place of those that it had
+ * before. */
+void coordinator_take_config(struct coordinator *co, const struct config *config);
+/* The documents of all accounts that operators added, also where the configuration has one of that name,
+ * which counts; in the arena. */
+struct value coordinator_added(struct coordinator *co, struct arena *arena);
+/* As which version orders speak of a list that has just these accounts. */
+uint64_t coordinator_version_of(const struct config *config);
 
 /* Append the answer to what operators ask (proto/cluster_ask.h): a document as MessagePack. */
 int coordinator_ask(struct coordinator *co, struct bytes packed, struct buffer *answer, struct error *e);

@@ -14,9 +14,10 @@ enum { COORDINATOR_PLANS = 16 }; /* that are remembered */
 struct coordinator {
     struct coordinator_setting set;
     pthread_mutex_t lock; /* of all that follows */
-    pthread_cond_t ending;
-    pthread_t thread; /* that tells the time */
+    pthread_cond_t wakes; /* whoever tells the time */
+    pthread_t thread;     /* that tells the time */
     bool has_thread, is_ending;
+    bool is_due; /* time passes at once: somebody has come */
     struct state *state;
     struct kept_cluster kept;
     struct cluster cluster;

@@ -1,4 +1,5 @@
-/* What becomes of shards and workers, a line for each change. */
+/* What becomes of shards and workers, a line for each change. Where one process has all there is nothing to
+ * tell: what it is given is always its own. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -34,7 +35,7 @@ void journal_shard(const struct cluster *c, uint32_t shard, const struct cluster
     const struct cluster_shard *now = &c->shards[shard];
     const char *what = what_happened(before, now);
     char number[NUMBER_BYTES], epoch[NUMBER_BYTES];
-    if (!what || !log_enabled(LOG_INFO))
+    if (!what || c->set.adopts || !log_enabled(LOG_INFO))
         return;
     snprintf(number, sizeof number, "%" PRIu32, shard);
     snprintf(epoch, sizeof epoch, "%" PRIu64, now->epoch);
@@ -46,7 +47,7 @@ void journal_shard(const struct cluster *c, uint32_t shard, const struct cluster
 void journal_life(const struct cluster *c, uint32_t worker, enum worker_life before)
 {
     const struct cluster_worker *w = &c->workers[worker];
-    if (w->life == before || !w->disk)
+    if (w->life == before || !w->disk || c->set.adopts)
         return;
     log_line(w->life == WORKER_DEAD ? LOG_WARN : LOG_INFO, "a worker's state has changed", "worker", w->name,
              "state", cluster_life_name(w->life), "address", *w->address ? w->address : NULL, NULL);

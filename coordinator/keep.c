@@ -235,6 +235,20 @@ static int check_numbers(const struct coordinator *co, struct error *e)
     return 0;
 }
 
+/* The one who has all may not have what others have. */
+static int check_sole(const struct coordinator *co, struct error *e)
+{
+    for (uint32_t i = 0; co->set.sole && i < co->cluster.worker_count; i++) {
+        const struct cluster_worker *w = &co->cluster.workers[i];
+        if (w->disk && strcmp(w->name, co->set.sole) != 0)
+            return error_set(e, ERR_CONFIG,
+                             "%s is the state of a cluster with a worker %s: start garner-coordinator and "
+                             "garner-worker, or give another `data` folder",
+                             co->set.path, w->name);
+    }
+    return 0;
+}
+
 static int begin(struct coordinator *co, struct error *e)
 {
     struct kept_cluster *kept = &co->kept;
@@ -256,5 +270,7 @@ int coordinator_load(struct coordinator *co, struct error *e)
     int r = state_load(co->state, take, &l, e);
     if (!r)
         r = check_numbers(co, e);
+    if (!r)
+        r = check_sole(co, e);
     return r || l.has_cluster ? r : begin(co, e);
 }

@@ -51,6 +51,7 @@ command -v mitmdump >/dev/null || # Debian 13 doesn't package it
 # Tests talk to servers of their own on the loopback; a proxy for the world outside has no part in that.
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY GARNER_AT GARNER_BIN
 export ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
+export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
 export TSAN_OPTIONS=exitcode=99:halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp
 jobs=$(nproc)

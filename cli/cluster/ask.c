@@ -7,17 +7,22 @@
 #include "common/limits.h"
 #include "common/text.h"
 
+/* `garner run` has one of its own. */
+static bool has_coordinator(const struct client *client)
+{
+    return remote_is_coordinator(client) || bytes_is(client_peer(client)->role, "run");
+}
+
 int ask_open(const struct options *options, struct ask *ask)
 {
     struct error e;
     *ask = (struct ask){.address = client_address(options->at)};
     int r = client_open(ask->address, NULL, &ask->client, &e);
-    if (!r && !remote_is_coordinator(ask->client))
-        r = error_set(
-            &e, ERR_USAGE,
-            "at %s is no coordinator, but a `garner run`, which has all shards itself, or a worker: "
-            "give the coordinator's address with --at or GARNER_AT",
-            ask->address);
+    if (!r && !has_coordinator(ask->client))
+        r = error_set(&e, ERR_USAGE,
+                      "at %s is no coordinator, but a garner %.*s: give the coordinator's address with --at or "
+                      "GARNER_AT",
+                      ask->address, BYTES_ARG(client_peer(ask->client)->role));
     if (!r)
         return 0;
     ask_close(ask);

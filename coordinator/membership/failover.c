@@ -7,12 +7,12 @@
 
 /* Does it have what it is the owner of, or may it begin it? Another disk may have a copy too, from when it
  * followed. A copy that isn't as far as it was is of an older disk, brought back: what follows it would be
- * told twice, in two ways. */
+ * told twice, in two ways. Where one process has all, what it has is all there is, on whichever disk. */
 static bool has_copy(const struct cluster *c, const struct cluster_shard *s, uint32_t shard)
 {
     const struct shard_report *report = cluster_report(c, s->owner, shard);
     bool has_begun = report && report->epoch == s->epoch;
-    if (c->workers[s->owner].disk != s->disk)
+    if (c->workers[s->owner].disk != s->disk && !(c->set.adopts && s->base))
         return false;
     if (!s->base && !has_begun)
         return true;
@@ -114,7 +114,8 @@ static void take_up(struct cluster *c, uint32_t shard, int64_t now_ms)
 
 /* An owner that says that it hasn't its copy is believed when it has said so for a lease: it may be what came
  * late, of a process before, and who has the copy goes on meanwhile. It is waited for as one that isn't
- * there; only with another disk it won't be back with the one that it had. */
+ * there; only with another disk it won't be back with the one that it had. Where one process has all, nothing
+ * comes late. */
 void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
 {
     struct cluster_shard *s = &c->shards[shard];
@@ -136,8 +137,8 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         return;
     uint32_t worker = farthest_in_sync(c, shard);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
-    bool is_sure = is_lost && owner->disk != s->disk && !may_come(c, s);
-    if (is_lost && waited_ms < c->set.lease_ms)
+    bool is_sure = is_lost && (c->set.adopts || (owner->disk != s->disk && !may_come(c, s)));
+    if (is_lost && !c->set.adopts && waited_ms < c->set.lease_ms)
         return;
     if (worker != CLUSTER_NOBODY)
         promote(c, shard, worker);

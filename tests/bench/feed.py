@@ -116,10 +116,11 @@ class Feed:
                 return stack.enter_context(server)
             redis = start(Redis(self.folder / "redis", self.server_core))
             nats = start(Nats(self.folder / "nats", self.server_core))
-            one = start(GarnerRun(self.garner, data, 1, self.folder / "garner-one", self.server_core))
-            eight = start(GarnerRun(self.garner, many, SHARDS, self.folder / "garner-many", self.server_core))
             self.run("feed_redis", "load", redis.port, data)
             self.run("feed_nats", "append", nats.port, data)
+            # These add that nobody watches what is in the folders.
+            one = start(GarnerRun(self.garner, data, 1, self.folder / "garner-one", self.server_core))
+            eight = start(GarnerRun(self.garner, many, SHARDS, self.folder / "garner-many", self.server_core))
             taken = self.rounds({
                 "one": lambda: self.run("feed_garner", one.address, self.count, server=one),
                 "redis": lambda: self.run("feed_redis", "read", redis.port, self.count, server=redis),

@@ -31,7 +31,7 @@ class Took:
 
 def environment(folder, **more):
     """Nothing of the developer's own but where programs are, and what sanitizers were told."""
-    kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ}
     return {**kept, "HOME": str(folder), "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "AWS_EC2_METADATA_DISABLED": "true", **more}
 
 

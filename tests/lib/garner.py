@@ -225,6 +225,7 @@ class Lab:
                if not key.lower().endswith("_proxy") and key not in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "GARNER_AT")}
         env |= {"HOME": str(self.folder), "AWS_EC2_METADATA_DISABLED": "true"}
         env.setdefault("ASAN_OPTIONS", "exitcode=99:detect_stack_use_after_return=1")
+        env.setdefault("LSAN_OPTIONS", f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0")
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1:exitcode=99")
         env.setdefault("TSAN_OPTIONS", f"halt_on_error=1:exitcode=99:suppressions={ROOT}/tests/tsan.supp")
         return {**env, "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **self.env}

@@ -1,5 +1,6 @@
 /* A worker's shards come and go while it runs, each in its epoch; and it works as long as its lease lasts. */
 #include "tests/unit/test_own_lab.h"
+#include "worker/run/crew.h"
 
 static void nothing_is_harvested_before_a_shard_is_owned(void **state)
 {
@@ -190,8 +191,7 @@ static void an_account_that_is_taken_out_is_unwatched_where_it_is_owned_and_nowh
     OK(world, setup_open(world->file, &edited));
     OK(world, control_reload(world->crew, edited.config, edited.providers, edited.config->provider_count,
                              &counts, &world->e));
-    setup_giveaway(&edited);
-    setup_close(&edited);
+    config_close(setup_giveaway(&edited));
     WAIT(log_of(world, shard).unwatched > 0);
     rests(world, 0);
     assert_int_equal(log_of(world, shard_of(other)).unwatched, 0);
@@ -210,10 +210,88 @@ static void accounts_may_come_after_the_run_has_begun(void **state)
     OK(world, setup_open(world->file, &edited));
     OK(world, control_reload(world->crew, edited.config, edited.providers, edited.config->provider_count,
                              &counts, &world->e));
-    setup_giveaway(&edited);
-    setup_close(&edited);
+    config_close(setup_giveaway(&edited));
     OK(world, try_own(world, shard_of(TWO), 1, true));
     WAIT(head_of(world, shard_of(TWO)) > 0);
+}
+
+/* The accounts are others now, the provider files those that there are. */
+static void take_accounts(struct world *world, const char *accounts)
+{
+    struct adopt_counts counts;
+    struct setup edited;
+    write_config(world, accounts);
+    OK(world, setup_open(world->file, &edited));
+    OK(world, control_reload(world->crew, edited.config, NULL, 0, &counts, &world->e));
+    setup_close(&edited);
+}
+
+static void a_sole_workers_shard_that_no_account_reaches_has_no_store_until_one_does(void **state)
+{
+    struct world *world = *state;
+    uint32_t shard = shard_of(TWO), other = (shard + 1) % SHARDS;
+    world->is_sole = true;
+    write_config(world, "");
+    begin(world, 2);
+    OK(world, try_own(world, shard, 4, true));
+    OK(world, try_own(world, other, 1, true));
+    assert_int_equal(crew_set_aside(world->crew, shard), 4);
+    assert_false(folder_has(&world->folder, shard));
+    take_accounts(world, ACCOUNT_TWO);
+    WAIT(head_of(world, shard) > 0);
+    assert_int_equal(crew_set_aside(world->crew, shard), 0);
+    assert_int_equal(epoch_of(world, shard), 4);
+    assert_int_equal(crew_set_aside(world->crew, other), 1);
+    assert_false(folder_has(&world->folder, other));
+    said_nothing(world);
+}
+
+static void a_sole_workers_shard_that_an_account_reaches_is_harvested_at_once(void **state)
+{
+    struct world *world = *state;
+    uint32_t shard = shard_of(TWO);
+    world->is_sole = true;
+    begin(world, 2);
+    OK(world, try_own(world, shard, 1, true));
+    assert_int_equal(crew_set_aside(world->crew, shard), 0);
+    WAIT(head_of(world, shard) > 0);
+}
+
+static void what_is_set_aside_may_be_released_or_given_another_epoch(void **state)
+{
+    struct world *world = *state;
+    uint32_t shard = shard_of(TWO);
+    world->is_sole = true;
+    write_config(world, "");
+    begin(world, 1);
+    OK(world, try_own(world, shard, 1, true));
+    release(world, shard);
+    assert_int_equal(crew_set_aside(world->crew, shard), 0);
+    take_accounts(world, ACCOUNT_TWO);
+    assert_false(folder_has(&world->folder, shard));
+    take_accounts(world, "");
+    OK(world, try_own(world, shard, 2, true));
+    OK(world, try_own(world, shard, 3, true));
+    take_accounts(world, ACCOUNT_TWO);
+    WAIT(head_of(world, shard) > 0);
+    assert_int_equal(epoch_of(world, shard), 3);
+}
+
+static void a_sole_workers_shards_are_dealt_out_as_accounts_come(void **state)
+{
+    struct world *world = *state;
+    uint8_t counts[2] = {0};
+    world->is_sole = true;
+    write_config(world, "");
+    begin(world, 2);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        OK(world, try_own(world, i, 1, true));
+    take_accounts(world, ACCOUNT_ONE);
+    for (uint32_t i = 0; i < SHARDS; i++)
+        if (!crew_set_aside(world->crew, i))
+            counts[world->crew->roster.owner[i]]++;
+    assert_in_range(counts[0] - counts[1] + 1, 0, 2);
+    assert_true(counts[0] > 0 && counts[1] > 0);
 }
 
 static void an_order_that_does_not_fit_the_store_changes_nothing(void **state)
@@ -343,6 +421,10 @@ int main(void)
         TEST(an_account_as_a_whole_is_harvested_where_its_shard_is_owned),
         TEST(an_account_that_is_taken_out_is_unwatched_where_it_is_owned_and_nowhere_else),
         TEST(accounts_may_come_after_the_run_has_begun),
+        TEST(a_sole_workers_shard_that_no_account_reaches_has_no_store_until_one_does),
+        TEST(a_sole_workers_shard_that_an_account_reaches_is_harvested_at_once),
+        TEST(what_is_set_aside_may_be_released_or_given_another_epoch),
+        TEST(a_sole_workers_shards_are_dealt_out_as_accounts_come),
         TEST(an_order_that_does_not_fit_the_store_changes_nothing),
         TEST(without_a_lease_nothing_is_committed_or_asked_and_with_it_all_goes_on),
         TEST(what_only_waits_for_its_commit_is_committed_when_the_lease_goes_on),

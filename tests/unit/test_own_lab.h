@@ -34,7 +34,7 @@ struct world {
     struct crew *crew;
     sem_t started, asks_no_more;
     pthread_t thread;
-    bool runs;
+    bool runs, is_sole;
     int result, stop_fd;
     const char *every;
     uint32_t threads;
@@ -135,6 +135,7 @@ static inline void *run_it(void *context)
         .providers = world->setup.providers,
         .provider_count = world->setup.config->provider_count,
         .is_worker = true,
+        .is_sole = world->is_sole,
         .folder = &world->folder,
         .threads = world->threads,
         .context = world,
@@ -248,6 +249,15 @@ static inline uint64_t head_of(struct world *world, uint32_t shard)
     uint64_t head = store_head(reader);
     folder_reader_done(&world->folder, reader);
     return head;
+}
+
+static inline uint64_t epoch_of(struct world *world, uint32_t shard)
+{
+    struct store *reader;
+    OK(world, folder_reader(&world->folder, shard, &reader, &world->e));
+    uint64_t epoch = store_epoch(reader);
+    folder_reader_done(&world->folder, reader);
+    return epoch;
 }
 
 static inline unsigned asked(struct world *world, unsigned place)

@@ -38,8 +38,7 @@ static void reload(struct world *world, const char *accounts)
     OK(world, setup_open(world->file, &edited));
     OK(world, control_reload(world->crew, edited.config, edited.providers, edited.config->provider_count,
                              &counts, &world->e));
-    setup_giveaway(&edited);
-    setup_close(&edited);
+    config_close(setup_giveaway(&edited));
 }
 
 static void come_or_go(struct shards *shards, uint32_t i)

@@ -63,7 +63,7 @@ static void who_answers_says_who_it_is(void **state)
     const struct operator_hello *peer = client_peer(lab->client);
     assert_int_equal(peer->pid, getpid());
     assert_int_equal(peer->shards, SHARDS);
-    assert_true(bytes_is(peer->role, "run"));
+    assert_true(bytes_is(peer->role, "worker"));
     assert_memory_equal(peer->feed, lab->folder.feed, sizeof peer->feed);
 }
 

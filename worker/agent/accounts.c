@@ -2,10 +2,11 @@
  * another than ours, and handed on together. */
 #include <string.h>
 
+#include "common/clock.h"
 #include "proto/cluster_ask.h"
 #include "worker/agent/internal.h"
 
-enum { FIRST_ROOM = 64 };
+enum { FIRST_ROOM = 64, REFUSED_MS = 10000 /* that the same list isn't tried again for */ };
 
 struct documents {
     struct value *items;
@@ -30,15 +31,13 @@ static int ask_part(struct agent *agent, uint32_t from, struct arena *arena, str
                     struct error *e)
 {
     struct buffer packed = {0};
-    struct operator_request request = {.kind = OPERATOR_CLUSTER};
-    struct operator_reply reply;
+    struct bytes answer;
     const struct cluster_ask ask = {
         .verb = CLUSTER_ACCOUNTS_FETCH, .version = agent->orders.accounts, .from = from};
     cluster_ask_pack(&ask, &packed);
-    request.cluster = buffer_bytes(&packed);
-    int r = client_ask(agent->client, &request, arena, &reply, e);
+    int r = line_ask(agent->line, buffer_bytes(&packed), arena, &answer, e);
     buffer_close(&packed);
-    return r ? r : value_from_msgpack(arena, reply.cluster, part, e);
+    return r ? r : value_from_msgpack(arena, answer, part, e);
 }
 
 /* Where the next part begins; 0: this was the last one. */
@@ -55,6 +54,27 @@ static int read_part(const struct value *part, const struct value **documents, u
     return sound ? 0 : error_set(e, ERR_BODY, "the coordinator's list of accounts can't be read");
 }
 
+static bool was_refused(const struct agent *agent, struct error *e)
+{
+    if (agent->refused.version != agent->orders.accounts || clock_steady_ms() >= agent->refused.again_ms)
+        return false;
+    *e = agent->refused.why;
+    return true;
+}
+
+static int hand_on(struct agent *agent, const struct documents *all, struct error *e)
+{
+    const struct value list = {.type = VALUE_ARRAY, .count = all->count, .items = all->items};
+    int r = agent->set.take_accounts(agent->set.context, &list, agent->orders.accounts, e);
+    agent->refused.version = r ? agent->orders.accounts : 0;
+    agent->refused.again_ms = clock_steady_ms() + REFUSED_MS;
+    if (r)
+        agent->refused.why = *e;
+    else
+        agent->accounts = agent->orders.accounts;
+    return r;
+}
+
 int agent_fetch_accounts(struct agent *agent, struct error *e)
 {
     struct arena arena = {0};
@@ -65,6 +85,8 @@ int agent_fetch_accounts(struct agent *agent, struct error *e)
     int r = 0;
     if (agent->accounts == agent->orders.accounts)
         return 0;
+    if (was_refused(agent, e))
+        return e->code;
     do {
         r = ask_part(agent, next, &arena, &part, e);
         uint32_t before = next;
@@ -75,12 +97,8 @@ int agent_fetch_accounts(struct agent *agent, struct error *e)
         if (!r)
             add(&all, documents, &arena);
     } while (!r && next);
-    if (!r) {
-        const struct value list = {.type = VALUE_ARRAY, .count = all.count, .items = all.items};
-        r = agent->set.accounts(agent->set.context, &list, e);
-    }
     if (!r)
-        agent->accounts = agent->orders.accounts;
+        r = hand_on(agent, &all, e);
     arena_close(&arena);
     return r;
 }

@@ -16,7 +16,7 @@
 static void tell(struct agent *agent, uint32_t shard, const char *what, const struct error *e)
 {
     char number[16];
-    if (agent->shards[shard].failed == e->code)
+    if (agent->shards[shard].failed == e->code || e->code == ERR_STOPPED) /* … as the run tells */
         return;
     agent->shards[shard].failed = e->code;
     snprintf(number, sizeof number, "%" PRIu32, shard);
@@ -67,6 +67,8 @@ static int serve(struct agent *agent, uint32_t shard, enum cluster_role role, st
 {
     const struct tenure_shard *s = &agent->tenure.all[shard];
     bool serves = role == ROLE_OWNER || role == ROLE_SEALED;
+    if (!agent->set.serve)
+        return 0;
     const struct shard_order order = {.shard = shard,
                                       .role = role,
                                       .version = s->version,
@@ -85,7 +87,7 @@ static int serve(struct agent *agent, uint32_t shard, enum cluster_role role, st
 static void serve_all(struct agent *agent)
 {
     struct error e;
-    for (uint32_t i = 0; i < agent->set.folder->shards; i++) {
+    for (uint32_t i = 0; agent->set.serve && i < agent->set.folder->shards; i++) {
         struct agent_shard *shard = &agent->shards[i];
         enum cluster_role role = serving_role(agent, i);
         bool is_same = shard->role == role &&
@@ -133,6 +135,8 @@ static void follow(struct agent *agent, const struct tenure_action *action)
 static void set_followed(struct agent *agent)
 {
     bool is_hasty = false;
+    if (!agent->following)
+        return;
     for (uint32_t i = 0; i < agent->followed_count; i++) {
         struct followed *followed = &agent->followed[i];
         followed->address = address_of(agent, agent->tenure.all[followed->shard].owner);
@@ -142,10 +146,19 @@ static void set_followed(struct agent *agent)
     atomic_store(&agent->is_hasty, is_hasty);
 }
 
+/* Where there are no others, nothing that is there is thrown away: what is to begin anew, as the coordinator
+ * never heard of it, goes on in the epoch that was to begin. */
+static int go_on(struct agent *agent, const struct tenure_action *action, struct error *e)
+{
+    const struct owned owned = {.shard = action->shard, .epoch = action->epoch};
+    CHECK(agent->tenure.all[action->shard].wanted == ROLE_OWNER);
+    return control_own(agent->set.crew, &owned, 1, e);
+}
+
 static int drop(struct agent *agent, const struct tenure_action *action, struct error *e)
 {
-    int r = serve(agent, action->shard, ROLE_NONE, e);
-    return r ? r : folder_drop(agent->set.folder, action->shard, e);
+    int r = agent->set.line ? go_on(agent, action, e) : serve(agent, action->shard, ROLE_NONE, e);
+    return r || agent->set.line ? r : folder_drop(agent->set.folder, action->shard, e);
 }
 
 /* --- waves of the same --- */
@@ -207,6 +220,8 @@ static void begin_own(struct agent *agent, const struct tenure_action *actions, 
 static int64_t lease_end(const struct agent *agent)
 {
     int64_t end_ms = INT64_MIN;
+    if (agent->set.line)
+        return INT64_MAX; /* none is needed */
     for (uint32_t i = 0; i < agent->set.folder->shards; i++)
         if (tenure_until(&agent->tenure, i) > end_ms)
             end_ms = tenure_until(&agent->tenure, i);
@@ -217,6 +232,8 @@ static void renew(struct agent *agent)
 {
     int64_t end_ms = lease_end(agent);
     crew_lease(agent->set.crew, end_ms);
+    if (!agent->following)
+        return;
     following_lease(agent->following, end_ms);
     serve_lease(agent->set.serve, end_ms);
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "client/client.h"
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -12,11 +13,12 @@
 #include "worker/run/lease.h"
 
 enum {
-    AGAIN_MS = 500,  /* after a heartbeat that failed */
-    LOOK_MS = 50,    /* at what those who serve have to say, while others follow */
-    LOST_SHARE = 3,  /* of the lease: a heartbeat without an answer is taken for lost */
-    PACE_SHARE = 20, /* of the lease, between two heartbeats that say nothing new */
-    LEAVE_MS = 2000  /* that the last one may take */
+    AGAIN_MS = 500,    /* after a heartbeat that failed */
+    LOOK_MS = 50,      /* at what those who serve have to say, while others follow */
+    INSIDE_MS = 10000, /* between two heartbeats to a coordinator in this process, if nothing happens */
+    LOST_SHARE = 3,    /* of the lease: a heartbeat without an answer is taken for lost */
+    PACE_SHARE = 20,   /* of the lease, between two heartbeats that say nothing new */
+    LEAVE_MS = 2000    /* that the last one may take */
 };
 
 void agent_poke(struct agent *agent)
@@ -51,15 +53,20 @@ static bool is_followed(const struct agent *agent)
     return is;
 }
 
+static int64_t patience_ms(const struct agent *agent)
+{
+    int64_t lease_ms = agent->orders.lease_ms ? agent->orders.lease_ms : LIMIT_RPC_ANSWER_MS;
+    return agent->set.line ? INSIDE_MS : lease_ms / LOST_SHARE;
+}
+
 /* For the answer, or for something to say. True: it may be there. */
 static bool wait_for_answer(struct agent *agent)
 {
-    int64_t lease_ms = agent->orders.lease_ms ? agent->orders.lease_ms : LIMIT_RPC_ANSWER_MS;
-    int64_t end_ms = agent->sent_ms + lease_ms / LOST_SHARE;
+    int64_t end_ms = agent->sent_ms + patience_ms(agent);
     bool looks = is_followed(agent);
     while (clock_steady_ms() < end_ms) {
         int64_t until_ms = looks ? clock_steady_ms() + LOOK_MS : end_ms;
-        if (client_wait_any(&agent->client, 1, until_ms < end_ms ? until_ms : end_ms, &agent->is_poked))
+        if (line_wait(agent->line, until_ms < end_ms ? until_ms : end_ms, &agent->is_poked))
             return true;
         if (atomic_load(&agent->is_poked) || atomic_load(&agent->is_ending) ||
             (looks && agent_has_news(agent)))
@@ -70,9 +77,10 @@ static bool wait_for_answer(struct agent *agent)
 
 /* --- what is heard --- */
 
+/* What ends with the run, or waits for a lease, the run tells of. */
 static void tell(struct agent *agent, const struct error *e)
 {
-    if (agent->told == e->code)
+    if (agent->told == e->code || e->code == ERR_STOPPED)
         return;
     agent->told = e->code;
     log_line(client_is_away(e->code) ? LOG_WARN : LOG_ERROR, e->text, "coordinator", agent->set.coordinator,
@@ -118,17 +126,9 @@ static int take(struct agent *agent, struct bytes packed, struct error *e)
 
 static int hear(struct agent *agent, struct error *e)
 {
-    struct arena arena = {0};
-    struct operator_reply reply;
-    struct bytes packed = {0};
-    bool is_there;
-    int r = client_receive(agent->client, clock_steady_ms(), &agent->memory, &arena, &reply, &is_there, e);
-    if (!r && is_there) {
-        packed = reply.heartbeat;
-        r = take(agent, packed, e);
-    }
-    arena_close(&arena);
-    return r;
+    struct bytes answer;
+    int r = line_hear(agent->line, &answer, e);
+    return !r && answer.data ? take(agent, answer, e) : r;
 }
 
 /* The list of accounts comes before the shards that they are in: who owns a shard without it would take its
@@ -136,10 +136,12 @@ static int hear(struct agent *agent, struct error *e)
 static int obey(struct agent *agent, struct error *e)
 {
     int r = agent_fetch_accounts(agent, e);
-    if (!r)
-        agent_act(agent);
-    atomic_store(&agent->is_ready, !r || atomic_load(&agent->is_ready));
-    return r;
+    if (r)
+        return r;
+    agent_act(agent);
+    if (!agent->set.line || agent->orders.order_count == agent->set.folder->shards)
+        atomic_store(&agent->is_ready, true);
+    return 0;
 }
 
 /* --- what is said --- */
@@ -149,22 +151,15 @@ static int say(struct agent *agent, struct error *e)
     struct arena arena = {0};
     struct buffer packed = {0};
     struct heartbeat heartbeat;
-    struct operator_request request = {.kind = OPERATOR_HEARTBEAT};
     atomic_store(&agent->is_poked, false);
     agent_read_copies(agent);
     agent_heartbeat(agent, &arena, &heartbeat);
     heartbeat_pack(&heartbeat, &packed);
-    request.heartbeat = buffer_bytes(&packed);
     agent->sent_ms = clock_steady_ms();
-    int r = client_send(agent->client, &request, e);
+    int r = line_say(agent->line, buffer_bytes(&packed), e);
     buffer_close(&packed);
     arena_close(&arena);
     return r;
-}
-
-static int connect_to(struct agent *agent, struct error *e)
-{
-    return agent->client ? 0 : client_open(agent->set.coordinator, &agent->lock, &agent->client, e);
 }
 
 /* Where nothing is new on either side, the coordinator keeps a heartbeat for a while; if it has no room for
@@ -172,16 +167,16 @@ static int connect_to(struct agent *agent, struct error *e)
 static void pace(struct agent *agent, uint64_t before)
 {
     int64_t pace_ms = agent->orders.lease_ms / PACE_SHARE;
-    if (agent->orders.version == before && !atomic_load(&agent->is_poked) &&
+    if (!agent->set.line && agent->orders.version == before && !atomic_load(&agent->is_poked) &&
         clock_steady_ms() - agent->sent_ms < pace_ms)
-        client_wait_any(&agent->client, 1, agent->sent_ms + pace_ms, &agent->is_poked);
+        line_wait(agent->line, agent->sent_ms + pace_ms, &agent->is_poked);
 }
 
 static void turn(struct agent *agent)
 {
     struct error e;
     uint64_t version = agent->orders.version, answered = agent->tenure.answered;
-    int r = connect_to(agent, &e);
+    int r = line_connect(agent->line, &e);
     if (!r)
         r = say(agent, &e);
     if (!r && wait_for_answer(agent)) {
@@ -256,15 +251,18 @@ int agent_open(const struct agent_setting *setting, struct agent **out, struct e
     struct agent *agent = mem_zalloc(sizeof *agent);
     *out = NULL;
     agent->set = *setting;
+    agent->accounts = setting->accounts;
     rpc_lock_open(&agent->lock);
+    agent->line = line_open(setting->coordinator, setting->line, &agent->lock);
     tenure_open(&agent->tenure, shards, setting->identity->disk);
     agent->shards = mem_zalloc(shards * sizeof *agent->shards);
     agent->followed = mem_zalloc(shards * sizeof *agent->followed);
     agent->actions = mem_alloc(shards * sizeof *agent->actions);
     for (uint32_t i = 0; i < shards; i++)
         atomic_store(&agent->shards[i].is_dirty, folder_has(setting->folder, i));
-    crew_lease(setting->crew, INT64_MIN);
-    int r = open_following(agent, e);
+    if (!setting->line)
+        crew_lease(setting->crew, INT64_MIN);
+    int r = setting->line ? 0 : open_following(agent, e);
     if (!r)
         r = start_thread(agent, e);
     if (r)
@@ -304,8 +302,8 @@ void agent_leave(struct agent *agent)
     for (uint32_t i = 0; i < agent->set.folder->shards; i++)
         agent->tenure.all[i].role = ROLE_NONE;
     atomic_store(&agent->is_leaving, true);
-    if (agent->client && say(agent, &e) == 0)
-        client_wait_any(&agent->client, 1, agent->sent_ms + LEAVE_MS, NULL);
+    if (line_is_connected(agent->line) && say(agent, &e) == 0)
+        line_wait(agent->line, agent->sent_ms + LEAVE_MS, NULL);
 }
 
 void agent_close(struct agent *agent)
@@ -314,11 +312,10 @@ void agent_close(struct agent *agent)
         return;
     stop_thread(agent);
     following_close(agent->following);
-    client_close(agent->client);
+    line_close(agent->line);
     rpc_lock_close(&agent->lock);
     tenure_close(&agent->tenure);
     arena_close(&agent->orders_arena);
-    buffer_close(&agent->memory);
     free(agent->shards);
     free(agent->followed);
     free(agent->actions);

@@ -4,8 +4,8 @@
 
 #include <stdatomic.h>
 
-#include "client/client.h"
 #include "worker/agent/agent.h"
+#include "worker/agent/line.h"
 #include "worker/follow/following.h"
 #include "worker/tenure/tenure.h"
 
@@ -23,8 +23,8 @@ struct agent {
     struct agent_setting set;
     struct tenure tenure;
     struct agent_shard *shards;
-    struct following *following;
-    struct followed *followed; /* all that is followed */
+    struct following *following; /* null: with a coordinator in this process */
+    struct followed *followed;   /* all that is followed */
     uint32_t followed_count;
     struct cluster_peer *peers; /* by number; addresses and names are `orders_arena`'s */
     uint32_t peer_count;
@@ -32,15 +32,18 @@ struct agent {
     struct arena orders_arena;     /* of the last orders */
     struct orders orders;
     uint64_t accounts; /* version of those that were taken; 0: none were */
+    struct {
+        uint64_t version; /* of those that couldn't be taken; 0: none. Why, and when it is tried again: */
+        struct error why;
+        int64_t again_ms;
+    } refused;
 
     /* Of the connection. */
-    struct client *client; /* null: there is none */
-    struct rpc_lock lock;  /* of all that is waited for */
-    uint64_t number;       /* of the last heartbeat */
-    int64_t sent_ms;       /* then */
-    int64_t again_ms;      /* no other one before */
-    enum err told;         /* the code of what keeps it from the coordinator, and was told; 0: nothing */
-    struct buffer memory;
+    struct line *line;
+    struct rpc_lock lock; /* of all that is waited for */
+    uint64_t number;      /* of the last heartbeat */
+    int64_t sent_ms;      /* then */
+    enum err told;        /* the code of what keeps it from the coordinator, and was told; 0: nothing */
 
     atomic_bool is_poked; /* there is something to say */
     atomic_bool is_hasty; /* each commit is */
@@ -64,7 +67,5 @@ bool agent_has_news(struct agent *agent);
 
 /* accounts.c: fetch the accounts, if they are others than ours. */
 int agent_fetch_accounts(struct agent *agent, struct error *e);
-
-void agent_poke(struct agent *agent);
 
 #endif

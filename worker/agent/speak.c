@@ -19,13 +19,20 @@ static void add_served(struct agent *agent, struct shard_report *report)
 {
     struct agent_shard *shard = &agent->shards[report->shard];
     uint32_t held = 0, behind = 0;
+    if (!agent->set.serve)
+        return;
     bool is_its = serve_report(agent->set.serve, report->shard, &held, &behind) == report->version;
     report->held = shard->held = is_its ? held : 0;
     report->behind = shard->behind = is_its ? behind : 0;
 }
 
+/* Of what is set aside nothing is on disk: it hasn't begun, as far as others go. */
 static void add_report(struct agent *agent, uint32_t shard, struct shard_report *report)
 {
+    if (crew_set_aside(agent->set.crew, shard)) {
+        report->epoch = 0;
+        report->is_whole = false;
+    }
     report->bytes = agent->shards[shard].bytes;
     report->load = 1;
     if (report->role == ROLE_OWNER)

@@ -116,6 +116,17 @@ static const struct provider *current_provider(struct crew *crew, const char *na
     return provider;
 }
 
+uint32_t control_providers(struct crew *crew, struct provider **out, uint32_t max)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&crew->telling);
+    for (struct known_provider *known = crew->providers; known; known = known->next)
+        if (known->is_current && count < max)
+            out[count++] = known->provider;
+    pthread_mutex_unlock(&crew->telling);
+    return count;
+}
+
 /* --- accounts that leave --- */
 
 void adopt_leave(struct account *a)
@@ -299,13 +310,16 @@ static int reload(struct crew *crew, const struct config *config, struct provide
     struct adoption adoption = {.config = config, .counts = counts};
     *counts = (struct adopt_counts){0};
     int code = check_splits(crew, config, e);
+    if (!code && crew->set->is_worker)
+        code = own_reached(crew, config, e);
     if (code) {
         for (uint32_t i = 0; i < provider_count; i++)
             provider_close(providers[i]);
         return code;
     }
     control_deal(crew, config);
-    change_providers(crew, providers, provider_count);
+    if (providers)
+        change_providers(crew, providers, provider_count);
     own_know(crew, config);
     limits_edited(&crew->limits);
     return control_each(crew, adopt, &adoption, e);

@@ -13,10 +13,13 @@ struct adopt_counts {
 };
 
 /* Any thread may call but the run's own; waits until all threads have taken it over. Accounts and provider
- * files that are as they were are left alone. The provider files are taken over in any case, the
- * configuration isn't used after the call. ERR_CONFIG: nothing was changed; ERR_STOPPED: the run is ending.
- */
+ * files that are as they were are left alone. The provider files are taken over in any case (null: they stay
+ * those that there are), the configuration isn't used after the call. ERR_CONFIG: nothing was changed;
+ * ERR_STOPPED: the run is ending. */
 int control_reload(struct crew *crew, const struct config *config, struct provider *const *providers,
                    uint32_t provider_count, struct adopt_counts *counts, struct error *e);
+
+/* The provider files that it has now, so many at most, until the next control_reload: they stay the run's. */
+uint32_t control_providers(struct crew *crew, struct provider **out, uint32_t max);
 
 #endif

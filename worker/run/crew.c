@@ -43,7 +43,7 @@ static int open_crew(struct crew *crew, const struct run_setting *set, struct er
     uint32_t wanted = set->threads ? set->threads : usable_cores();
     static const struct config nobody;
     *crew = (struct crew){.set = set, .lease.until_ms = INT64_MAX};
-    CHECK(!(set->once && set->is_worker));
+    CHECK(!(set->once && set->is_worker) && (set->is_worker || !set->is_sole));
     CHECK(pthread_mutex_init(&crew->telling, NULL) == 0);
     CHECK(pthread_mutex_init(&crew->changing, NULL) == 0);
     roster_open(&crew->roster, set->is_worker ? &nobody : set->config, set->folder->shards, wanted,
@@ -258,7 +258,7 @@ int run_all(const struct run_setting *set, struct run_totals *totals, struct err
 {
     struct crew crew;
     int code = open_crew(&crew, set, e);
-    if (!code && !set->is_worker)
+    if (!code && (!set->is_worker || set->is_sole))
         code = watch_check(&crew, e);
     if (!code)
         code = harvest(&crew, e);

@@ -44,6 +44,7 @@ enum { NOTES_SLOTS = 4096 };
 struct shown_shard {
     _Atomic uint8_t thread; /* a worker's: the number of the one whose it is, and 1; 0: it isn't owned */
     _Atomic uint32_t load;  /* crew_load; 0: not known yet */
+    _Atomic uint64_t aside; /* crew_set_aside */
 };
 
 /* What the threads of a run share. Read-only while they work, or each thread's own entry, or under a mutex.
@@ -92,6 +93,9 @@ void control_leave(struct run *run); /* it will do nothing any more */
 /* --- own.c: which shards are a thread's own. For the thread itself --- */
 
 void own_know(struct crew *crew, const struct config *config); /* of a worker; `changing` is held */
+/* What is set aside, and is reached by the accounts of a configuration that comes, is set aside no more. All
+ * are tried; the first error. Not on a thread of the run; `changing` is held. */
+int own_reached(struct crew *crew, const struct config *config, struct error *e);
 bool own_has(const struct run *run, uint32_t shard);
 bool own_has_region(const struct run *run, const struct config_account *account, struct bytes region);
 bool own_has_account(const struct run *run, const struct config_account *account); /* any shard of it */

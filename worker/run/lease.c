@@ -45,6 +45,8 @@ void lease_tell(struct run *run)
 {
     struct lease *lease = &run->crew->lease;
     struct error e;
+    if (atomic_load(&lease->until_ms) == INT64_MIN)
+        return; /* none was given yet: that the coordinator is waited for, others tell */
     if (run->is_held && lease_check(run->crew, &e)) {
         if (!atomic_exchange(&lease->is_told, true))
             report_line(run, e.text);

@@ -4,7 +4,10 @@
  *
  * An account is open on the threads that own some shard of it. One that has lost the last of a thread's
  * leaves as if it had been taken out of the configuration, but nothing of it is unwatched. One that has
- * others left there goes on: only what it has under way in the lost shard ends. */
+ * others left there goes on: only what it has under way in the lost shard ends.
+ *
+ * What is set aside is no thread's: so whichever has the fewest then gets it, and accounts that are few are
+ * dealt out evenly, whatever their shards' numbers are. */
 #include "worker/run/own.h"
 
 #include "common/check.h"
@@ -40,10 +43,9 @@ bool own_has_region(const struct run *run, const struct config_account *account,
                                     account->splits, run->set->folder->shards));
 }
 
-static uint32_t split_shard(const struct run *run, const struct config_account *account, uint32_t split)
+static uint32_t split_shard(const struct folder *folder, const struct config_account *account, uint32_t split)
 {
-    return sharding_of_split(bytes_of(account->provider), bytes_of(account->id), split,
-                             run->set->folder->shards);
+    return sharding_of_split(bytes_of(account->provider), bytes_of(account->id), split, folder->shards);
 }
 
 bool own_has_account(const struct run *run, const struct config_account *account)
@@ -51,7 +53,7 @@ bool own_has_account(const struct run *run, const struct config_account *account
     if (!run->set->is_worker)
         return roster_has(&run->crew->roster, run->thread, account);
     for (uint32_t split = 0; split < account->splits; split++)
-        if (own_has(run, split_shard(run, account, split)))
+        if (own_has(run, split_shard(run->set->folder, account, split)))
             return true;
     return false;
 }
@@ -143,18 +145,63 @@ static int own(struct run *run, void *context, struct error *e)
     return 0;
 }
 
+static void set_aside(struct crew *crew, uint32_t shard, uint64_t epoch)
+{
+    atomic_store_explicit(&crew->shown[shard].aside, epoch, memory_order_relaxed);
+}
+
+uint64_t crew_set_aside(const struct crew *crew, uint32_t shard)
+{
+    return atomic_load_explicit(&crew->shown[shard].aside, memory_order_relaxed);
+}
+
+static int give(struct crew *crew, const struct owned *owned, struct error *e)
+{
+    struct owned given = *owned;
+    control_give(crew, owned->shard);
+    int code = control_on_shard(crew, owned->shard, own, &given, e);
+    if (is_owned(crew, owned->shard))
+        set_aside(crew, owned->shard, 0);
+    else
+        control_take(crew, owned->shard);
+    return code;
+}
+
+static bool is_for_later(struct crew *crew, const struct owned *owned)
+{
+    return crew->set->is_sole && owned->is_new && !is_owned(crew, owned->shard) &&
+           !directory_count(&crew->directory, owned->shard) && !folder_has(crew->set->folder, owned->shard);
+}
+
+int own_reached(struct crew *crew, const struct config *config, struct error *e)
+{
+    int first = 0;
+    for (uint32_t i = 0; i < config->account_count; i++)
+        for (uint32_t split = 0; split < config->accounts[i].splits; split++) {
+            uint32_t number = split_shard(crew->set->folder, &config->accounts[i], split);
+            const struct owned owned = {number, crew_set_aside(crew, number), true};
+            struct error why;
+            int code = owned.epoch ? give(crew, &owned, &why) : 0;
+            if (code && !first) {
+                first = code;
+                *e = why;
+            }
+        }
+    return first;
+}
+
 int control_own(struct crew *crew, const struct owned *shards, uint32_t count, struct error *e)
 {
     int first = 0;
     CHECK(crew->set->is_worker);
     pthread_mutex_lock(&crew->changing);
     for (uint32_t i = 0; i < count; i++) {
-        struct owned owned = shards[i];
         struct error why;
-        control_give(crew, owned.shard);
-        int code = control_on_shard(crew, owned.shard, own, &owned, &why);
-        if (!is_owned(crew, owned.shard))
-            control_take(crew, owned.shard);
+        int code = 0;
+        if (is_for_later(crew, &shards[i]))
+            set_aside(crew, shards[i].shard, shards[i].epoch);
+        else
+            code = give(crew, &shards[i], &why);
         if (code && !first) {
             first = code;
             *e = why;
@@ -170,7 +217,7 @@ static bool reaches(const struct account *a, uint32_t number)
 {
     bool found = a->whole.number == number;
     for (uint32_t split = 0; !found && a->config->splits > 1 && split < a->config->splits; split++)
-        found = split_shard(a->run, a->config, split) == number;
+        found = split_shard(a->run->set->folder, a->config, split) == number;
     return found;
 }
 
@@ -245,6 +292,7 @@ int control_release(struct crew *crew, const uint32_t *shards, uint32_t count, s
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = shards[i];
         struct error why;
+        set_aside(crew, number, 0);
         int code = control_on_shard(crew, number, release, &number, &why);
         control_take(crew, number);
         if (code && !first) {

@@ -18,6 +18,10 @@ struct owned {
     bool is_new;    /* its store may be made here, empty; else there must be one */
 };
 
+/* A sole worker's new shards that no account reaches are set aside: they have no store, and cost nothing,
+ * until control_reload brings an account that reaches them. Whoever follows a shard needs its store, so other
+ * workers have one of each. */
+
 /* From now on these are the run's: their collections are harvested, of the accounts that the configuration
  * has now. So the accounts must be there first (control_reload): those that aren't are unwatched. What is
  * the run's already stays so, and goes on in the epoch that it is given; nothing is to be done if that is its
@@ -34,6 +38,9 @@ int control_own(struct crew *crew, const struct owned *shards, uint32_t count, s
  * that of a commit, whose shard is released all the same. ERR_STOPPED: likewise, or the run is ending, and
  * writes no more anyway. */
 int control_release(struct crew *crew, const uint32_t *shards, uint32_t count, struct error *e);
+
+/* The epoch that a shard begins in which is set aside; 0: it isn't. Any thread, without waiting. */
+uint64_t crew_set_aside(const struct crew *crew, uint32_t shard);
 
 /* What a shard costs: milliseconds of its thread, a minute, as the mean of the last minutes; at least 1. Any
  * thread, without waiting. */

@@ -34,6 +34,7 @@ struct run_setting {
     uint32_t provider_count;
     bool once;                /* else it goes on until it is told to stop */
     bool is_worker;           /* its shards come and go (own.h): at first it has none. Never `once` */
+    bool is_sole;             /* a worker that all shards come to, and that nobody follows (own.h) */
     struct folder *folder;    /* open for writing */
     struct feed_holds *holds; /* what the retention waits for (worker/feed/holds.h); may be null */
     uint32_t threads; /* at most so many, the caller's among them, up to LIMIT_THREADS; 0: one a core */

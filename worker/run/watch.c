@@ -68,9 +68,10 @@ int watch_check_shard(struct folder *folder, const struct roster *roster, uint32
 
 int watch_check(struct crew *crew, struct error *e)
 {
+    const struct roster *roster = crew->set->is_worker ? &crew->directory.roster : &crew->roster;
     int code = 0;
-    for (uint32_t i = 0; !code && i < crew->roster.shards; i++)
-        code = watch_check_shard(crew->set->folder, &crew->roster, i, e);
+    for (uint32_t i = 0; !code && i < roster->shards; i++)
+        code = watch_check_shard(crew->set->folder, roster, i, e);
     return code;
 }
 

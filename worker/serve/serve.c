@@ -54,7 +54,7 @@ static void hello(const struct serve *serve, struct operator_reply *reply)
         .from = OPERATOR_VERSION_FROM,
         .to = OPERATOR_VERSION,
         .program = bytes_of(program),
-        .role = BYTES("run"),
+        .role = serve->set.cluster ? BYTES("run") : BYTES("worker"),
         .pid = (uint32_t)getpid(),
         .shards = serve->set.folder->shards,
     };
@@ -72,6 +72,32 @@ static int status(struct serve *serve, struct bytes asked, struct arena *arena, 
         reply->status = arena_copy(arena, buffer_bytes(&answer));
     buffer_close(&answer);
     return r;
+}
+
+static int no_coordinator(struct error *e)
+{
+    return error_set(e, ERR_USAGE, "this is no coordinator: give the coordinator's address");
+}
+
+static int cluster(struct serve *serve, struct bytes asked, struct arena *arena, struct operator_reply *reply,
+                   struct error *e)
+{
+    struct buffer answer = {0};
+    if (!serve->set.cluster)
+        return no_coordinator(e);
+    int r = serve->set.cluster(serve->set.context, asked, &answer, e);
+    if (!r)
+        reply->cluster = arena_copy(arena, buffer_bytes(&answer));
+    buffer_close(&answer);
+    return r;
+}
+
+/* Who has a coordinator has all shards itself. */
+static int refuse_worker(const struct serve *serve, struct error *e)
+{
+    if (!serve->set.cluster)
+        return no_coordinator(e);
+    return error_set(e, ERR_USAGE, "this is `garner run`, which takes no workers: start garner-coordinator");
 }
 
 static int ask_crew(struct serve *serve, const struct operator_request *request, struct arena *arena,
@@ -125,11 +151,11 @@ static enum rpc_verdict answer(struct serve *serve, struct operator_request *req
     case OPERATOR_STATUS:
         status(serve, request->status, arena, reply, e);
         break;
-    case OPERATOR_HEARTBEAT:
     case OPERATOR_CLUSTER:
-        error_set(e, ERR_USAGE,
-                  "this is no coordinator, but `garner run`, which has all shards itself: give the "
-                  "coordinator's address");
+        cluster(serve, request->cluster, arena, reply, e);
+        break;
+    case OPERATOR_HEARTBEAT:
+        refuse_worker(serve, e);
         break;
     case OPERATOR_NONE: /* was refused above */
         break;

@@ -21,6 +21,8 @@ struct serve_setting {
     /* Answer a `status` request: bytes that proto/operator.proto leaves to others. On the serving thread. May
      * be null: this process has no status to tell. */
     int (*status)(void *context, struct bytes asked, struct buffer *answer, struct error *e);
+    /* Answer what is asked of a coordinator (proto/cluster_ask.h). Likewise; null: this process has none. */
+    int (*cluster)(void *context, struct bytes asked, struct buffer *answer, struct error *e);
 };
 
 /* Listen. ERR_CONFIG: the address is none, not this machine's, or in use: what to do is said. */

@@ -50,25 +50,42 @@ static int make_disk(const char *folder, struct identity *identity, struct error
     return 0;
 }
 
+int identity_peek(const char *folder, struct identity *out, bool *is_there, struct error *e)
+{
+    struct folder_text text;
+    *out = (struct identity){.lock = -1};
+    *is_there = false;
+    int r = folder_text_read(folder, "worker", &text, e);
+    if (r == ERR_NOT_FOUND)
+        return 0;
+    if (r)
+        return r;
+    *is_there = parse(folder_text_bytes(&text), out);
+    return *is_there
+               ? 0
+               : error_set(e, ERR_CORRUPT,
+                           "data folder %s: its file worker is not as it was written: restore it", folder);
+}
+
 /* As it was left, or as it begins. */
 static int load(const char *folder, const char *name, struct identity *identity, struct error *e)
 {
-    struct folder_text text;
-    int r = folder_text_read(folder, "worker", &text, e);
-    if (r == ERR_NOT_FOUND) {
+    struct identity left;
+    bool is_there;
+    int r = identity_peek(folder, &left, &is_there, e);
+    if (r)
+        return r;
+    if (!is_there) {
         snprintf(identity->name, sizeof identity->name, "%s", name);
         return make_disk(folder, identity, e);
     }
-    if (r)
-        return r;
-    if (!parse(folder_text_bytes(&text), identity))
-        return error_set(e, ERR_CORRUPT,
-                         "data folder %s: its file worker is not as it was written: restore it", folder);
-    if (strcmp(identity->name, name) != 0)
+    if (strcmp(left.name, name) != 0)
         return error_set(e, ERR_CONFIG,
                          "data folder %s is worker %s's, and this is worker %s: start it with --name %s, or "
                          "give it a folder of its own",
-                         folder, identity->name, name, identity->name);
+                         folder, left.name, name, left.name);
+    left.lock = identity->lock;
+    *identity = left;
     return 0;
 }
 

@@ -9,6 +9,8 @@
 #ifndef GARNER_STORE_IDENTITY_H
 #define GARNER_STORE_IDENTITY_H
 
+#include <stdbool.h>
+
 #include "common/error.h"
 #include "common/limits.h"
 
@@ -23,6 +25,9 @@ struct identity {
  * know the cluster's feed). ERR_CONFIG: the name is none, or the folder is another worker's; ERR_BUSY: that
  * worker is running; ERR_CORRUPT; ERR_FULL; ERR_IO. Then nothing is open. */
 int identity_open(const char *folder, const char *name, struct identity *out, struct error *e);
+
+/* Whose a folder is, without taking it: `*is_there` false: no worker's. ERR_CORRUPT; ERR_IO. */
+int identity_peek(const char *folder, struct identity *out, bool *is_there, struct error *e);
 
 void identity_close(struct identity *identity); /* after the folder */
 
