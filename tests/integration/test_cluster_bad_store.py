@@ -1,5 +1,7 @@
-"""A worker whose store of a shard, or whose folder, can't be read: it says what it is and what to do, and nobody else is affected."""
+"""A worker whose store of a shard, or whose folder, can't be read, or to which an account can't belong as it is: it says what it is and what to do, and
+nobody else is affected."""
 
+import json
 import struct
 
 import pytest
@@ -118,3 +120,47 @@ def test_a_folder_of_a_newer_format_is_left_alone(begun):
     folder.write_text(text)
     cluster.start_worker("w1")
     cluster.wait_settled(SOON)
+
+
+# --- an account whose `splits` was edited ---
+
+REGIONS = ["r1", "r2", "r3", "r4"]
+ACCOUNT_IDS = [f"a{n}" for n in range(ACCOUNTS)]
+ALL = 2 * len(REGIONS)
+
+
+def test_an_account_with_other_splits_is_left_out_and_no_other_waits_for_it(cluster, lab, things):
+    def configure(splits):
+        lab.has_config([lab.account(id=f"a{n}", regions=REGIONS, splits=splits if n == 0 else 1) for n in range(ACCOUNTS)],
+                       shards=8, lease="2s", listen="tcp://127.0.0.1:0")
+
+    def told(account):
+        """The newest value of each of its things."""
+        run = cluster.garner("feed", "--from", "oldest", "--no-follow", "--format", "ndjson", "--account", account, expect=None)
+        newest = {(event["region"], event["id"]): event["after"]["v"] for event in run.changes() if event["after"]}
+        return sorted(newest.values())
+
+    def restart_coordinator(splits):
+        cluster.coordinator.stop()
+        configure(splits)
+        cluster.start_coordinator()
+
+    lab.has_provider(provider(collection(path="/things/{account.id}", scope="region", every="1s", delete={"confirm": "none"})))
+    cluster.start("w1", "w2", accounts=[lab.account(id=f"a{n}", regions=REGIONS) for n in range(ACCOUNTS)])
+    cluster.wait(lambda: all(told(account) == ALL * [1] for account in ACCOUNT_IDS), SOON)
+    owner = cluster["w1" if cluster.document("where", "a0")["shards"][0]["owner"] == "w1" else "w2"]
+    restart_coordinator(4)
+    said = owner.wait(lambda: owner.said("an account is left out here", "account=a0", "set it back"))
+    assert "was 1 when it was first harvested" in said[0]
+    for item in things:
+        item["v"] = 2
+    cluster.wait(lambda: all(told(account) == ALL * [2] for account in ACCOUNT_IDS[1:]), SOON)
+    name = owner.folder.name
+    cluster.stop(name)
+    cluster.start_worker(name)
+    owner.wait(lambda: owner.said_since_start("an account is left out here", "account=a0", "was another number"))
+    cluster.wait_served(SOON)
+    restart_coordinator(1)
+    for item in things:
+        item["v"] = 3
+    cluster.wait(lambda: all(told(account) == ALL * [3] for account in ACCOUNT_IDS), SOON)
