@@ -115,6 +115,7 @@ def measure(folder, moves):
         begin(cluster, lab, server)
         at = gateway.gateway(lab, "--at", cluster.at)
         accounts = [f"a{n}" for n in range(ACCOUNTS)]
+        gateway.awaited(lambda: gateway.get(at.port, "/readyz").status == 200)
         gateway.awaited(lambda: not reads(at.port, accounts, lambda: time.sleep(1)).faults)
         calm = reads(at.port, accounts, lambda: time.sleep(CALM_S))
         told_before = len(pauses_ms(cluster.nodes.values()))
