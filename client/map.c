@@ -10,7 +10,7 @@
 
 enum {
     PAUSE_FIRST_MS = 100,
-    PAUSE_MAX_MS = 2000,
+    PAUSE_MAX_MS = 1000,
     STALE_MS = 10000, /* as PAUSE_MAX_MS, when home doesn't answer and nobody lacks it yet */
     SETTLED_MS = 1000 /* what has been so for so long is so */
 };
