@@ -7,6 +7,7 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -25,9 +26,10 @@ class Disk:
         subprocess.run(["umount", "-l", str(self.folder)], check=True)
 
     def fill(self):
-        found = os.statvfs(self.folder)
-        with open(self.ballast, "wb") as ballast:
-            os.posix_fallocate(ballast.fileno(), 0, found.f_bavail * found.f_frsize)
+        """Others may write meanwhile: so until there is no room."""
+        with open(self.ballast, "wb", buffering=0) as ballast, suppress(OSError):
+            while ballast.write(bytes(1 << 20)):
+                pass
 
     def clear(self):
         self.ballast.unlink()
