@@ -17,6 +17,7 @@ struct client {
     struct arena greeting; /* of `peer` */
     uint32_t version;      /* that both speak; 0: to be greeted again */
     uint64_t last_id;
+    int64_t answer_ms; /* an answer that takes longer is lost */
     enum operator_kind asked;
     struct buffer out, in;
 };
@@ -49,7 +50,7 @@ static int send_to(struct client *client, struct operator_request *request, stru
     if (request->kind != OPERATOR_HEARTBEAT && client->out.len > LIMIT_MESSAGE_BYTES)
         return error_set(e, ERR_LIMIT, "a request of %zu bytes to %s: %d are allowed", client->out.len,
                          client->address, LIMIT_MESSAGE_BYTES);
-    return rpc_client_send(client->rpc, buffer_bytes(&client->out), LIMIT_RPC_ANSWER_MS + wait_ms, e);
+    return rpc_client_send(client->rpc, buffer_bytes(&client->out), client->answer_ms + wait_ms, e);
 }
 
 static int unpack(const struct client *client, struct bytes answer, struct arena *arena,
@@ -106,6 +107,12 @@ static int greet(struct client *client, struct error *e)
 
 int client_open(const char *address, struct rpc_lock *lock, struct client **out, struct error *e)
 {
+    return client_open_within(address, lock, LIMIT_RPC_ANSWER_MS, out, e);
+}
+
+int client_open_within(const char *address, struct rpc_lock *lock, int64_t answer_ms, struct client **out,
+                       struct error *e)
+{
     struct client *client = mem_zalloc(sizeof *client);
     struct rpc_client_setting setting = {.address = address,
                                          .lock = lock,
@@ -113,6 +120,7 @@ int client_open(const char *address, struct rpc_lock *lock, struct client **out,
                                          .answer_bytes_max = LIMIT_RECORD_BYTES + LIMIT_MESSAGE_BYTES};
     *out = NULL;
     client->address = mem_strdup(address);
+    client->answer_ms = answer_ms;
     int r = rpc_client_open(&setting, &client->rpc, e);
     if (!r)
         r = greet(client, e);
@@ -121,6 +129,11 @@ int client_open(const char *address, struct rpc_lock *lock, struct client **out,
     else
         *out = client;
     return r;
+}
+
+void client_answers_within(struct client *client, int64_t answer_ms)
+{
+    client->answer_ms = answer_ms;
 }
 
 void client_close(struct client *client)

@@ -20,7 +20,11 @@ const char *client_address(const char *said);
  * ERR_USAGE: no version that both speak; ERR_BODY: not a Garner. `lock`: of several that are waited for
  * together, and outlives them; null: of its own. */
 int client_open(const char *address, struct rpc_lock *lock, struct client **out, struct error *e);
-void client_close(struct client *client); /* null is fine */
+/* The same; answers are there within so long, beside what a request wants to wait, or ERR_CONNECT. */
+int client_open_within(const char *address, struct rpc_lock *lock, int64_t answer_ms, struct client **out,
+                       struct error *e);
+void client_answers_within(struct client *client, int64_t answer_ms); /* likewise, from now on */
+void client_close(struct client *client);                             /* null is fine */
 
 /* What of all this is worth another try in a while: nobody is there, or is too busy. */
 bool client_is_away(int code);

@@ -228,6 +228,7 @@ static int take_refusals(struct follow *follow, const struct refusal *refusals, 
 static int changes_arrived(struct follow *follow, const struct feed_changes *changes,
                            enum refusal_kind *refused, struct follow_arrival *arrival, struct error *e)
 {
+    follow->is_stale |= changes->is_stale;
     if (changes->refusal_count)
         return take_refusals(follow, changes->refusals, changes->refusal_count, refused, e);
     if (changes->count > follow->set.max_events)

@@ -55,6 +55,8 @@ struct follow {
     uint32_t worker_count;
     uint64_t map_version; /* 0: none is known */
     bool needs_map;
+    bool is_stale; /* a worker isn't sure to have what it has: the map may know another one. Until that comes
+                    */
 };
 
 /* Begins before the first change of every shard. */

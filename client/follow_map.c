@@ -103,7 +103,7 @@ bool follow_map(struct follow *follow, const struct feed_map *map)
     follow->workers = workers;
     follow->worker_count = map->worker_count;
     follow->map_version = map->version;
-    follow->needs_map = false;
+    follow->needs_map = follow->is_stale = false;
     free(owners);
     free(is);
     return changes;

@@ -192,6 +192,7 @@ static int open_feed(struct garner *feed, const struct garner_options *options, 
         r = client_open(feed->address, &feed->lock, &feed->home.client, e);
     if (r)
         return r;
+    client_answers_within(feed->home.client, GARNER_REPLACED_MS);
     const struct operator_hello *peer = client_peer(feed->home.client);
     memcpy(setting.feed, peer->feed, sizeof setting.feed);
     setting.shards = peer->shards;

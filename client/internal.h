@@ -43,8 +43,9 @@ struct garner {
     int64_t give_up_ms;
     struct rpc_lock lock; /* of all connections */
     struct follow follow;
-    struct garner_link *links;     /* by worker */
-    struct garner_link home;       /* who was named: to ask for the map … */
+    struct garner_link *links; /* by worker */
+    struct garner_link home;   /* who was named: to ask for the map … */
+    int64_t stale_ms; /* as long as a worker only may have been replaced, it isn't asked for before */
     int64_t map_ms, map_pause_ms;  /* … not before; what lay between the last two times; 0: nothing */
     int64_t lacking_ms, lacked_ms; /* nobody has had some shard since, and until; 0: all are somebody's … */
     bool lacking_said;             /* … and that it was said */

@@ -57,7 +57,8 @@ void garner_note_there(struct garner *feed, struct garner_link *link)
 
 int garner_connect(struct garner *feed, struct garner_link *link, const char *address, struct error *e)
 {
-    int r = link->client ? 0 : client_open(address, &feed->lock, &link->client, e);
+    int64_t answer_ms = link == &feed->home ? GARNER_REPLACED_MS : LIMIT_RPC_ANSWER_MS;
+    int r = link->client ? 0 : client_open_within(address, &feed->lock, answer_ms, &link->client, e);
     if (r || !feed->follow.set.shards)
         return r;
     if (memcmp(client_peer(link->client)->feed, feed->follow.set.feed, sizeof feed->follow.set.feed) != 0)

@@ -10,7 +10,8 @@
 
 enum {
     PAUSE_FIRST_MS = 100,
-    PAUSE_MAX_MS = 2000,
+    PAUSE_MAX_MS = 1000,
+    STALE_MS = 10000, /* as PAUSE_MAX_MS, when home doesn't answer and nobody lacks it yet */
     SETTLED_MS = 1000 /* what has been so for so long is so */
 };
 
@@ -20,6 +21,7 @@ static void lend_home(struct garner *feed)
     for (uint32_t i = 0; i < feed->follow.worker_count && feed->home.client; i++)
         if (!*feed->follow.workers[i].address && !feed->links[i].client) {
             feed->links[i].client = feed->home.client;
+            client_answers_within(feed->home.client, LIMIT_RPC_ANSWER_MS);
             feed->home.client = NULL;
         }
 }
@@ -136,6 +138,16 @@ static int ask(struct garner *feed, struct error *e)
     return note_lacking(feed, e);
 }
 
+/* Where a worker has no lease, somebody else may have what it had. If home is away, too, nobody has been
+ * replaced: what is known goes on. */
+static int look(struct garner *feed, struct error *e)
+{
+    bool changed;
+    int r = garner_learn_map(feed, &changed, e);
+    feed->stale_ms = clock_steady_ms() + (r ? STALE_MS : PAUSE_MAX_MS);
+    return client_is_away(r) ? 0 : r;
+}
+
 int garner_see_to_map(struct garner *feed, struct error *e)
 {
     int64_t now_ms = clock_steady_ms();
@@ -145,5 +157,7 @@ int garner_see_to_map(struct garner *feed, struct error *e)
     bool is_wanted = wants_map(feed);
     if (!is_wanted && now_ms - feed->map_ms >= PAUSE_MAX_MS)
         feed->map_pause_ms = 0;
-    return is_wanted && now_ms >= feed->map_ms ? ask(feed, e) : 0;
+    if (is_wanted)
+        return now_ms >= feed->map_ms ? ask(feed, e) : 0;
+    return feed->follow.is_stale && now_ms >= feed->stale_ms ? look(feed, e) : 0;
 }

@@ -3,6 +3,7 @@
 #include "gateway/gateway.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 #include "gateway/query.h"
 #include "proto/status.h"
 
-enum { WATCH_MS = 1000 };
+enum { WATCH_MS = 1000, HEARD_MS = 3 * WATCH_MS };
 
 struct gateway {
     struct gateway_setting set;
@@ -29,8 +30,10 @@ struct gateway {
     struct reach reach; /* of the thread for slow pages */
     struct rpc_lock lock;
     bool stopping;
-    pthread_t watch; /* of the tokens' file */
+    pthread_t watch; /* of the tokens' file, and of whom it asks */
     bool has_watch;
+    struct reach watched;
+    _Atomic int64_t answered_ms; /* last, by whom it asks; 0: never */
 };
 
 /* --- who asks what --- */
@@ -173,7 +176,8 @@ void gateway_routes(struct gateway *gateway, struct http_route out[GATEWAY_ROUTE
 
 bool gateway_is_ready(struct gateway *gateway)
 {
-    return pool_hears(gateway->pool);
+    int64_t answered_ms = atomic_load(&gateway->answered_ms);
+    return pool_hears(gateway->pool) || (answered_ms && clock_steady_ms() - answered_ms <= HEARD_MS);
 }
 
 void gateway_to_metrics(struct gateway *gateway, struct buffer *out)
@@ -192,20 +196,40 @@ static void hear(void *context, struct bytes message)
     pool_hear(gateway->pool, message);
 }
 
+/* A coordinator has no shards, and says nothing by itself: so it is asked. */
+static void look(struct gateway *gateway)
+{
+    struct operator_request request = {.kind = OPERATOR_HELLO,
+                                       .hello = {.from = OPERATOR_VERSION_FROM, .to = OPERATOR_VERSION}};
+    struct operator_reply reply;
+    struct error e;
+    arena_reset(&gateway->watched.arena);
+    if (!pool_hears(gateway->pool) &&
+        reach_ask(&gateway->watched, "", &request, &gateway->watched.arena, &reply, &e) == 0)
+        atomic_store(&gateway->answered_ms, clock_steady_ms());
+}
+
+static void refresh_tokens(struct gateway *gateway)
+{
+    if (!gateway->set.tokens || !keys_refresh(&gateway->keys))
+        return;
+    struct tokens *tokens = keys_hold(&gateway->keys);
+    pool_retoken(gateway->pool, tokens);
+    tokens_release(tokens);
+}
+
 static void *watch(void *context)
 {
     struct gateway *gateway = context;
-    pthread_setname_np(pthread_self(), "tokens");
+    pthread_setname_np(pthread_self(), "watch");
     pthread_mutex_lock(&gateway->lock.mutex);
     while (!gateway->stopping) {
-        rpc_lock_wait(&gateway->lock, clock_steady_ms() + WATCH_MS);
         pthread_mutex_unlock(&gateway->lock.mutex);
-        if (keys_refresh(&gateway->keys)) {
-            struct tokens *tokens = keys_hold(&gateway->keys);
-            pool_retoken(gateway->pool, tokens);
-            tokens_release(tokens);
-        }
+        refresh_tokens(gateway);
+        look(gateway);
         pthread_mutex_lock(&gateway->lock.mutex);
+        if (!gateway->stopping)
+            rpc_lock_wait(&gateway->lock, clock_steady_ms() + WATCH_MS);
     }
     pthread_mutex_unlock(&gateway->lock.mutex);
     return NULL;
@@ -232,7 +256,8 @@ int gateway_open(const struct gateway_setting *setting, struct gateway **out, st
     *out = NULL;
     gateway->set = *setting;
     rpc_lock_open(&gateway->lock);
-    reach_open(&gateway->reach, gateway->set.at);
+    reach_open(&gateway->reach, gateway->set.at, LIMIT_RPC_ANSWER_MS);
+    reach_open(&gateway->watched, gateway->set.at, LIMIT_REACH_ANSWER_MS);
     int r = keys_open(&gateway->keys, setting->tokens, e);
     if (!r)
         r = pool_open(gateway->set.at, &gateway->pool, e);
@@ -240,7 +265,7 @@ int gateway_open(const struct gateway_setting *setting, struct gateway **out, st
         r = rpc_subscriber_open(&hints, &gateway->hints, e);
     if (!r && setting->bus)
         r = bus_open(setting->bus, setting->at, &gateway->bus, e);
-    if (!r && setting->tokens)
+    if (!r)
         r = start_watch(gateway, e);
     if (r)
         gateway_close(gateway);
@@ -274,6 +299,7 @@ void gateway_close(struct gateway *gateway)
     bus_close(gateway->bus);
     pool_close(gateway->pool);
     reach_close(&gateway->reach);
+    reach_close(&gateway->watched);
     keys_close(&gateway->keys);
     rpc_lock_close(&gateway->lock);
     free(gateway);

@@ -31,7 +31,7 @@ void gateway_close(struct gateway *gateway);
 /* May whoever asks see what is of all accounts together? If not, the reply says so. */
 bool gateway_lets(struct gateway *gateway, const struct http_request *request, struct http_reply *reply);
 
-/* Is the worker heard? */
+/* Is whom it asks heard, or does it answer? */
 bool gateway_is_ready(struct gateway *gateway);
 
 /* Append the gateway's own metrics. Any thread. */

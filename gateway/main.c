@@ -80,7 +80,7 @@ static void answer_readyz(void *context, const struct http_request *request, str
     (void)request;
     bool ready = gateway_is_ready(context);
     reply->status = ready ? reply->status : UNAVAILABLE;
-    buffer_add_text(&reply->body, ready ? "ready\n" : "no worker can be heard\n");
+    buffer_add_text(&reply->body, ready ? "ready\n" : "whom it asks can't be heard\n");
 }
 
 /* --- its life --- */
@@ -115,7 +115,7 @@ static int serve(const struct options *options, struct gateway *gateway, struct 
     struct http_route routes[GATEWAY_ROUTES + 3] = {
         {"/metrics", "metrics, for Prometheus", HTTP_QUICK, answer_metrics, gateway},
         {"/healthz", "200 as long as it works", HTTP_QUICK, answer_healthz, gateway},
-        {"/readyz", "200 once a worker is heard", HTTP_QUICK, answer_readyz, gateway},
+        {"/readyz", "200 once whom it asks is heard", HTTP_QUICK, answer_readyz, gateway},
     };
     gateway_routes(gateway, routes + 3);
     const struct http_options http = {options->http, routes, sizeof routes / sizeof *routes};

@@ -20,7 +20,7 @@
 #include "common/rpc/rpc_lock.h"
 #include "common/signals.h"
 
-enum { MARK_MS = 1000, DEAF_MS = 2500 };
+enum { DEAF_MS = 2500 };
 
 struct entry {
     struct entry *previous, *next;
@@ -187,7 +187,7 @@ static void serve(struct pool_thread *thread, struct entry *entry)
     entry->running = false;
     entry->more = now == STREAM_MORE;
     entry->done = now == STREAM_ENDS;
-    entry->due_ms = clock_steady_ms() + MARK_MS;
+    entry->due_ms = stream_due_ms(&entry->stream);
     pthread_cond_signal(&pool->lock.changed); /* who was woken for it meanwhile found it running */
 }
 
@@ -343,7 +343,7 @@ int pool_open(const char *home, struct pool **out, struct error *e)
     while (pool->thread_count < LIMIT_HTTP_STREAM_THREADS && !number) {
         struct pool_thread *thread = &pool->threads[pool->thread_count];
         thread->pool = pool;
-        reach_open(&thread->reach, home);
+        reach_open(&thread->reach, home, LIMIT_REACH_ANSWER_MS);
         number = pthread_create(&thread->thread, NULL, serve_all, thread);
         pool->thread_count += number == 0;
     }

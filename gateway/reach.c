@@ -12,9 +12,9 @@ enum {
     REST_TIMES = 2 /* … nor for so many times as long as it took to find out */
 };
 
-void reach_open(struct reach *reach, const char *home)
+void reach_open(struct reach *reach, const char *home, int64_t answer_ms)
 {
-    *reach = (struct reach){.home = home};
+    *reach = (struct reach){.home = home, .answer_ms = answer_ms};
 }
 
 static void close_end(struct reach_end *end)
@@ -69,7 +69,7 @@ static int rest(struct reach_end *end, int64_t began_ms, const struct error *e)
     return e->code;
 }
 
-static int connect_end(struct reach_end *end, struct error *e)
+static int connect_end(const struct reach *reach, struct reach_end *end, struct error *e)
 {
     int64_t now_ms = clock_steady_ms();
     if (end->client)
@@ -78,7 +78,8 @@ static int connect_end(struct reach_end *end, struct error *e)
         *e = end->refused;
         return e->code;
     }
-    return client_open(end->address, NULL, &end->client, e) ? rest(end, now_ms, e) : 0;
+    int r = client_open_within(end->address, NULL, reach->answer_ms, &end->client, e);
+    return r ? rest(end, now_ms, e) : 0;
 }
 
 static const char *named(const struct reach *reach, const char *address)
@@ -89,7 +90,7 @@ static const char *named(const struct reach *reach, const char *address)
 int reach_client(struct reach *reach, const char *address, struct client **out, struct error *e)
 {
     struct reach_end *end = find(reach, named(reach, address));
-    int r = connect_end(end, e);
+    int r = connect_end(reach, end, e);
     *out = end->client;
     return r;
 }
@@ -98,7 +99,7 @@ int reach_ask(struct reach *reach, const char *address, struct operator_request 
               struct operator_reply *reply, struct error *e)
 {
     struct reach_end *end = find(reach, named(reach, address));
-    int r = connect_end(end, e);
+    int r = connect_end(reach, end, e);
     reply->failure.code = ERR_OK;
     if (r)
         return r;

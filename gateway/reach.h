@@ -14,13 +14,14 @@ struct reach_end {
 };
 
 struct reach {
-    const char *home; /* whom to ask for the map */
+    const char *home;  /* whom to ask for the map */
+    int64_t answer_ms; /* who takes longer to answer is away */
     struct reach_end *ends;
     uint32_t count;
     struct arena arena; /* of one answer; for who uses this */
 };
 
-void reach_open(struct reach *reach, const char *home); /* the text must outlive it */
+void reach_open(struct reach *reach, const char *home, int64_t answer_ms); /* the text must outlive it */
 void reach_close(struct reach *reach);
 
 /* A connection; "" stands for `home`. ERR_CONNECT and others of client_open; where nobody was there a moment

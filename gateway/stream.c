@@ -16,7 +16,7 @@
 
 enum {
     MARK_MS = 1000,
-    PAUSE_FIRST_MS = 100, /* the map is asked for again after so long, then twice as long … */
+    PAUSE_FIRST_MS = 20, /* the map is asked for again after so long, then twice as long … */
     PAUSE_MAX_MS = 5000,
     BEHIND_MS = 10000 /* that a stream which has an end waits for what is missing */
 };
@@ -300,7 +300,7 @@ static int ask(struct stream *stream, struct reach *reach, uint32_t worker, stru
  * away for a while, too. */
 static int see_to_map(struct stream *stream, struct reach *reach, struct error *e)
 {
-    bool is_wanted = stream->behind || stream->follow.needs_map;
+    bool is_wanted = stream->behind || stream->follow.needs_map || stream->follow.is_stale;
     if (clock_steady_ms() < stream->map_ms || !is_wanted)
         return 0;
     int r = learn_map(stream, reach, e);
@@ -377,4 +377,10 @@ enum stream_step stream_next(struct stream *stream, struct reach *reach, bool fe
     if (out->len || ends || clock_steady_ms() - stream->marked_ms >= MARK_MS)
         mark(stream, reach, out);
     return ends ? STREAM_ENDS : more && !stream->behind ? STREAM_MORE : STREAM_RESTS;
+}
+
+int64_t stream_due_ms(const struct stream *stream)
+{
+    int64_t mark_ms = clock_steady_ms() + MARK_MS;
+    return stream->behind && stream->map_ms < mark_ms ? stream->map_ms : mark_ms;
 }

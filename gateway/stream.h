@@ -42,6 +42,9 @@ void stream_close(struct stream *stream);
 enum stream_step stream_next(struct stream *stream, struct reach *reach, bool fetch, struct buffer *out,
                              struct fault *fault);
 
+/* When it is to go on at the latest, of clock_steady_ms: for a bookmark, or to ask who has what it lacks. */
+int64_t stream_due_ms(const struct stream *stream);
+
 /* The tokens are others now: may this stream go on? */
 bool stream_is_allowed(const struct stream *stream, const struct tokens *tokens);
 

@@ -283,7 +283,8 @@ enum {
     CHANGES_REFUSALS,
     CHANGES_RECEIPTS,
     CHANGES_RECORDS,
-    CHANGES_OLDEST
+    CHANGES_OLDEST,
+    CHANGES_STALE
 };
 
 void feed_changes_add(struct buffer *out, struct bytes packed_change)
@@ -306,6 +307,8 @@ void feed_changes_end(struct buffer *out, const struct feed_changes *changes)
     positions_add(out, CHANGES_POSITIONS, changes->positions, changes->position_count);
     if (changes->more)
         field_add_u64(out, CHANGES_MORE, 1);
+    if (changes->is_stale)
+        field_add_u64(out, CHANGES_STALE, 1);
     for (uint32_t i = 0; i < changes->refusal_count; i++)
         refusal_add(out, CHANGES_REFUSALS, &changes->refusals[i]);
     for (uint32_t i = 0; i < changes->oldest_count; i++)
@@ -334,6 +337,8 @@ bool feed_changes_unpack(struct arena *arena, struct bytes packed, struct feed_c
             sound = add_position(&field, positions, &out->position_count);
         else if (field.number == CHANGES_MORE)
             sound = field_take_bool(&field, &out->more);
+        else if (field.number == CHANGES_STALE)
+            sound = field_take_bool(&field, &out->is_stale);
         else if (field.number == CHANGES_REFUSALS)
             sound = refusal_take(&field, &refusals[out->refusal_count++]);
         else if (field.number == CHANGES_RECEIPTS)

@@ -54,6 +54,7 @@ struct feed_changes {
     const struct position *positions; /* of the shards that went on: behind all that was looked at */
     uint32_t position_count;
     bool more;                      /* there are more already */
+    bool is_stale;                  /* who answers has no lease: another one may have what it had */
     const struct refusal *refusals; /* then nothing else is there */
     uint32_t refusal_count;
     const struct bytes *receipts; /* packed, if they were asked for */

@@ -72,7 +72,7 @@ def test_shards_where_and_explain_agree(shared):
     assert len(rows(shared.garner("shards"))) == SHARDS
     mine = shared.shards("--worker", "w1")
     assert [shard["shard"] for shard in mine] == [shard["shard"] for shard in shards if shard["owner"] == "w1"]
-    where = shared.document("where", "a3")
+    where = shared.wait(lambda: (found := shared.document("where", "a3"))["shards"][0]["head"] and found)
     assert where["account"] == "p/a3" and len(where["shards"]) == 1
     home = where["shards"][0]
     assert home["owner"] == shards[home["shard"]]["owner"] and home["head"] > 0

@@ -21,14 +21,9 @@ def cluster(tmp_path):
         made.check_feed()
 
 
-def accounts_of(cluster, shards):
-    return [one for one in cluster.accounts if {s["shard"] for s in cluster.ask("where", one)["shards"]} <= set(shards)]
-
-
 def test_a_dead_workers_shards_are_served_by_their_followers(cluster):
-    lost = cluster.owned_by("w1")
-    accounts = accounts_of(cluster, lost)
-    assert lost and accounts
+    accounts = cluster.accounts_of("w1")
+    assert accounts
     cluster.workers["w1"].kill()
     began = time.monotonic()
     cluster.change()

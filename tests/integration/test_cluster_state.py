@@ -4,6 +4,7 @@ import re
 import shutil
 import time
 
+import gateway
 import pytest
 from cluster import Node
 from garner import collection, provider, replay
@@ -112,3 +113,15 @@ def test_a_folder_is_one_workers(two, lab):
     other = Node(lab, "worker", two["w1"].folder)
     other.start("-c", lab.config, "--at", two.at, "--name", "w9", "--data", other.folder, "--listen", "tcp://127.0.0.1:0")
     other.ended(code=2).said("is worker w1's, and this is worker w9")
+
+
+def test_a_gateway_is_ready_while_the_coordinator_answers(two, lab):
+    at = gateway.gateway(lab, "--at", two.at)
+    try:
+        gateway.awaited(lambda: gateway.get(at.port, "/readyz").status == 200)
+        two.coordinator.stop()
+        gateway.awaited(lambda: gateway.get(at.port, "/readyz").status == 503)
+        two.start_coordinator()
+        gateway.awaited(lambda: gateway.get(at.port, "/readyz").status == 200)
+    finally:
+        at.end()

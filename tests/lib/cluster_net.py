@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 from command import Command
-from garner import binary, replay
+from garner import SANITIZER, Lab, binary, replay
 from net import Net
 
 API = Path(__file__).with_name("file_api.py")
@@ -32,15 +32,15 @@ class Program(Command):
 
     ends_within_s = 20
 
-    def __init__(self, program, within, *args):
-        super().__init__(None)
+    def __init__(self, lab, program, within, *args):
+        super().__init__(lab)
         self.program, self.within, self.args = program, within, args
         self.out = []
 
     def start(self):
         path = binary().with_name(self.program)
         self.process = subprocess.Popen([*self.within, str(path), *map(str, self.args)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+                                        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=self.lab.environment())
         self.read(self._read_out)
         return self
 
@@ -48,18 +48,23 @@ class Program(Command):
         for line in process.stdout:
             self.out.append(line)
 
+    def assert_sane(self):
+        assert not SANITIZER.search("\n".join(self.lines)) and self.process.returncode != 99, str(self)
+
     def __str__(self):
         return f"{self.program} {' '.join(map(str, self.args))}: exit {self.process.poll()}\n" + "\n".join(self.lines[-40:])
 
 
 class NetCluster:
+    spaces = ()  # further ones that are needed
+
     def __init__(self, folder, workers=3, followers=1, lease="10s", accounts=24, every="1s", grace="2m", **config):
-        self.folder = Path(folder)
+        self.folder, self.lab = Path(folder), Lab(folder)
         self.names = [f"w{n + 1}" for n in range(workers)]
         self.accounts = [f"a{n}" for n in range(accounts)]
         self.followers, self.lease, self.every, self.grace, self.config = followers, lease, every, grace, config
         self.workers, self.values = {}, dict.fromkeys(self.accounts, 0)
-        self.net = Net("api", "coordinator", *self.names)
+        self.net = Net("api", "coordinator", *self.names, *self.spaces)
 
     # --- its processes ---
 
@@ -82,14 +87,17 @@ class NetCluster:
         return [one for one in (getattr(self, "coordinator", None), *self.workers.values(), getattr(self, "feed", None)) if one]
 
     def open(self):
+        self.start_api()
         self.write()
-        self.api = subprocess.Popen([*self.net.within("api"), sys.executable, str(API), self.net.address("api"), str(self.folder / "things")],
-                                    stdout=subprocess.PIPE)
-        self.api.stdout.readline()
         self.start_coordinator()
         for name in self.names:
             self.start_worker(name)
-        self.feed = Program("garner", [], "feed", "--at", self.at, "--from", "oldest", "--format", "ndjson").start()
+        self.feed = Program(self.lab, "garner", [], "feed", "--at", self.at, "--from", "oldest", "--format", "ndjson").start()
+
+    def start_api(self):
+        self.api = subprocess.Popen([*self.net.within("api"), sys.executable, str(API), self.net.address("api"), str(self.folder / "things")],
+                                    stdout=subprocess.PIPE)
+        self.api.stdout.readline()
 
     def close(self):
         for program in self.programs():
@@ -97,11 +105,16 @@ class NetCluster:
                 program.process.kill()
                 program.process.wait()
             program.join()
+        self.stop_api()
+        self.net.close()
+        for program in self.programs():
+            program.assert_sane()
+
+    def stop_api(self):
         if hasattr(self, "api"):
             self.api.kill()
             self.api.wait()
             self.api.stdout.close()
-        self.net.close()
 
     def write(self):
         (self.folder / "things").mkdir()
@@ -110,9 +123,14 @@ class NetCluster:
         provider = {"provider": "p", "auth": {"kind": "none"}, "collections": [{
             "type": "p.thing", "request": {"url": f"http://{self.net.address('api')}:8000/{{account.id}}"}, "items": "/items/*", "id": "/id",
             "every": self.every}]}
-        config = {"data": "data", "providers": ["p.yaml"], "accounts": [{"id": a, "provider": "p"} for a in self.accounts],
+        self.configure(provider, [{"id": account} for account in self.accounts])
+
+    def configure(self, provider, accounts):
+        """One provider file, and its accounts."""
+        name = provider["provider"]
+        config = {"data": "data", "providers": [f"{name}.yaml"], "accounts": [{"provider": name, **account} for account in accounts],
                   "shards": SHARDS, "followers": self.followers, "lease": self.lease, "map_size": "64MiB", **self.config}
-        (self.folder / "p.yaml").write_text(yaml.safe_dump(provider))
+        (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(provider))
         (self.folder / "garner.yaml").write_text(yaml.safe_dump(config))
 
     @property
@@ -120,7 +138,7 @@ class NetCluster:
         return f"tcp://{self.net.address('coordinator')}:{PORT}"
 
     def start_coordinator(self):
-        self.coordinator = Program("garner-coordinator", self.net.within("coordinator"), "-c", self.folder / "garner.yaml", "--data",
+        self.coordinator = Program(self.lab, "garner-coordinator", self.net.within("coordinator"), "-c", self.folder / "garner.yaml", "--data",
                                    self.folder / "coordinator", "--listen", self.at, "--grace", self.grace).start()
         self.coordinator.wait(lambda: self.coordinator.said("coordinating"))
 
@@ -128,14 +146,15 @@ class NetCluster:
         before = self.workers.get(name)
         if before:
             before.join()
-        self.workers[name] = Program("garner-worker", self.net.within(name), "-c", self.folder / "garner.yaml", "--at", self.at, "--name", name,
+        self.workers[name] = Program(self.lab, "garner-worker", self.net.within(name), "-c", self.folder / "garner.yaml", "--at", self.at, "--name", name,
                                      "--data", self.folder / name, "--listen", f"tcp://{self.net.address(name)}:{PORT}", "--log-level", "debug", *args).start()
         return self.workers[name]
 
     # --- what is so ---
 
     def ask(self, *args):
-        done = subprocess.run([str(binary()), *args, "--at", self.at, "--json"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(binary()), *args, "--at", self.at, "--json"], capture_output=True, text=True, timeout=60,
+                              env=self.lab.environment())
         assert done.returncode == 0, f"garner {' '.join(args)}: exit {done.returncode}\n{done.stderr}"
         return json.loads(done.stdout)
 
@@ -144,6 +163,14 @@ class NetCluster:
 
     def owned_by(self, name):
         return [one["shard"] for one in self.shards() if one["owner"] == name]
+
+    def accounts_of(self, name):
+        """The accounts whose shards it owns."""
+        owned = set(self.owned_by(name))
+        return [one for one in self.accounts if {s["shard"] for s in self.ask("where", one)["shards"]} <= owned]
+
+    def owner_of(self, account):
+        return self.ask("where", account)["shards"][0]["owner"]
 
     def wait(self, condition, within=60):
         end = time.monotonic() + within

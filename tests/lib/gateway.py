@@ -71,8 +71,8 @@ def awaited(look, seconds=30, alive=lambda: True):
 class Stream:
     """An answer that goes on, read on a thread of its own. `is_paused` set: it isn't read."""
 
-    def __init__(self, port, path, token=None, **headers):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    def __init__(self, port, path, token=None, host="127.0.0.1", **headers):
+        self.connection = http.client.HTTPConnection(host, port, timeout=60)
         self.connection.request("GET", path, headers=_headers(token, headers))
         self.answer = self.connection.getresponse()
         assert self.answer.status == 200, self.answer.read()

@@ -31,13 +31,14 @@ def role(account, name="garner"):
 
 
 class Moto(Server):
-    """Started by its making, stopped at the end of the `with`. What it said is in `folder`/moto.log."""
+    """Started by its making, stopped at the end of the `with`. What it said is in `folder`/moto.log. `host` is where it listens,
+    `within` a command that it is run under (a network namespace)."""
 
-    def __init__(self, folder, **environment):
+    def __init__(self, folder, host="127.0.0.1", within=(), **environment):
         self.log = Path(folder) / "moto.log"
         env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "MOTO_"))}
         with open(self.log, "wb") as out:
-            self.process = subprocess.Popen([sys.executable, "-B", str(SERVER)], stdout=out, stderr=out,
+            self.process = subprocess.Popen([*within, sys.executable, "-B", str(SERVER), host], stdout=out, stderr=out,
                                             stdin=subprocess.DEVNULL, env={**env, **environment})
         self.url = self._wait(60)
         self._keys, self._clients = {ACCOUNT: KEYS}, {}

@@ -1,6 +1,6 @@
 """moto's server, with what AWS has and moto lacks. Run with the tests' virtual environment:
 
-    python tests/lib/moto_server.py        prints "listening on http://127.0.0.1:PORT", serves until SIGTERM
+    python tests/lib/moto_server.py [HOST]     prints "listening on http://127.0.0.1:PORT", serves until SIGTERM
 
 - Pages: moto answers most of EC2's Describe calls, and GetAccountAuthorizationDetails, with everything at once, whatever
   MaxResults or MaxItems says; of buckets it gives max-buckets, and no token for the rest.
@@ -110,8 +110,9 @@ def main():
     IAMRequestBase._create_aws_request = without_body(IAMRequestBase._create_aws_request)
     ManagedPolicy.policy_id = property(lambda self: self.id)
     ManagedPolicy.policy_name = property(lambda self: self.name)
-    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=Handler)
-    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
+    host = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
+    server = make_server(host, 0, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=Handler)
+    print(f"listening on http://{host}:{server.server_port}", flush=True)
     server.serve_forever()
 
 

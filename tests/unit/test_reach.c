@@ -57,7 +57,7 @@ static void whoever_cant_be_reached_is_left_alone_for_a_moment(void **state)
     (void)state;
     struct port home = hold_port(), other = hold_port();
     struct reach reach;
-    reach_open(&reach, home.address);
+    reach_open(&reach, home.address, LIMIT_REACH_ANSWER_MS);
     int64_t began_ms = clock_steady_ms();
     refuse(&reach, other.address, &other);
     refuse(&reach, "", &home); /* each has a moment of its own */
@@ -114,9 +114,35 @@ static void what_one_request_ended_with_isnt_told_to_the_next(void **state)
     struct reach reach;
     struct error e;
     assert_int_equal(rpc_server_open(&setting, &server, &e), 0);
-    reach_open(&reach, rpc_server_address(server));
+    reach_open(&reach, rpc_server_address(server), LIMIT_REACH_ANSWER_MS);
     assert_int_equal(ask_for_map(&reach), ERR_BODY);
     assert_int_equal(ask_for_map(&reach), 0);
+    reach_close(&reach);
+    rpc_server_close(server);
+}
+
+/* One that is stopped, or whose answers are lost: it is connected to, and says nothing. */
+static enum rpc_verdict hang(void *context, struct rpc_turn *turn)
+{
+    (void)context;
+    turn->wait_ms = LIMIT_WAIT_MS;
+    return turn->over ? RPC_ANSWER : RPC_WAIT;
+}
+
+static void whoever_hangs_is_away_in_time(void **state)
+{
+    (void)state;
+    enum { ANSWER_MS = 100 };
+    struct rpc_server_setting setting = {
+        .address = "tcp://127.0.0.1:0", .request_bytes_max = LIMIT_MESSAGE_BYTES, .serve = hang};
+    struct rpc_server *server;
+    struct reach reach;
+    struct error e;
+    assert_int_equal(rpc_server_open(&setting, &server, &e), 0);
+    reach_open(&reach, rpc_server_address(server), ANSWER_MS);
+    int64_t began_ms = clock_steady_ms();
+    assert_true(client_is_away(ask_for_map(&reach)));
+    assert_true(clock_steady_ms() < began_ms + LIMIT_WAIT_MS / 2);
     reach_close(&reach);
     rpc_server_close(server);
 }
@@ -125,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_request_ended_with_isnt_told_to_the_next),
+        cmocka_unit_test(whoever_hangs_is_away_in_time),
         cmocka_unit_test(whoever_cant_be_reached_is_left_alone_for_a_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
 #include "gateway/stream.h"
 #include "tests/unit/test_serve_guide.h"
 
+enum { BOOKMARK_MS = 1000 }; /* about: when a stream goes on that lacks nothing */
+
 struct viewer {
     struct guide guide;
     struct reach reach;
@@ -29,7 +31,7 @@ static struct viewer *open_viewer(struct serve_lab *lab)
 {
     struct viewer *viewer = mem_zalloc(sizeof *viewer);
     open_guide(lab, &viewer->guide);
-    reach_open(&viewer->reach, rpc_server_address(viewer->guide.server));
+    reach_open(&viewer->reach, rpc_server_address(viewer->guide.server), LIMIT_REACH_ANSWER_MS);
     return viewer;
 }
 
@@ -89,6 +91,7 @@ static void a_shard_that_moves_is_followed_and_holds_up_no_other(void **state)
     struct viewer *viewer = open_viewer(lab);
     view(viewer, QUERY_CHANGES, "now", true);
     assert_int_equal(next(viewer), STREAM_RESTS);
+    assert_true(stream_due_ms(&viewer->stream) > clock_steady_ms() + BOOKMARK_MS / 2);
     lab_place(viewer->guide.other, shard_of("2"), false);
     set_resource(lab, "2", "t", "a", 1);
     set_resource(lab, "1", "t", "b", 1);
@@ -97,8 +100,31 @@ static void a_shard_that_moves_is_followed_and_holds_up_no_other(void **state)
     for (int i = 0; i < 50; i++)
         next(viewer);
     assert_true(viewer->guide.asked < asked + 10); /* the map, that is the old one */
+    assert_true(stream_due_ms(&viewer->stream) < clock_steady_ms() + BOOKMARK_MS);
     viewer->guide.owners[shard_of("2")] = 0;
     expect(viewer, "a");
+    close_viewer(viewer);
+}
+
+/* It is there, and says nothing new: for who has its shards now may not have told it yet. */
+static void the_map_is_asked_for_where_a_worker_has_no_lease(void **state)
+{
+    struct serve_lab *lab = *state;
+    struct viewer *viewer = open_viewer(lab);
+    uint32_t shard = shard_of("2");
+    view(viewer, QUERY_CHANGES, "now", true);
+    assert_int_equal(next(viewer), STREAM_RESTS);
+    viewer->guide.owners[shard] = 0;
+    uint64_t asked = viewer->guide.asked;
+    assert_int_equal(next(viewer), STREAM_RESTS);
+    assert_int_equal(viewer->guide.asked, asked);
+    serve_lease(viewer->guide.other, clock_steady_ms());
+    int64_t end_ms = clock_steady_ms() + 10000;
+    while (follow_owner(&viewer->stream.follow, shard) != 0 && clock_steady_ms() < end_ms) {
+        assert_int_equal(next(viewer), STREAM_RESTS);
+        usleep(20000);
+    }
+    assert_int_equal(follow_owner(&viewer->stream.follow, shard), 0);
     close_viewer(viewer);
 }
 
@@ -141,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVE_TEST(a_worker_that_is_away_holds_up_no_other_and_may_be_replaced),
         SERVE_TEST(a_shard_that_moves_is_followed_and_holds_up_no_other),
+        SERVE_TEST(the_map_is_asked_for_where_a_worker_has_no_lease),
         SERVE_TEST(nobody_begins_at_the_end_of_a_shard_that_is_nobodys),
         SERVE_TEST(what_has_an_end_doesnt_end_without_a_shard_that_is_nobodys),
     };

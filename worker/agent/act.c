@@ -23,6 +23,18 @@ static void tell(struct agent *agent, uint32_t shard, const char *what, const st
     log_line(LOG_ERROR, e->text, "while", what, "shard", number, NULL);
 }
 
+/* Between the one line of a shard's source and the other one of its destination nothing is committed to it.
+ */
+static void trace(const char *what, const struct tenure_action *action)
+{
+    char shard[16], epoch[24];
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    snprintf(shard, sizeof shard, "%" PRIu32, action->shard);
+    snprintf(epoch, sizeof epoch, "%" PRIu64, action->epoch);
+    log_line(LOG_DEBUG, what, "shard", shard, "epoch", epoch, NULL);
+}
+
 static void note(struct agent *agent, const struct tenure_action *action, int code, struct error *e)
 {
     static const char *const names[] = {[TENURE_RELEASE] = "releasing it",
@@ -35,6 +47,8 @@ static void note(struct agent *agent, const struct tenure_action *action, int co
         tell(agent, action->shard, names[action->what], e);
     else
         agent->shards[action->shard].failed = ERR_OK;
+    if (!code && action->what == TENURE_OWN)
+        trace("the shard is taken over", action);
     tenure_done(&agent->tenure, action, &copy, !code);
 }
 
@@ -88,6 +102,7 @@ static void serve_all(struct agent *agent)
 static int release(struct agent *agent, const struct tenure_action *action, struct error *e)
 {
     int r = 0;
+    trace("the shard is let go of", action);
     if (serving_role(agent, action->shard) == ROLE_NONE)
         r = serve(agent, action->shard, ROLE_NONE, e);
     int released = control_release(agent->set.crew, &action->shard, 1, e);
@@ -217,8 +232,10 @@ static void renew(struct agent *agent)
 {
     int64_t end_ms = lease_end(agent);
     crew_lease(agent->set.crew, end_ms);
-    if (agent->following)
-        following_lease(agent->following, end_ms);
+    if (!agent->following)
+        return;
+    following_lease(agent->following, end_ms);
+    serve_lease(agent->set.serve, end_ms);
 }
 
 /* What ends may let something else begin: so twice. What fails is tried again with the next heartbeat. */

@@ -24,6 +24,7 @@ int deliver_open(struct folder *folder, bool by_orders, struct deliver **out, st
     int r = 0;
     *out = NULL;
     deliver->folder = folder;
+    atomic_store(&deliver->lease_ms, INT64_MAX);
     deliver->roles = roles_open(folder->shards, by_orders);
     deliver->said = mem_zalloc(folder->shards * sizeof *deliver->said);
     for (uint32_t i = 0; i < WHOSE_ALL; i++)
@@ -63,6 +64,11 @@ int deliver_no_shard(uint32_t shard, uint32_t shards, struct error *e)
 void deliver_committed(struct deliver *deliver, uint32_t shard, uint64_t last)
 {
     roles_committed(deliver->roles, shard, last);
+}
+
+void deliver_lease(struct deliver *deliver, int64_t until_ms)
+{
+    atomic_store(&deliver->lease_ms, until_ms);
 }
 
 static void forget(struct deliver *deliver, uint32_t shard)

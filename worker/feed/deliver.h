@@ -35,6 +35,10 @@ void deliver_committed(struct deliver *deliver, uint32_t shard, uint64_t last);
 int deliver_order(struct deliver *deliver, const struct shard_order *order, const struct cluster_peer *peers,
                   uint32_t peer_count, struct error *e);
 
+/* Until when this worker surely has what it has, by clock_steady_ms; later its answers say that they are
+ * stale. INT64_MAX, as it is at first: for ever. Any thread. */
+void deliver_lease(struct deliver *deliver, int64_t until_ms);
+
 /* For the heartbeat, a bit for each replica of the order of that version, which is returned; 0: it isn't
  * here. Any thread. `*risen`: who waits may be answered. */
 uint64_t deliver_report(struct deliver *deliver, uint32_t shard, uint32_t *held, uint32_t *behind,

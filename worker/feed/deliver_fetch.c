@@ -8,6 +8,7 @@
 #include "worker/feed/deliver.h"
 
 #include "common/check.h"
+#include "common/clock.h"
 #include "worker/feed/along.h"
 #include "worker/feed/internal.h"
 
@@ -306,6 +307,7 @@ int deliver_answer(struct deliver *deliver, struct feed_demand *demand, struct b
     }
     if (later && !changes.refusal_count)
         *delivered = DELIVERED_LATER;
+    changes.is_stale = clock_steady_ms() >= atomic_load(&deliver->lease_ms);
     feed_changes_end(out, &changes);
     return r;
 }

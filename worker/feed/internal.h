@@ -2,6 +2,8 @@
 #ifndef GARNER_FEED_INTERNAL_H
 #define GARNER_FEED_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "worker/feed/deliver.h"
 #include "worker/feed/roles.h"
 #include "worker/feed/source.h"
@@ -17,6 +19,7 @@ struct deliver {
     /* By shard, the farthest position of each that was found to be of its history. */
     struct position *sound[WHOSE_ALL];
     bool risen; /* a mark has, since that was asked last */
+    _Atomic int64_t lease_ms;
     /* Of the answer that is made: */
     struct arena arena, scratch;
     struct refusal *refusals; /* in the arena; null: none yet */

@@ -12,6 +12,7 @@
 
 #include "common/check.h"
 #include "worker/run/internal.h"
+#include "worker/run/splits.h"
 
 /* --- provider files --- */
 
@@ -261,62 +262,10 @@ static int adopt(struct run *run, void *context, struct error *e)
 
 /* --- the whole --- */
 
-/* Of accounts that were open in this run. `*has_new`: there are others. */
-static int check_known_splits(struct crew *crew, const struct config *config, bool *has_new, struct error *e)
-{
-    for (uint32_t i = 0; i < config->account_count; i++) {
-        const struct config_account *account = &config->accounts[i];
-        uint32_t splits = crew_splits(crew, bytes_of(account->provider), bytes_of(account->id));
-        *has_new = *has_new || !splits;
-        if (splits && splits != account->splits)
-            return error_set(
-                e, ERR_CONFIG,
-                "account %s/%s: its `splits` is %u and was %u when it was first harvested, and is "
-                "fixed since: set it back",
-                account->provider, account->id, account->splits, splits);
-    }
-    return 0;
-}
-
-/* Of accounts that may have been harvested by an earlier run; on a thread, of its shards. */
-static int check_stored_splits(struct run *run, void *context, struct error *e)
-{
-    const struct roster *wanted = context;
-    int code = 0;
-    for (uint32_t i = 0; wanted && !code && i < run->set->folder->shards; i++)
-        if (own_has(run, i))
-            code = watch_check_shard(run->set->folder, wanted, i, e);
-    return code;
-}
-
-/* All threads are asked, also when there is nothing to check: once they answer, each has opened the shards
- * that are its own, and the others can be dealt out. */
-static int check_splits(struct crew *crew, const struct config *config, struct error *e)
-{
-    struct roster wanted;
-    bool has_new = false;
-    int code = check_known_splits(crew, config, &has_new, e);
-    if (code)
-        return code;
-    roster_open(&wanted, config, crew->roster.shards, 1, false);
-    code = control_each(crew, check_stored_splits, has_new ? &wanted : NULL, e);
-    roster_close(&wanted);
-    return code;
-}
-
-static int reload(struct crew *crew, const struct config *config, struct provider *const *providers,
-                  uint32_t provider_count, struct adopt_counts *counts, struct error *e)
+static int take(struct crew *crew, const struct config *config, struct provider *const *providers,
+                uint32_t provider_count, struct adopt_counts *counts, struct error *e)
 {
     struct adoption adoption = {.config = config, .counts = counts};
-    *counts = (struct adopt_counts){0};
-    int code = check_splits(crew, config, e);
-    if (!code && crew->set->is_worker)
-        code = own_reached(crew, config, e);
-    if (code) {
-        for (uint32_t i = 0; i < provider_count; i++)
-            provider_close(providers[i]);
-        return code;
-    }
     control_deal(crew, config);
     if (providers)
         change_providers(crew, providers, provider_count);
@@ -328,8 +277,19 @@ static int reload(struct crew *crew, const struct config *config, struct provide
 int control_reload(struct crew *crew, const struct config *config, struct provider *const *providers,
                    uint32_t provider_count, struct adopt_counts *counts, struct error *e)
 {
+    struct arena arena = {0};
+    struct config kept = *config;
+    *counts = (struct adopt_counts){0};
     pthread_mutex_lock(&crew->changing);
-    int code = reload(crew, config, providers, provider_count, counts, e);
+    int code = splits_keep(crew, &arena, &kept, e);
+    if (!code)
+        code = crew->set->is_worker ? own_reached(crew, &kept, e) : 0;
+    if (code)
+        for (uint32_t i = 0; i < provider_count; i++)
+            provider_close(providers[i]);
+    else
+        code = take(crew, &kept, providers, provider_count, counts, e);
     pthread_mutex_unlock(&crew->changing);
+    arena_close(&arena);
     return code;
 }

@@ -13,6 +13,7 @@
 #include "common/check.h"
 #include "common/sharding.h"
 #include "worker/run/internal.h"
+#include "worker/run/splits.h"
 
 /* --- which are a thread's --- */
 
@@ -62,8 +63,9 @@ void own_know(struct crew *crew, const struct config *config)
 {
     if (!crew->set->is_worker)
         return;
-    directory_close(&crew->directory);
+    struct directory before = crew->directory; /* the configuration may be its own, but for some accounts */
     directory_open(&crew->directory, config, crew->set->folder->shards);
+    directory_close(&before);
 }
 
 /* --- a shard comes --- */
@@ -79,7 +81,14 @@ static int take_up(struct store *store, uint64_t epoch, struct error *e)
     return code ? code : store_commit(store, e);
 }
 
-static int open_store(struct run *run, const struct owned *owned, struct error *e)
+/* One that is to be the run's; if it can't be since an account's `splits` is wrong, whose. */
+struct given {
+    struct owned owned;
+    const struct config_account *wrong;
+};
+
+static int open_store(struct run *run, const struct owned *owned, const struct config_account **wrong,
+                      struct error *e)
 {
     struct folder *folder = run->set->folder;
     struct store *store;
@@ -88,7 +97,7 @@ static int open_store(struct run *run, const struct owned *owned, struct error *
                          folder->path);
     int code = folder_store_new(folder, owned->shard, owned->epoch, &store, e);
     if (!code)
-        code = watch_check_shard(folder, &run->crew->directory.roster, owned->shard, e);
+        code = watch_check_shard(folder, &run->crew->directory.roster, owned->shard, wrong, e);
     return code ? code : take_up(store, owned->epoch, e);
 }
 
@@ -126,8 +135,10 @@ static void open_accounts(struct run *run, uint32_t number)
 
 static int own(struct run *run, void *context, struct error *e)
 {
-    const struct owned *owned = context;
+    struct given *given = context;
+    const struct owned *owned = &given->owned;
     struct shard *shard;
+    given->wrong = NULL;
     run_tick(run);
     if (run->stopping)
         return error_set(e, ERR_STOPPED, "the run is ending: shard %u isn't taken", owned->shard);
@@ -136,7 +147,7 @@ static int own(struct run *run, void *context, struct error *e)
         return code;
     if (own_has(run, owned->shard))
         return go_on(run->crew->shards[owned->shard], owned->epoch, e);
-    code = open_store(run, owned, e);
+    code = open_store(run, owned, &given->wrong, e);
     if (code)
         return code;
     set_own(run, owned->shard, true);
@@ -155,11 +166,25 @@ uint64_t crew_set_aside(const struct crew *crew, uint32_t shard)
     return atomic_load_explicit(&crew->shown[shard].aside, memory_order_relaxed);
 }
 
+/* The shard comes without it. */
+static void leave_out(struct crew *crew, const struct config_account *wrong, const struct error *why)
+{
+    struct arena arena = {0};
+    struct config config = crew->directory.config;
+    splits_leave_out(&arena, &config, wrong, why);
+    own_know(crew, &config);
+    arena_close(&arena);
+}
+
 static int give(struct crew *crew, const struct owned *owned, struct error *e)
 {
-    struct owned given = *owned;
+    struct given given = {.owned = *owned};
     control_give(crew, owned->shard);
     int code = control_on_shard(crew, owned->shard, own, &given, e);
+    while (code && given.wrong && !crew->set->is_sole) {
+        leave_out(crew, given.wrong, e);
+        code = control_on_shard(crew, owned->shard, own, &given, e);
+    }
     if (is_owned(crew, owned->shard))
         set_aside(crew, owned->shard, 0);
     else

@@ -33,6 +33,7 @@ struct check {
     const struct roster *roster;
     uint32_t shard;
     const struct config_account *last;
+    const struct config_account **wrong;
     struct error *e;
 };
 
@@ -47,6 +48,7 @@ static int check_key(void *context, uint32_t id, const struct collection_key *ke
         sharding_of(key->provider, key->account, key->region, account->splits, check->roster->shards) ==
             check->shard)
         return 0;
+    *check->wrong = account;
     return error_set(
         check->e, ERR_CONFIG,
         "account %.*s/%.*s: its `splits` was another number when it was first harvested, and is fixed "
@@ -54,9 +56,10 @@ static int check_key(void *context, uint32_t id, const struct collection_key *ke
         BYTES_ARG(key->provider), BYTES_ARG(key->account));
 }
 
-int watch_check_shard(struct folder *folder, const struct roster *roster, uint32_t number, struct error *e)
+int watch_check_shard(struct folder *folder, const struct roster *roster, uint32_t number,
+                      const struct config_account **wrong, struct error *e)
 {
-    struct check check = {.roster = roster, .shard = number, .e = e};
+    struct check check = {.roster = roster, .shard = number, .wrong = wrong, .e = e};
     struct store *store;
     int code = read_shard(folder, number, &store, e);
     if (code || !store)
@@ -69,9 +72,10 @@ int watch_check_shard(struct folder *folder, const struct roster *roster, uint32
 int watch_check(struct crew *crew, struct error *e)
 {
     const struct roster *roster = crew->set->is_worker ? &crew->directory.roster : &crew->roster;
+    const struct config_account *wrong;
     int code = 0;
     for (uint32_t i = 0; !code && i < roster->shards; i++)
-        code = watch_check_shard(crew->set->folder, roster, i, e);
+        code = watch_check_shard(crew->set->folder, roster, i, &wrong, e);
     return code;
 }
 

@@ -12,8 +12,10 @@ struct crew;
 struct shard;
 
 int watch_check(struct crew *crew, struct error *e); /* before threads start: `splits` is what it was */
-/* The same for the collections of a shard of the calling thread and the accounts of any roster. */
-int watch_check_shard(struct folder *folder, const struct roster *roster, uint32_t number, struct error *e);
+/* The same for the collections of a shard of the calling thread and the accounts of any roster. ERR_CONFIG:
+ * `*wrong` is the roster's account of which it isn't; else that is left alone. */
+int watch_check_shard(struct folder *folder, const struct roster *roster, uint32_t number,
+                      const struct config_account **wrong, struct error *e);
 int watch_mark(struct crew *crew, struct error *e); /* when all have ended: what isn't watched any more */
 /* The last known ones of an account, of its thread's shards; in the arena. */
 const char *const *watch_regions(struct account *a, struct arena *arena);

@@ -250,6 +250,11 @@ int serve_order(struct serve *serve, const struct shard_order *order, const stru
     return r;
 }
 
+void serve_lease(struct serve *serve, int64_t until_ms)
+{
+    deliver_lease(serve->deliver, until_ms);
+}
+
 uint64_t serve_report(struct serve *serve, uint32_t shard, uint32_t *held, uint32_t *behind)
 {
     bool risen;

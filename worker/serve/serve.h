@@ -46,6 +46,9 @@ void serve_committed(struct serve *serve, uint32_t shard, uint64_t last);
 int serve_order(struct serve *serve, const struct shard_order *order, const struct cluster_peer *peers,
                 uint32_t peer_count, struct error *e);
 
+/* As deliver_lease (worker/feed/deliver.h). */
+void serve_lease(struct serve *serve, int64_t until_ms);
+
 /* For the heartbeat: of an owner's order, a bit for each of its replicas: struct shard_report's. They are of
  * the order of the version that is returned, and of no other; 0: the shard isn't served here. To be asked at
  * least once a second, since time passes in it. Any thread. */
