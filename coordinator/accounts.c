@@ -14,21 +14,14 @@
 #include "common/hash.h"
 #include "common/limits.h"
 #include "coordinator/account_set.h"
+#include "coordinator/account_splits.h"
 
 /* Nearly all lists are one part: only those of several can change while they are fetched. */
 enum { PART_BYTES = 4 << 20 };
 
-/* One that was removed: what is stored of it is where its `splits` put it, and must be found there again. */
-struct gone {
-    char *name;
-    uint32_t splits;
-    uint64_t revision;
-};
-
 struct accounts {
     struct account_set file, added;
-    struct gone *gone;
-    uint32_t gone_count, gone_room;
+    struct account_splits splits;
     bool is_merged;                   /* as they are now: */
     const struct account_entry **all; /* that count, by name */
     uint32_t count;
@@ -83,9 +76,7 @@ void accounts_close(struct accounts *accounts)
         return;
     account_set_close(&accounts->file);
     account_set_close(&accounts->added);
-    for (uint32_t i = 0; i < accounts->gone_count; i++)
-        free(accounts->gone[i].name);
-    free(accounts->gone);
+    account_splits_close(&accounts->splits);
     free(accounts->all);
     free(accounts);
 }
@@ -94,48 +85,6 @@ void accounts_drop(struct accounts *accounts, struct bytes name)
 {
     account_set_drop(&accounts->added, name);
     accounts->is_merged = false;
-}
-
-/* --- those that were removed --- */
-
-static struct gone *find_gone(const struct accounts *accounts, struct bytes name)
-{
-    for (uint32_t i = 0; i < accounts->gone_count; i++)
-        if (bytes_is(name, accounts->gone[i].name))
-            return &accounts->gone[i];
-    return NULL;
-}
-
-static void forget_gone(struct accounts *accounts, struct bytes name)
-{
-    struct gone *gone = find_gone(accounts, name);
-    if (!gone)
-        return;
-    free(gone->name);
-    *gone = accounts->gone[--accounts->gone_count];
-}
-
-static void add_gone(struct accounts *accounts, struct bytes name, uint32_t splits, uint64_t revision)
-{
-    char *text = mem_alloc(name.len + 1);
-    bytes_put(text, name);
-    text[name.len] = 0;
-    if (accounts->gone_count == accounts->gone_room) {
-        accounts->gone_room = accounts->gone_room ? 2 * accounts->gone_room : 16;
-        accounts->gone = mem_resize(accounts->gone, accounts->gone_room * sizeof *accounts->gone);
-    }
-    accounts->gone[accounts->gone_count++] = (struct gone){text, splits, revision};
-}
-
-/* "gone 4": it had that many splits. */
-static bool read_gone(struct bytes packed, uint32_t *splits)
-{
-    uint64_t number;
-    if (!bytes_starts(packed, "gone ") || !bytes_to_u64(bytes_from(packed, strlen("gone ")), &number) ||
-        number < 1 || number > LIMIT_SPLITS)
-        return false;
-    *splits = (uint32_t)number;
-    return true;
 }
 
 /* --- what was kept --- */
@@ -162,10 +111,10 @@ int accounts_put(struct accounts *accounts, struct bytes name, struct bytes pack
     struct arena arena = {0};
     struct config_account *account;
     uint32_t splits;
-    forget_gone(accounts, name);
-    if (read_gone(packed, &splits)) {
+    account_splits_drop(&accounts->splits, name);
+    if (account_splits_unpack(packed, &splits)) {
         accounts_drop(accounts, name);
-        add_gone(accounts, name, splits, revision);
+        account_splits_put(&accounts->splits, name, splits, revision);
         return 0;
     }
     int r = read_one(&arena, packed, &account, e);
@@ -194,15 +143,16 @@ uint64_t accounts_version(struct accounts *accounts)
 
 /* --- edits --- */
 
-static int check_splits(const struct gone *gone, const struct config_account *account, struct error *e)
+static int check_splits(const struct account_split *kept, const struct config_account *account,
+                        struct error *e)
 {
-    if (!gone || gone->splits == account->splits)
+    if (!kept || kept->splits == account->splits)
         return 0;
     return error_set(e, ERR_USAGE,
                      "account %s was harvested with splits: %" PRIu32
                      ", which is fixed since: what is stored of "
                      "it would not be found with %" PRIu32 ": add it with that number",
-                     gone->name, gone->splits, account->splits);
+                     kept->name, kept->splits, account->splits);
 }
 
 static int make_edit(struct accounts *accounts, const struct config_account *account, struct arena *arena,
@@ -214,14 +164,14 @@ static int make_edit(struct accounts *accounts, const struct config_account *acc
     *edit = (struct account_edit){arena_copy(arena, bytes_of(entry.name)),
                                   arena_copy(arena, bytes_of(entry.text)), 0};
     account_entry_close(&entry);
-    const struct gone *gone = find_gone(accounts, edit->name);
-    edit->revision = gone ? gone->revision : 0;
+    const struct account_split *kept = account_splits_find(&accounts->splits, edit->name);
+    edit->revision = kept ? kept->revision : 0;
     if (is_there)
         return error_set(e, ERR_USAGE, "account %.*s is there already%s: remove it first to change it",
                          BYTES_ARG(edit->name), is_in_file ? ", in the coordinator's configuration" : "");
     if (accounts_count(accounts) >= LIMIT_ACCOUNTS)
         return error_set(e, ERR_LIMIT, "there are %d accounts, and no more are possible", LIMIT_ACCOUNTS);
-    return check_splits(gone, account, e);
+    return check_splits(kept, account, e);
 }
 
 int accounts_check_new(struct accounts *accounts, const struct value *document, struct arena *arena,
@@ -276,9 +226,43 @@ int accounts_check_removal(struct accounts *accounts, struct bytes name, struct 
             entry->name);
     *edit = (struct account_edit){.name = arena_copy(arena, bytes_of(entry->name)),
                                   .revision = entry->revision};
-    if (accounts->gone_count < LIMIT_ACCOUNTS)
-        edit->packed = bytes_of(arena_printf(arena, "gone %" PRIu32, entry->splits));
+    if (accounts->splits.count < 2 * LIMIT_ACCOUNTS)
+        edit->packed = account_splits_pack(arena, entry->splits);
     return 0;
+}
+
+static int check_of_file(const struct accounts *accounts, const struct account_entry *entry, bool *is_kept,
+                         struct error *e)
+{
+    const struct bytes name = bytes_of(entry->name);
+    const struct account_split *kept = account_splits_find(&accounts->splits, name);
+    const struct account_entry *added = account_set_find(&accounts->added, name);
+    const uint32_t splits = added ? added->splits : kept ? kept->splits : entry->splits;
+    *is_kept = added || kept;
+    if (splits == entry->splits)
+        return 0;
+    return error_set(e, ERR_CONFIG,
+                     "account %s: its `splits` is %" PRIu32 " and was %" PRIu32
+                     " when it came to this cluster, and is fixed since: set it back in the configuration",
+                     entry->name, entry->splits, splits);
+}
+
+int accounts_check_file(const struct accounts *accounts, struct arena *arena, struct account_edit **edits,
+                        uint32_t *count, struct error *e)
+{
+    const struct account_set *file = &accounts->file;
+    int r = 0;
+    *edits = arena_alloc(arena, (file->count + (size_t)1) * sizeof **edits);
+    *count = 0;
+    for (uint32_t i = 0; i < file->count && !r; i++) {
+        const struct account_entry *entry = &file->entries[i];
+        bool is_kept;
+        r = check_of_file(accounts, entry, &is_kept, e);
+        if (!r && !is_kept)
+            (*edits)[(*count)++] = (struct account_edit){arena_copy(arena, bytes_of(entry->name)),
+                                                         account_splits_pack(arena, entry->splits), 0};
+    }
+    return r;
 }
 
 int accounts_find(struct accounts *accounts, struct bytes name, struct account_place *out, struct error *e)

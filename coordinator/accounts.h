@@ -38,6 +38,10 @@ int accounts_check_new(struct accounts *accounts, const struct value *document, 
 /* ERR_NOT_FOUND; ERR_USAGE: it stands in the file, or several have that id. */
 int accounts_check_removal(struct accounts *accounts, struct bytes name, struct arena *arena,
                            struct account_edit *edit, struct error *e);
+/* What is to be kept of the file's accounts, so that their `splits` stay what they are; in the arena.
+ * ERR_CONFIG: one has another than it had. */
+int accounts_check_file(const struct accounts *accounts, struct arena *arena, struct account_edit **edits,
+                        uint32_t *count, struct error *e);
 void accounts_drop(struct accounts *accounts, struct bytes name);
 
 /* The account of a name, "provider/id" or the id alone. ERR_NOT_FOUND, ERR_USAGE: several. */

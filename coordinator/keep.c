@@ -267,6 +267,19 @@ static int begin(struct coordinator *co, struct error *e)
     return coordinator_keep(co, e);
 }
 
+/* Where one process has all, it looks for itself. */
+static int keep_splits(struct coordinator *co, struct error *e)
+{
+    struct arena arena = {0};
+    struct account_edit *edits;
+    uint32_t count;
+    int r = co->set.sole ? 0 : accounts_check_file(co->accounts, &arena, &edits, &count, e);
+    if (!r && !co->set.sole)
+        r = coordinator_keep_accounts(co, edits, count, e);
+    arena_close(&arena);
+    return r;
+}
+
 int coordinator_load(struct coordinator *co, struct error *e)
 {
     struct loading l = {.co = co, .e = e};
@@ -275,5 +288,7 @@ int coordinator_load(struct coordinator *co, struct error *e)
         r = check_numbers(co, e);
     if (!r)
         r = check_sole(co, e);
-    return r || l.has_cluster ? r : begin(co, e);
+    if (!r && !l.has_cluster)
+        r = begin(co, e);
+    return r ? r : keep_splits(co, e);
 }

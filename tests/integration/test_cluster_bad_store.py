@@ -2,9 +2,12 @@
 nobody else is affected."""
 
 import json
+import re
+import shutil
 import struct
 
 import pytest
+from cluster import Node
 from garner import collection, provider, replay
 from server import Listing
 
@@ -140,16 +143,20 @@ def test_an_account_with_other_splits_is_left_out_and_no_other_waits_for_it(clus
         newest = {(event["region"], event["id"]): event["after"]["v"] for event in run.changes() if event["after"]}
         return sorted(newest.values())
 
-    def restart_coordinator(splits):
-        cluster.coordinator.stop()
-        configure(splits)
-        cluster.start_coordinator()
-
     lab.has_provider(provider(collection(path="/things/{account.id}", scope="region", every="1s", delete={"confirm": "none"})))
     cluster.start("w1", "w2", accounts=[lab.account(id=f"a{n}", regions=REGIONS) for n in range(ACCOUNTS)])
     cluster.wait(lambda: all(told(account) == ALL * [1] for account in ACCOUNT_IDS), SOON)
     owner = cluster["w1" if cluster.document("where", "a0")["shards"][0]["owner"] == "w1" else "w2"]
-    restart_coordinator(4)
+    cluster.coordinator.stop()
+    configure(4)
+    refused = Node(lab, "coordinator", cluster.coordinator.folder)
+    refused.start("-c", lab.config, "--data", refused.folder, "--listen", "tcp://127.0.0.1:0")
+    refused.ended(code=2).said("account p/a0: its `splits` is 4 and was 1", "set it back")
+    # One whose state was lost doesn't know: but who harvested it does.
+    feed = re.search(r"^feed (\w+)$", (owner.folder / "garner").read_text(), re.MULTILINE)[1]
+    shutil.rmtree(cluster.coordinator.folder)
+    cluster.start_coordinator("--grace", "4s", "--feed", feed)
+    cluster.wait(lambda: "go on" in cluster.garner("recover", expect=None).text, SOON)
     said = owner.wait(lambda: owner.said("an account is left out here", "account=a0", "set it back"))
     assert "was 1 when it was first harvested" in said[0]
     for item in things:
@@ -160,7 +167,11 @@ def test_an_account_with_other_splits_is_left_out_and_no_other_waits_for_it(clus
     cluster.start_worker(name)
     owner.wait(lambda: owner.said_since_start("an account is left out here", "account=a0", "was another number"))
     cluster.wait_served(SOON)
-    restart_coordinator(1)
+    cluster.coordinator.stop()
+    shutil.rmtree(cluster.coordinator.folder)
+    configure(1)
+    cluster.start_coordinator()
+    cluster.wait(lambda: "go on" in cluster.garner("recover", expect=None).text, SOON)
     for item in things:
         item["v"] = 3
     cluster.wait(lambda: all(told(account) == ALL * [3] for account in ACCOUNT_IDS), SOON)

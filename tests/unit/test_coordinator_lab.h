@@ -19,8 +19,14 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/config/account_text.h"
+#include "common/value/value.h"
 #include "coordinator/serve.h"
 #include "proto/cluster.h"
+#include "proto/cluster_ask.h"
+
+/* Accounts. */
+#define ONE "{\"id\":\"1\",\"provider\":\"p\"}"
+#define TWO "{\"id\":\"2\",\"provider\":\"p\"}"
 
 enum { SHARDS = 4, WITHIN_MS = 20000 };
 
@@ -137,6 +143,54 @@ static inline void add_heartbeat(struct lab *lab, const struct shard_report *rep
 static inline void take_orders(struct lab *lab, struct bytes answer)
 {
     OK(lab, orders_unpack(&lab->arena, arena_copy(&lab->arena, answer), &lab->orders, &lab->e));
+}
+
+/* --- accounts --- */
+
+static inline struct value ask_coordinator(struct lab *lab, const struct cluster_ask *what, int expected)
+{
+    struct buffer packed = {0}, answer = {0};
+    struct value value = {0};
+    cluster_ask_pack(what, &packed);
+    assert_int_equal(coordinator_ask(lab->coordinator, buffer_bytes(&packed), &answer, &lab->e), expected);
+    if (!expected)
+        OK(lab,
+           value_from_msgpack(&lab->arena, arena_copy(&lab->arena, buffer_bytes(&answer)), &value, &lab->e));
+    buffer_close(&packed);
+    buffer_close(&answer);
+    return value;
+}
+
+static inline void add(struct lab *lab, const char *account, bool is_refused)
+{
+    struct buffer document = {0};
+    struct value list = value_array(&lab->arena, 1);
+    OK(lab, value_from_json(&lab->arena, bytes_of(account), &list.items[0], NULL, &lab->e));
+    value_to_msgpack(&list, &document);
+    const struct value answer =
+        ask_coordinator(lab,
+                        &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_ADD,
+                                              .document = arena_copy(&lab->arena, buffer_bytes(&document))},
+                        0);
+    const struct value *added = value_get_text(&answer, "accounts");
+    assert_int_equal(added->count, 1);
+    assert_int_equal(value_get_text(&added->items[0], "error")->type == VALUE_STRING, is_refused);
+    buffer_close(&document);
+}
+
+/* "p/1 file, p/2 added" */
+static inline const char *listed(struct lab *lab)
+{
+    const struct value all = ask_coordinator(lab, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_LIST}, 0);
+    const struct value *accounts = value_get_text(&all, "accounts");
+    struct buffer out = {0};
+    for (uint32_t i = 0; i < accounts->count; i++)
+        buffer_printf(&out, "%s%.*s %.*s", i ? ", " : "",
+                      BYTES_ARG(value_get_text(&accounts->items[i], "account")->text),
+                      BYTES_ARG(value_get_text(&accounts->items[i], "from")->text));
+    const char *text = arena_strdup(&lab->arena, buffer_bytes(&out));
+    buffer_close(&out);
+    return text;
 }
 
 #endif

@@ -2,12 +2,6 @@
  * the state; and the accounts of its configuration, and those that were added beside them. */
 #include "tests/unit/test_coordinator_lab.h"
 
-#include "common/value/value.h"
-#include "proto/cluster_ask.h"
-
-#define ONE "{\"id\":\"1\",\"provider\":\"p\"}"
-#define TWO "{\"id\":\"2\",\"provider\":\"p\"}"
-
 /* --- shards --- */
 
 /* What it is told, as soon as it is told to have all. */
@@ -121,52 +115,6 @@ static void the_state_of_a_cluster_with_others_is_refused(void **state)
 
 /* --- accounts --- */
 
-static struct value ask(struct lab *lab, const struct cluster_ask *what, int expected)
-{
-    struct buffer packed = {0}, answer = {0};
-    struct value value = {0};
-    cluster_ask_pack(what, &packed);
-    assert_int_equal(coordinator_ask(lab->coordinator, buffer_bytes(&packed), &answer, &lab->e), expected);
-    if (!expected)
-        OK(lab,
-           value_from_msgpack(&lab->arena, arena_copy(&lab->arena, buffer_bytes(&answer)), &value, &lab->e));
-    buffer_close(&packed);
-    buffer_close(&answer);
-    return value;
-}
-
-static void add(struct lab *lab, const char *account, bool is_refused)
-{
-    struct buffer document = {0};
-    struct value list = value_array(&lab->arena, 1);
-    OK(lab, value_from_json(&lab->arena, bytes_of(account), &list.items[0], NULL, &lab->e));
-    value_to_msgpack(&list, &document);
-    const struct value answer =
-        ask(lab,
-            &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_ADD,
-                                  .document = arena_copy(&lab->arena, buffer_bytes(&document))},
-            0);
-    const struct value *added = value_get_text(&answer, "accounts");
-    assert_int_equal(added->count, 1);
-    assert_int_equal(value_get_text(&added->items[0], "error")->type == VALUE_STRING, is_refused);
-    buffer_close(&document);
-}
-
-/* "p/1 file, p/2 added" */
-static const char *listed(struct lab *lab)
-{
-    const struct value all = ask(lab, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_LIST}, 0);
-    const struct value *accounts = value_get_text(&all, "accounts");
-    struct buffer out = {0};
-    for (uint32_t i = 0; i < accounts->count; i++)
-        buffer_printf(&out, "%s%.*s %.*s", i ? ", " : "",
-                      BYTES_ARG(value_get_text(&accounts->items[i], "account")->text),
-                      BYTES_ARG(value_get_text(&accounts->items[i], "from")->text));
-    const char *text = arena_strdup(&lab->arena, buffer_bytes(&out));
-    buffer_close(&out);
-    return text;
-}
-
 static void take_config(struct lab *lab, const char *accounts)
 {
     const struct config config = config_of(lab, accounts);
@@ -183,7 +131,7 @@ static void added_accounts_are_there_in_the_next_life(void **state)
     close_coordinator(lab);
     OK(lab, open_coordinator(lab));
     assert_string_equal(listed(lab), "p/1 file, p/2 added");
-    ask(lab, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_REMOVE, .account = BYTES("p/2")}, 0);
+    ask_coordinator(lab, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_REMOVE, .account = BYTES("p/2")}, 0);
     close_coordinator(lab);
     OK(lab, open_coordinator(lab));
     assert_string_equal(listed(lab), "p/1 file");
@@ -210,7 +158,8 @@ static void an_account_of_the_file_hides_the_added_one_of_its_name_as_long_as_it
     assert_string_equal(listed(lab), "p/1 file");
     assert_int_equal(coordinator_added(lab->coordinator, &lab->arena).count, 1);
     add(lab, ONE, true);
-    ask(lab, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_REMOVE, .account = BYTES("1")}, ERR_USAGE);
+    ask_coordinator(lab, &(struct cluster_ask){.verb = CLUSTER_ACCOUNTS_REMOVE, .account = BYTES("1")},
+                    ERR_USAGE);
     take_config(lab, "[]");
     assert_string_equal(listed(lab), "p/1 added");
 }
