@@ -35,7 +35,7 @@ struct worker {
 static struct worker workers[WORKERS_MAX];
 static struct shard_report *reports;
 static uint32_t shards = 16384, worker_count = 1000;
-static uint8_t feed[16] = "a feed, 16 byte";
+static const uint8_t *feed; /* 16 bytes */
 
 static double now_us(void)
 {
@@ -79,7 +79,7 @@ static void say(struct worker *w, struct buffer *out)
                                         .address = BYTES("tcp://127.0.0.1:1"),
                                         .program = BYTES("bench"),
                                         .shards = shards,
-                                        .feed = {(const char *)feed, sizeof feed},
+                                        .feed = {(const char *)feed, 16},
                                         .disk = (uint64_t)(w - workers) + 1,
                                         .incarnation = 1,
                                         .number = ++w->number,
@@ -112,7 +112,16 @@ static bool hear(struct coordinator *co, struct worker *w, struct bytes packed, 
     return !waits;
 }
 
-/* Until nobody hears anything new. */
+static uint32_t owned(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < worker_count; i++)
+        for (uint32_t j = 0; j < workers[i].orders.order_count; j++)
+            count += workers[i].orders.orders[j].role == ROLE_OWNER;
+    return count;
+}
+
+/* Until all shards are owned, and nobody hears anything new. */
 static void settle(struct coordinator *co)
 {
     struct buffer packed = {0};
@@ -124,12 +133,15 @@ static void settle(struct coordinator *co)
             say(&workers[i], &packed);
             news += hear(co, &workers[i], buffer_bytes(&packed), &took_us);
         }
-        quiet = news ? 0 : quiet + 1;
+        quiet = news || owned() < shards ? 0 : quiet + 1;
         usleep(100000);
     }
     buffer_close(&packed);
-    if (quiet < MEASURED)
-        fprintf(stderr, "bench_heartbeats: it hasn't come to rest\n");
+    if (quiet < MEASURED) {
+        fprintf(stderr, "bench_heartbeats: it hasn't come to rest: %u of %u shards are owned\n", owned(),
+                shards);
+        exit(EXIT_FAILURE);
+    }
 }
 
 static double codec_us(const struct worker *w, struct bytes packed)
@@ -189,12 +201,12 @@ int main(int argc, char **argv)
                                                 .followers = 1,
                                                 .lease_ms = LEASE_MS,
                                                 .grace_ms = 600000,
-                                                .settle_ms = 100,
-                                                .feed = feed};
+                                                .settle_ms = 100};
     if (coordinator_open(&setting, &co, &e)) {
         fprintf(stderr, "bench_heartbeats: %s\n", e.text);
         return EXIT_FAILURE;
     }
+    feed = coordinator_feed(co);
     for (uint32_t i = 0; i < worker_count; i++)
         snprintf(workers[i].name, sizeof workers[i].name, "w%u", i);
     settle(co);
