@@ -138,7 +138,7 @@ void check_sealed(struct world *w, uint32_t shard, uint64_t epoch)
 
 /* --- owners --- */
 
-static uint64_t common_of(const struct known_shard *known, const struct copy *copy)
+uint64_t check_common(const struct known_shard *known, const struct copy *copy)
 {
     uint64_t seq = known->head < copy->head ? known->head : copy->head;
     while (seq && known->given[seq] != copy_through(copy, seq))
@@ -164,7 +164,7 @@ void check_begins(struct world *w, uint32_t node, uint32_t shard)
 {
     struct known_shard *known = &w->check.shards[shard];
     const struct copy *copy = &w->all[node].disk.copies[shard];
-    uint64_t common = common_of(known, copy), epoch = copy_epoch(copy);
+    uint64_t common = check_common(known, copy), epoch = copy_epoch(copy);
     bool is_records = epoch == w->coordinator.kept.shards[shard].epoch;
     bool is_again = epoch <= known->begun;
     bool is_excused = known->is_loose || known->is_excused;

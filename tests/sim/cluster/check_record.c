@@ -100,8 +100,9 @@ static void note_in_sync(struct step *step)
             continue;
         tally->in_sync++;
         const uint32_t node = step->w->check.node_of[replica->worker];
-        if (node != NO_NODE && step->w->all[node].disk.copies[step->shard].is_whole) /* or gone meanwhile */
-            step->known->is_lost[node] = false;
+        const struct copy *copy = node == NO_NODE ? NULL : &step->w->all[node].disk.copies[step->shard];
+        if (copy && copy->is_whole && check_common(step->known, copy) >= step->known->head)
+            step->known->is_lost[node] = false; /* or it was said before its disk was lost */
     }
     for (uint32_t i = 0; i < step->before->replica_count; i++) {
         const struct cluster_replica *replica = &step->before->replicas[i];

@@ -356,7 +356,9 @@ void check_open(struct world *w);
 bool check_fails(struct world *w, const char *invariant, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool check_is_fine(const struct world *w);
-void check_event(struct world *w); /* after each */
+uint64_t check_common(const struct known_shard *known,
+                      const struct copy *copy); /* of what was given, it has */
+void check_event(struct world *w);              /* after each */
 void check_commit(struct world *w, uint32_t node, uint32_t shard);
 void check_sealed(struct world *w, uint32_t shard, uint64_t epoch);
 void check_order(struct world *w, uint32_t worker, const struct shard_order *order);
