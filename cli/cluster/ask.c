@@ -19,10 +19,11 @@ int ask_open(const struct options *options, struct ask *ask)
     *ask = (struct ask){.address = client_address(options->at)};
     int r = client_open(ask->address, NULL, &ask->client, &e);
     if (!r && !has_coordinator(ask->client))
-        r = error_set(&e, ERR_USAGE,
-                      "at %s is no coordinator, but a garner %.*s: give the coordinator's address with --at or "
-                      "GARNER_AT",
-                      ask->address, BYTES_ARG(client_peer(ask->client)->role));
+        r = error_set(
+            &e, ERR_USAGE,
+            "at %s is no coordinator, but a garner %.*s: give the coordinator's address with --at or "
+            "GARNER_AT",
+            ask->address, BYTES_ARG(client_peer(ask->client)->role));
     if (!r)
         return 0;
     ask_close(ask);

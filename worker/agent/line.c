@@ -91,7 +91,8 @@ static bool wait_inside(struct line *line, int64_t until_ms, const atomic_bool *
 
 bool line_wait(struct line *line, int64_t until_ms, const atomic_bool *poked)
 {
-    return line->inside ? wait_inside(line, until_ms, poked) : client_wait_any(&line->client, 1, until_ms, poked);
+    return line->inside ? wait_inside(line, until_ms, poked)
+                        : client_wait_any(&line->client, 1, until_ms, poked);
 }
 
 static int hear_client(struct line *line, struct bytes *answer, struct error *e)
