@@ -163,7 +163,7 @@ enum {
     LIMIT_HTTP_STREAMS_PER_TENANT = 64,       /* of these, with one token */
     LIMIT_HTTP_STREAM_BYTES = 256 << 10,      /* of changes that are made ready at once, for one stream */
     LIMIT_HTTP_STREAM_THREADS = 4,            /* that serve all streams */
-    LIMIT_REACH_ANSWER_MS = 3000,             /* a stream waits so long for a worker that hangs */
+    LIMIT_REACH_ANSWER_MS = 3000,             /* the gateway waits so long for one that hangs */
     LIMIT_REACH_UNUSED_MS = 60000,            /* a connection to a worker that nobody uses is kept so long */
     LIMIT_BUS_LISTENERS = 256,                /* connected at once */
     LIMIT_BUS_BYTES = 4 << 20,                /* that one of them hasn't taken: further ones are dropped */

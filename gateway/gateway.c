@@ -17,7 +17,7 @@
 #include "gateway/keys.h"
 #include "gateway/pool.h"
 #include "gateway/query.h"
-#include "proto/status.h"
+#include "gateway/status.h"
 
 enum { WATCH_MS = 1000, HEARD_MS = 3 * WATCH_MS };
 
@@ -125,24 +125,16 @@ static int ask_status(struct gateway *gateway, const struct query *query, struct
                       struct error *e)
 {
     struct arena arena = {0};
-    struct buffer packed = {0};
     struct status_request asked = {.accounts = query->filter.accounts};
-    struct operator_reply answer;
     struct status status;
     if (query->filter.types.count)
         asked.type = query->filter.types.items[0];
-    status_request_pack(&asked, &packed);
-    struct operator_request request = {.kind = OPERATOR_STATUS, .status = buffer_bytes(&packed)};
-    int r = reach_ask(&gateway->reach, "", &request, &arena, &answer, e);
-    if (!r)
-        r = status_unpack(&arena, answer.status, &status, e);
+    int r = status_gather(&gateway->reach, &asked, &arena, &status, e);
     if (!r) {
-        status.is_partial = asked.accounts.count > 0;
         reply->content_type = HTTP_JSON;
         status_to_json(&status, &reply->body);
         buffer_add_char(&reply->body, '\n');
     }
-    buffer_close(&packed);
     arena_close(&arena);
     return r;
 }
@@ -256,7 +248,7 @@ int gateway_open(const struct gateway_setting *setting, struct gateway **out, st
     *out = NULL;
     gateway->set = *setting;
     rpc_lock_open(&gateway->lock);
-    reach_open(&gateway->reach, gateway->set.at, LIMIT_RPC_ANSWER_MS);
+    reach_open(&gateway->reach, gateway->set.at, LIMIT_REACH_ANSWER_MS);
     reach_open(&gateway->watched, gateway->set.at, LIMIT_REACH_ANSWER_MS);
     int r = keys_open(&gateway->keys, setting->tokens, e);
     if (!r)

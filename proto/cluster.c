@@ -91,8 +91,7 @@ static bool report_from_wire(const Garner__ShardReport *from, struct shard_repor
         .bytes = from->bytes,
         .load = from->load,
     };
-    return from->role < ROLE_DROP && to->held >> CLUSTER_REPLICAS == 0 &&
-           to->behind >> CLUSTER_REPLICAS == 0 && to->load > 0;
+    return from->role < ROLE_DROP && to->held >> CLUSTER_REPLICAS == 0 && to->behind >> CLUSTER_REPLICAS == 0;
 }
 
 /* Ascending, so each shard stands once; and there are no more than shards. */

@@ -40,7 +40,7 @@ struct shard_report {
      * acknowledged; that one has acknowledged nothing for so long that subscribers wait for it. */
     uint32_t held, behind;
     uint64_t bytes; /* that its copy takes */
-    uint32_t load;  /* what it costs to harvest: milliseconds of its thread, a minute; at least 1 */
+    uint32_t load;  /* what it costs to harvest: milliseconds of its thread, a minute; 0: not known yet */
 };
 
 struct heartbeat {

@@ -95,7 +95,9 @@ const struct verb verb_workers = {
         "List the workers of a cluster: alive, away (it said that it restarts), dead (its lease is over) or "
         "unknown (not heard of since the coordinator began), and for how long; how many shards it harvests, "
         "follows, is to be given (coming) and is to hand on (leaving); its load (milliseconds of its threads "
-        "a minute), the bytes of its shards, and what its disk has left.",
+        "a minute, of the shards that it has had for a minute at least), the bytes of its shards, and what "
+        "its disk "
+        "has left.",
     .examples = "Examples:\n"
                 "  garner workers --at tcp://10.0.0.5:7801\n"
                 "  garner workers --json | jq -r '.workers[] | select(.state == \"dead\").worker'\n",

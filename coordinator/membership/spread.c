@@ -46,13 +46,18 @@ static void add_workers(const struct cluster *c, struct spread *spread)
         };
 }
 
+/* 0: not known. */
+static uint32_t load_of(const struct cluster *c, uint32_t shard)
+{
+    const struct shard_report *report = cluster_report(c, c->shards[shard].owner, shard);
+    return report && report->role == ROLE_OWNER ? report->load : 0;
+}
+
 /* As measured; what isn't known is taken for as much as the others have on average. A shard costs something
  * also where hardly anything happens, and it would be noise that places those. */
 static uint32_t weight_of(const struct cluster *c, uint32_t shard, uint32_t average)
 {
-    const struct cluster_shard *s = &c->shards[shard];
-    const struct shard_report *report = cluster_report(c, s->owner, shard);
-    uint32_t load = report && report->role == ROLE_OWNER ? report->load : average;
+    uint32_t measured = load_of(c, shard), load = measured ? measured : average;
     return load < PLACEMENT_WEIGHT_MAX - IDLE_LOAD ? IDLE_LOAD + load : PLACEMENT_WEIGHT_MAX;
 }
 
@@ -60,11 +65,9 @@ static uint32_t average_of(const struct cluster *c)
 {
     uint64_t sum = 0, count = 0;
     for (uint32_t i = 0; i < c->set.shards; i++) {
-        const struct shard_report *report = cluster_report(c, c->shards[i].owner, i);
-        if (report && report->role == ROLE_OWNER) {
-            sum += report->load;
-            count++;
-        }
+        uint32_t load = load_of(c, i);
+        sum += load;
+        count += load > 0;
     }
     return count ? (uint32_t)(sum / count) : 1;
 }

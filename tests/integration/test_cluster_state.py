@@ -1,5 +1,6 @@
 """What a cluster remembers, and what becomes of it when that is lost: the coordinator's state, a worker's restart, and who doesn't belong to it."""
 
+import json
 import re
 import shutil
 import time
@@ -123,5 +124,24 @@ def test_a_gateway_is_ready_while_the_coordinator_answers(two, lab):
         gateway.awaited(lambda: gateway.get(at.port, "/readyz").status == 503)
         two.start_coordinator()
         gateway.awaited(lambda: gateway.get(at.port, "/readyz").status == 200)
+    finally:
+        at.end()
+
+
+def test_a_gateway_tells_the_status_of_all_workers(two, lab):
+    at = gateway.gateway(lab, "--at", two.at)
+
+    def status(query=""):
+        answer = gateway.get(at.port, f"/v1/status{query}")
+        return json.loads(answer.text) if answer.status == 200 else {}
+    try:
+        gateway.awaited(lambda: status().get("well") and status()["collections"] == ACCOUNTS)
+        told = two.document("status", expect=None)
+        assert {key: told[key] for key in ("collections", "resources", "states")} == {key: status()[key] for key in ("collections", "resources", "states")}
+        assert status("?account=a1")["collections"] == 1 and status("?account=nobody")["collections"] == 0
+        two.kill("w1")
+        gateway.awaited(lambda: 0 < status().get("collections", 0) < ACCOUNTS and status()["well"] is False)
+        two.kill("w2")
+        gateway.awaited(lambda: gateway.get(at.port, "/v1/status").status == 503)
     finally:
         at.end()

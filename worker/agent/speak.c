@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "common/clock.h"
 #include "worker/agent/internal.h"
 #include "worker/run/own.h"
 #include "worker/serve/serve.h"
@@ -34,9 +35,8 @@ static void add_report(struct agent *agent, uint32_t shard, struct shard_report 
         report->is_whole = false;
     }
     report->bytes = agent->shards[shard].bytes;
-    report->load = 1;
     if (report->role == ROLE_OWNER)
-        report->load = crew_load(agent->set.crew, shard);
+        report->load = crew_load(agent->set.crew, shard, clock_steady_ms());
     if (report->role == ROLE_OWNER || report->role == ROLE_SEALED)
         add_served(agent, report);
 }

@@ -11,21 +11,23 @@ enum { RECKON_MS = 2000, MEAN_MS = 300000 };
 
 static const double ms_a_minute = 60000 / 1e6; /* of nanoseconds a millisecond */
 
-void cost_begin(struct shard *shard)
+static struct shown_shard *shown(const struct shard *shard)
 {
-    shard->cost = (struct cost){.at_ms = shard->run->now_ms, .began_ms = shard->run->now_ms};
+    return &shard->run->crew->shown[shard->number];
 }
 
-static void show(struct shard *shard, uint32_t load)
+void cost_begin(struct shard *shard)
 {
-    atomic_store_explicit(&shard->run->crew->shown[shard->number].load, load, memory_order_relaxed);
+    int64_t now_ms = shard->run->now_ms;
+    shard->cost = (struct cost){.at_ms = now_ms, .began_ms = now_ms};
+    atomic_store_explicit(&shown(shard)->since_ms, now_ms, memory_order_relaxed);
 }
 
 void cost_end(struct shard *shard)
 {
     if (shard->run->working == shard)
         shard->run->working = NULL;
-    show(shard, 0);
+    atomic_store_explicit(&shown(shard)->load, 0, memory_order_relaxed);
 }
 
 struct shard *cost_turn(struct run *run, struct shard *to)
@@ -50,7 +52,11 @@ static void reckon(struct shard *shard)
     cost->load += (share < 1 ? share : 1) * (load - cost->load);
     cost->busy_ns = 0;
     cost->at_ms = now_ms;
-    show(shard, cost->load < UINT32_MAX ? (uint32_t)cost->load : UINT32_MAX);
+    atomic_store_explicit(&shown(shard)->load,
+                          cost->load < 1            ? 1
+                          : cost->load < UINT32_MAX ? (uint32_t)cost->load
+                                                    : UINT32_MAX,
+                          memory_order_relaxed);
 }
 
 static void on_timer(void *context)
@@ -67,8 +73,10 @@ void cost_watch(struct run *run)
     fetch_timer_start(run->fetch, run->now_ms + RECKON_MS, run, on_timer);
 }
 
-uint32_t crew_load(struct crew *crew, uint32_t shard)
+uint32_t crew_load(struct crew *crew, uint32_t shard, int64_t now_ms)
 {
-    uint32_t load = atomic_load_explicit(&crew->shown[shard].load, memory_order_relaxed);
-    return load ? load : 1;
+    const struct shown_shard *shown = &crew->shown[shard];
+    if (now_ms - atomic_load_explicit(&shown->since_ms, memory_order_relaxed) < CREW_LOAD_SETTLES_MS)
+        return 0;
+    return atomic_load_explicit(&shown->load, memory_order_relaxed);
 }

@@ -42,9 +42,10 @@ enum { NOTES_SLOTS = 4096 };
 
 /* What any thread may see of a shard. */
 struct shown_shard {
-    _Atomic uint8_t thread; /* a worker's: the number of the one whose it is, and 1; 0: it isn't owned */
-    _Atomic uint32_t load;  /* crew_load; 0: not known yet */
-    _Atomic uint64_t aside; /* crew_set_aside */
+    _Atomic uint8_t thread;   /* a worker's: the number of the one whose it is, and 1; 0: it isn't owned */
+    _Atomic uint32_t load;    /* milliseconds a minute, at least 1; 0: not reckoned yet, or it isn't owned */
+    _Atomic int64_t since_ms; /* that its time is taken */
+    _Atomic uint64_t aside;   /* crew_set_aside */
 };
 
 /* What the threads of a run share. Read-only while they work, or each thread's own entry, or under a mutex.

@@ -42,8 +42,10 @@ int control_release(struct crew *crew, const uint32_t *shards, uint32_t count, s
 /* The epoch that a shard begins in which is set aside; 0: it isn't. Any thread, without waiting. */
 uint64_t crew_set_aside(const struct crew *crew, uint32_t shard);
 
-/* What a shard costs: milliseconds of its thread, a minute, as the mean of the last minutes; at least 1. Any
- * thread, without waiting. */
-uint32_t crew_load(struct crew *crew, uint32_t shard);
+/* What a shard costs: milliseconds of its thread, a minute, as the mean of the last minutes; at least 1. 0:
+ * it isn't known yet, as one slow commit would say too much, or isn't the run's. `now_ms` is clock_steady_ms.
+ * Any thread, without waiting. */
+enum { CREW_LOAD_SETTLES_MS = 60000 };
+uint32_t crew_load(struct crew *crew, uint32_t shard, int64_t now_ms);
 
 #endif

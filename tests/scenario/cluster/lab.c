@@ -40,6 +40,7 @@ struct lab {
     uint32_t node_count;
     int64_t now_ms;
     uint64_t disks;
+    uint32_t loads[SHARDS]; /* as owners report them */
     struct buffer diary;
 };
 
@@ -208,7 +209,7 @@ static uint32_t report_all(struct lab *lab, struct node *node, struct shard_repo
         if (!tenure_report(&node->tenure, i, &reports[count]))
             continue;
         struct shard_report *report = &reports[count++];
-        report->load = 1;
+        report->load = lab->loads[report->shard];
         if (report->role == ROLE_OWNER &&
             mark_report(&node->marks[i], lab->now_ms, &report->held, &report->behind) != report->version)
             report->held = report->behind = 0;
@@ -408,6 +409,11 @@ uint32_t lab_worker(struct lab *lab, const char *name)
 int64_t lab_now(const struct lab *lab)
 {
     return lab->now_ms;
+}
+
+void lab_costs(struct lab *lab, uint32_t shard, uint32_t load)
+{
+    lab->loads[shard] = load;
 }
 
 void lab_passes(struct lab *lab, int64_t ms)

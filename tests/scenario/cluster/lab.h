@@ -43,6 +43,9 @@ void lab_coordinator_forgets(struct lab *lab);
 /* So many changes of a shard; says whether they could be committed. */
 void lab_commits(struct lab *lab, const char *name, uint32_t shard, uint64_t count);
 
+/* What a shard costs, once it is measured; 0, and so at first: it isn't yet. */
+void lab_costs(struct lab *lab, uint32_t shard, uint32_t load);
+
 void lab_passes(struct lab *lab, int64_t ms);
 
 /* The diary since the last call, held against this text. */

@@ -177,19 +177,48 @@ static void a_drain_moves_two_at_a_time(void **state)
     lab_close(lab);
 }
 
+/* How many of w1's four shards it keeps when w2 comes, which gets its share of them. */
+static uint32_t keeps_of_four(struct lab *lab)
+{
+    lab_starts(lab, "w1");
+    lab_passes(lab, 3000);
+    lab_starts(lab, "w2");
+    lab_passes(lab, 6000);
+    uint32_t w1 = lab_worker(lab, "w1"), has = 0;
+    for (uint32_t i = 0; i < 4; i++)
+        has += lab_cluster(lab)->shards[i].owner == w1;
+    return has;
+}
+
 /* A worker that comes is filled: it gets its share of what the others have. */
 static void a_worker_that_comes_gets_its_share(void **state)
 {
     (void)state;
     struct lab *lab = lab_open(4, 0);
-    lab_starts(lab, "w1");
-    lab_passes(lab, 3000);
-    lab_starts(lab, "w2");
-    lab_passes(lab, 4000);
-    uint32_t w1 = lab_worker(lab, "w1"), has = 0;
-    for (uint32_t i = 0; i < 4; i++)
-        has += lab_cluster(lab)->shards[i].owner == w1;
-    assert_int_equal(has, 2);
+    assert_int_equal(keeps_of_four(lab), 2);
+    lab_close(lab);
+}
+
+/* A shard that costs as much as the others together has a worker to itself. */
+static void shares_are_of_what_is_measured(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_open(4, 0);
+    lab_costs(lab, 0, 30000);
+    for (uint32_t i = 1; i < 4; i++)
+        lab_costs(lab, i, 10000);
+    uint32_t keeps = keeps_of_four(lab);
+    assert_true(keeps == 1 || keeps == 3);
+    lab_close(lab);
+}
+
+/* Of the others it isn't known: they may cost as much. */
+static void a_load_that_isnt_known_is_taken_for_the_average(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_open(4, 0);
+    lab_costs(lab, 0, 30000);
+    assert_int_equal(keeps_of_four(lab), 2);
     lab_close(lab);
 }
 
@@ -228,6 +257,8 @@ int main(void)
         cmocka_unit_test(a_restarted_coordinator_goes_on_with_a_move),
         cmocka_unit_test(a_drain_moves_two_at_a_time),
         cmocka_unit_test(a_worker_that_comes_gets_its_share),
+        cmocka_unit_test(shares_are_of_what_is_measured),
+        cmocka_unit_test(a_load_that_isnt_known_is_taken_for_the_average),
         cmocka_unit_test(a_pin_brings_a_shard_and_holds_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
