@@ -78,7 +78,8 @@ struct cluster_shard {
     uint64_t doubted; /* whoever knows this version says what it had once its owner had ended; 0: no doubt */
     int64_t retry_ms; /* no move is queued by itself before; INT64_MIN: at any time */
     bool is_foreign;  /* a worker has a copy of an epoch beyond this one: nothing is done with the shard, and
-                       * none is begun anew */
+                       * none is begun anew; since: */
+    int64_t foreign_ms;
     bool is_changed;
 };
 

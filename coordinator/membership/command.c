@@ -208,6 +208,22 @@ static void skip_epochs(struct cluster *c, uint64_t least)
         }
 }
 
+/* Who owns a shard by the records harvests it until it hears that somebody has come after it: for a lease at
+ * most. */
+static int check_leases(const struct cluster *c, int64_t now_ms, struct error *e)
+{
+    for (uint32_t i = 0; i < c->set.shards; i++) {
+        const struct cluster_shard *s = &c->shards[i];
+        int64_t left_ms = s->foreign_ms + c->set.lease_ms - now_ms;
+        if (s->is_foreign && s->owner != CLUSTER_NOBODY && left_ms > 0)
+            return error_set(e, ERR_BUSY,
+                             "shard %" PRIu32 ": a worker has just come with a later copy than that of %s, "
+                             "which may have a lease: ask again in %" PRId64 " s",
+                             i, c->workers[s->owner].name, (left_ms + 999) / 1000);
+    }
+    return 0;
+}
+
 int cluster_recover(struct cluster *c, int64_t now_ms, uint64_t wall_s, uint32_t *count, struct error *e)
 {
     *count = 0;
@@ -216,6 +232,9 @@ int cluster_recover(struct cluster *c, int64_t now_ms, uint64_t wall_s, uint32_t
                          "the coordinator has just begun, and somebody whom it hasn't heard yet may have a "
                          "lease: wait until all workers are there, and ask again in %" PRId64 " s",
                          (c->begun_ms + c->set.lease_ms - now_ms + 999) / 1000);
+    int r = check_leases(c, now_ms, e);
+    if (r)
+        return r;
     for (uint32_t i = 0; i < c->set.shards; i++)
         if (c->shards[i].is_foreign) {
             recover_shard(c, i, wall_s);

@@ -192,14 +192,15 @@ static void step(struct cluster *c, uint32_t shard, int64_t now_ms)
     move_step(c, shard, now_ms);
 }
 
-static void note_foreign(struct cluster *c, uint32_t shard, const struct shard_report *report)
+static void note_foreign(struct cluster *c, uint32_t shard, const struct shard_report *report, int64_t now_ms)
 {
     struct cluster_shard *s = &c->shards[shard];
     uint32_t other;
     uint64_t epoch;
-    if (report->epoch > s->epoch)
+    if (report->epoch > s->epoch) {
+        s->foreign_ms = s->is_foreign ? s->foreign_ms : now_ms;
         s->is_foreign = true;
-    else if (s->is_foreign)
+    } else if (s->is_foreign)
         s->is_foreign = cluster_find_foreign(c, shard, &other, &epoch);
     if (s->is_foreign && c->set.adopts)
         recover_shard(c, shard, 0);
@@ -249,7 +250,7 @@ int cluster_heartbeat(struct cluster *c, const struct heartbeat *h, const uint8_
     worker->until_ms = now_ms + (h->restarts ? c->set.grace_ms : c->set.lease_ms);
     for (uint32_t i = 0; i < h->report_count; i++) {
         const uint32_t shard = h->reports[i].shard;
-        note_foreign(c, shard, &worker->reports[i]);
+        note_foreign(c, shard, &worker->reports[i], now_ms);
         failover_note_later(c, shard, &worker->reports[i]);
         step(c, shard, now_ms);
         note_head(&c->shards[shard], *number, &worker->reports[i]);

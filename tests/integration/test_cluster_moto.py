@@ -8,6 +8,7 @@ from cluster_moto import MotoCluster
 from disk import Disk
 
 SLOW = "64kbit"  # a full packet takes 0.2 s
+LONG_MS = 150    # each way: what goes from one such process to another and back takes 0.6 s
 SMALL = "w3"     # has a disk that can be filled up
 
 
@@ -103,6 +104,23 @@ def test_links_are_slow(cluster, victim):
     print(f"after a kill {cluster.wait_told():.1f} s")
     for name in ("coordinator", victim):
         cluster.net.fast(name)
+    cluster.start_worker(dead)
+
+
+def test_lines_are_long(cluster, victim):
+    """Whatever the coordinator, an owner and the gateway say or are told arrives late; and then another owner dies."""
+    late = ("coordinator", victim, "gateway")
+    for name in late:
+        cluster.net.lengthen(name, LONG_MS)
+    cluster.work()
+    print(f"told after {cluster.wait_told():.1f} s")
+    assert cluster.owner_of(cluster.accounts[0]) == victim
+    dead = next(name for name in cluster.names if name != victim)
+    cluster.workers[dead].kill()
+    cluster.work()
+    print(f"after a kill {cluster.wait_told():.1f} s")
+    for name in late:
+        cluster.net.shorten(name)
     cluster.start_worker(dead)
 
 

@@ -1,6 +1,7 @@
 """A cluster of real processes whose workers die, hang and are cut off: a subscriber hears of everything once, and in time."""
 
 import signal
+import threading
 import time
 
 import pytest
@@ -59,3 +60,26 @@ def test_a_partition_is_bridged(cluster, cuts):
     cluster.change()
     cluster.wait(cluster.told, within=60)
     cluster.wait_served()
+
+
+def test_a_busy_shard_is_moved_over_long_lines(cluster):
+    """Whoever follows it has news more often than the coordinator can answer."""
+    cluster.net.lengthen("coordinator", 600)
+    shard = cluster.ask("where", cluster.accounts[0])["shards"][0]["shard"]
+    name = cluster.shards()[shard]["followers"][0]["worker"]
+    to = cluster.workers[name]
+    ended = threading.Event()
+
+    def change():
+        while not ended.wait(0.05):
+            cluster.change()
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        cluster.ask("move", str(shard), "--to", name)
+        cluster.wait(lambda: to.said("the shard is taken over", f"shard={shard}", "epoch=2"), within=LEASE_S)
+        assert not any(worker.said("lease has ended") for worker in cluster.workers.values())
+    finally:
+        ended.set()
+        changing.join()
+    cluster.net.shorten("coordinator")

@@ -6,6 +6,7 @@
         net.cut("coordinator", "w1")       # and now that doesn't either
         net.heal()
         net.slow("w2", "1mbit")
+        net.lengthen("w2", 300)            # milliseconds, each way
 
 The test itself is on the switch, too: as "test". Needs root, and iproute2. Nothing of it is reached from elsewhere, and all
 of it is gone at the end.
@@ -16,8 +17,11 @@ What is lost is sent to a hardware address that nobody has: no end hears of it, 
 import os
 import shutil
 import subprocess
+import sys
 from itertools import count
+from pathlib import Path
 
+LONG_LINE = Path(__file__).with_name("long_line.py")
 NOBODY = "02:00:00:00:00:01"
 _nets = count()
 
@@ -35,6 +39,7 @@ class Net:
         self.subnet = f"10.{77 + os.getpid() % 100}.{next(_nets) % 200}"
         self.names = ["test", *names]
         self.cuts = set()
+        self.lines = {}  # by name: the process that is a long line
 
     def __enter__(self):
         try:
@@ -73,6 +78,8 @@ class Net:
         ip("-n", self.space(name), "link", "set", "eth0", "up")
 
     def close(self):
+        for name in list(self.lines):
+            self.shorten(name)
         made = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.split()
         for space in made:
             if space.startswith(f"{self.key}-"):
@@ -116,3 +123,29 @@ class Net:
 
     def fast(self, name):
         subprocess.run([*self.within(name), "tc", "qdisc", "del", "dev", "eth0", "root"], check=True)
+
+    def lengthen(self, name, delay_ms):
+        """What it sends, and what it is sent, takes so long. For a moment nothing gets through."""
+        assert name not in self.lines and name != "test"
+        port, near, far = self._line(name)
+        switch = self.space("switch")
+        ip("-n", switch, "link", "set", port, "nomaster")
+        ip("-n", switch, "link", "add", near, "type", "veth", "peer", "name", far)
+        ip("-n", switch, "link", "set", near, "up")
+        ip("-n", switch, "link", "set", far, "master", "switch", "up")
+        line = self.lines[name] = subprocess.Popen(["ip", "netns", "exec", switch, sys.executable, LONG_LINE, port, near, str(delay_ms)],
+                                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert line.stdout.readline() == "ready\n", f"the line to {name} can't be made longer"
+
+    def shorten(self, name):
+        line = self.lines.pop(name)
+        line.stdin.close()
+        assert line.wait(10) == 0, f"the long line to {name} broke: it ended with {line.returncode}"
+        line.stdout.close()
+        port, near, _ = self._line(name)
+        ip("-n", self.space("switch"), "link", "del", near)
+        ip("-n", self.space("switch"), "link", "set", port, "master", "switch")
+
+    def _line(self, name):
+        number = self.names.index(name)
+        return f"port{number}", f"near{number}", f"far{number}"

@@ -1,5 +1,7 @@
 /* One heartbeat is under way at a time: the coordinator answers it when it has something new to say, or after
- * a tenth of the lease; when there is something new here, it is given up, and another one says so. */
+ * a tenth of the lease; when there is something new here, it is given up, and another one says so. That one
+ * is answered at once, and waited for whatever else is new: on a long line with much that is new none would
+ * be answered otherwise. */
 #include "worker/agent/agent.h"
 
 #include <stdlib.h>
@@ -63,6 +65,8 @@ static int64_t patience_ms(const struct agent *agent)
 static bool wait_for_answer(struct agent *agent)
 {
     int64_t end_ms = agent->sent_ms + patience_ms(agent);
+    if (agent->is_urgent)
+        return line_wait(agent->line, end_ms, &agent->is_ending);
     bool looks = is_followed(agent);
     while (clock_steady_ms() < end_ms) {
         int64_t until_ms = looks ? clock_steady_ms() + LOOK_MS : end_ms;
@@ -128,7 +132,10 @@ static int hear(struct agent *agent, struct error *e)
 {
     struct bytes answer;
     int r = line_hear(agent->line, &answer, e);
-    return !r && answer.data ? take(agent, answer, e) : r;
+    if (r || !answer.data)
+        return r;
+    agent->is_unanswered = false;
+    return take(agent, answer, e);
 }
 
 /* The list of accounts comes before the shards that they are in: who owns a shard without it would take its
@@ -152,6 +159,8 @@ static int say(struct agent *agent, struct error *e)
     struct buffer packed = {0};
     struct heartbeat heartbeat;
     atomic_store(&agent->is_poked, false);
+    agent->is_urgent = agent->is_unanswered;
+    agent->is_unanswered = true;
     agent_read_copies(agent);
     agent_heartbeat(agent, &arena, &heartbeat);
     heartbeat_pack(&heartbeat, &packed);

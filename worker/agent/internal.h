@@ -43,6 +43,8 @@ struct agent {
     struct rpc_lock lock; /* of all that is waited for */
     uint64_t number;      /* of the last heartbeat */
     int64_t sent_ms;      /* then */
+    bool is_unanswered;   /* so far */
+    bool is_urgent;       /* the one before it wasn't answered: the coordinator doesn't keep this one */
     enum err told;        /* the code of what keeps it from the coordinator, and was told; 0: nothing */
 
     atomic_bool is_poked; /* there is something to say */

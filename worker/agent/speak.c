@@ -64,7 +64,7 @@ void agent_heartbeat(struct agent *agent, struct arena *arena, struct heartbeat 
         .restarts = atomic_load(&agent->is_leaving),
         .capacity = agent->set.capacity,
         .room = room_of(folder),
-        .known = agent->orders.version,
+        .known = agent->is_urgent ? 0 : agent->orders.version,
         .reports = reports,
         .report_count = count,
     };

@@ -35,6 +35,7 @@ struct lab {
     struct cluster cluster;
     struct cluster_setting set;
     struct cluster_shard kept[SHARDS]; /* as they were last told of, and are kept */
+    struct cluster_shard saved[SHARDS];
     enum worker_life lives[WORKERS + 1];
     struct node nodes[WORKERS];
     uint32_t node_count;
@@ -369,6 +370,17 @@ void lab_coordinator_forgets(struct lab *lab)
 {
     begin(lab, false);
     lab->cluster.waits_recover = true;
+}
+
+void lab_coordinator_saves(struct lab *lab)
+{
+    memcpy(lab->saved, lab->kept, sizeof lab->saved);
+}
+
+void lab_coordinator_goes_back(struct lab *lab)
+{
+    memcpy(lab->kept, lab->saved, sizeof lab->kept);
+    begin(lab, true);
 }
 
 struct lab *lab_open(uint32_t shards, uint32_t followers)

@@ -39,6 +39,9 @@ void lab_joins(struct lab *lab, const char *name);
  */
 void lab_coordinator_restarts(struct lab *lab);
 void lab_coordinator_forgets(struct lab *lab);
+/* … or with what was kept when lab_coordinator_saves was called. */
+void lab_coordinator_goes_back(struct lab *lab);
+void lab_coordinator_saves(struct lab *lab);
 
 /* So many changes of a shard; says whether they could be committed. */
 void lab_commits(struct lab *lab, const char *name, uint32_t shard, uint64_t count);

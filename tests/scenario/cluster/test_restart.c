@@ -148,6 +148,43 @@ static void a_state_in_the_place_of_a_lost_one_gives_nothing(void **state)
     lab_close(lab);
 }
 
+/* By an older state, w1 owns what w2 has owned since: when w2 is heard, w1 may have a lease. */
+static void recover_waits_for_the_lease_of_an_older_owner(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_of_two();
+    struct error e;
+    uint32_t count;
+    lab_coordinator_saves(lab);
+    lab_dies(lab, "w1");
+    lab_passes(lab, 12000);
+    lab_dies(lab, "w2");
+    lab_starts(lab, "w2");
+    lab_passes(lab, 1000);
+    lab_parts(lab, "w2");
+    lab_coordinator_goes_back(lab);
+    lab_starts(lab, "w1");
+    lab_passes(lab, LAB_GRACE_MS + LAB_LEASE_MS);
+    lab_forget(lab);
+    lab_joins(lab, "w2");
+    lab_passes(lab, 1000);
+    assert_int_equal(cluster_recover(lab_cluster(lab), lab_now(lab), 1800000000, &count, &e), ERR_BUSY);
+    lab_note(lab, "%s", e.text);
+    lab_passes(lab, 9100);
+    assert_int_equal(cluster_recover(lab_cluster(lab), lab_now(lab), 1800000000, &count, &e), 0);
+    lab_passes(lab, 100);
+    lab_expect(lab,
+               "[86200] coordinator: w2 is alive\n"
+               "[86200] w2: lets go of shard 0\n"
+               "[86300] w1: lets go of shard 0\n"
+               "[87200] shard 0: a worker has just come with a later copy than that of w1, which may have a "
+               "lease: ask again in 9 s\n"
+               "[96300] coordinator: shard 0 -> w2 (epoch 1800000001)\n"
+               "[96300] w2: owns shard 0 in epoch 1800000001\n"
+               "[96300] coordinator: w1 follows shard 0\n");
+    lab_close(lab);
+}
+
 /* What nobody has a copy of begins anew, after `recover`, in an epoch that nobody can have had. */
 static void what_nobody_has_begins_after_all_epochs(void **state)
 {
@@ -176,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_next_process_waits_for_who_is_in_sync),
         cmocka_unit_test(a_next_process_waits_for_the_grace_time),
         cmocka_unit_test(who_is_away_is_waited_for_once),
+        cmocka_unit_test(recover_waits_for_the_lease_of_an_older_owner),
         cmocka_unit_test(a_state_in_the_place_of_a_lost_one_gives_nothing),
         cmocka_unit_test(what_nobody_has_begins_after_all_epochs),
     };
