@@ -109,6 +109,25 @@ def test_who_does_not_belong_to_the_cluster_is_told_why(two, lab):
     two.wait_served()
 
 
+def test_another_shard_count_is_refused(two, lab):
+    made = (two["w1"].folder / "garner").read_text()
+    shards = len(two.shards())
+    other = Node(lab, "worker", lab.folder / "w3")
+    other.folder.mkdir()
+    (other.folder / "garner").write_text(made.replace(f"shards {shards}\n", f"shards {2 * shards}\n"))
+    other.start("-c", lab.config, "--at", two.at, "--name", "w3", "--data", other.folder, "--listen", "tcp://127.0.0.1:0")
+    other.ended(code=2).said(f"was made with {2 * shards} shards, and the cluster has {shards}", "give the worker an empty folder")
+    two.coordinator.stop()
+    text = lab.config.read_text()
+    lab.config.write_text(re.sub(r"^shards:.*", f"shards: {2 * shards}", text, flags=re.MULTILINE))
+    refused = Node(lab, "coordinator", two.coordinator.folder)
+    refused.start("-c", lab.config, "--data", refused.folder, "--listen", "tcp://127.0.0.1:0")
+    refused.ended(code=2).said(f"is the state of a cluster of {shards} shards", f"set shards: {shards}")
+    lab.config.write_text(text)
+    two.start_coordinator()
+    two.wait_served()
+
+
 def test_a_folder_is_one_workers(two, lab):
     two.stop("w1")
     other = Node(lab, "worker", two["w1"].folder)
