@@ -101,7 +101,7 @@ class Handler(MotoRequestHandler):
         print(self.command, self.path[:200], code, flush=True)
 
 
-def main():
+def main(host="127.0.0.1"):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     for action, name in PAGED.items():
         setattr(EC2Response, action, paged(getattr(EC2Response, action), name))
@@ -110,11 +110,10 @@ def main():
     IAMRequestBase._create_aws_request = without_body(IAMRequestBase._create_aws_request)
     ManagedPolicy.policy_id = property(lambda self: self.id)
     ManagedPolicy.policy_name = property(lambda self: self.name)
-    host = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1"
     server = make_server(host, 0, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=Handler)
     print(f"listening on http://{host}:{server.server_port}", flush=True)
     server.serve_forever()
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
