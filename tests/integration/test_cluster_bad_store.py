@@ -38,8 +38,8 @@ def all_told(cluster, v):
     return len(world) == 2 * ACCOUNTS and all(document["v"] == v for document in world.values())
 
 
-def owners(cluster, but):
-    return {one["shard"]: one["owner"] for one in cluster.shards() if one["shard"] != but}
+def owners(cluster):
+    return {one["shard"]: one["owner"] for one in cluster.shards()}
 
 
 def store_of(cluster, name, shard):
@@ -70,26 +70,49 @@ def spoil(request):
 BAD = pytest.mark.parametrize("spoil", [garbage, newer], indirect=True, ids=["garbage", "a newer format"])
 
 
-@BAD
-@pytest.mark.parametrize("followers", [0, 1])
-def test_a_shard_whose_store_cant_be_read_goes_on_elsewhere_and_no_other_is_touched(begun, things, spoil, followers):
-    """With its follower at once, without one anew once the grace time is over."""
-    cluster = begun("w1", "w2", "w3", followers=followers)
+def spoil_one(cluster, spoil):
+    """A store of w1's is spoiled while w1 isn't there; gives its shard, and how to mend it."""
     shard = cluster.owned("w1")[0]
     cluster.stop("w1")
     said, mend = spoil(store_of(cluster, "w1", shard))
-    before = owners(cluster, but=shard)
     node = cluster.start_worker("w1")
     node.wait(lambda: node.said_since_start("level=error", *said))
-    cluster.wait(lambda: cluster.shard(shard)["owner"] not in (None, "w1"), SOON)
+    return shard, mend
+
+
+def goes_on(cluster, things):
     for item in things:
         item["v"] = 2
     cluster.wait_served(SOON)
     cluster.wait(lambda: all_told(cluster, 2), SOON)
-    assert owners(cluster, but=shard) == before
-    assert len(node.said_since_start("level=error")) == 1, node
+    assert len(cluster["w1"].said_since_start("level=error")) == 1, cluster["w1"]
+
+
+@BAD
+def test_a_shard_whose_store_cant_be_read_goes_on_at_its_follower_and_no_other_is_touched(begun, things, spoil):
+    cluster = begun("w1", "w2", "w3", followers=1)
+    before = owners(cluster)
+    shard, mend = spoil_one(cluster, spoil)
+    cluster.wait(lambda: cluster.shard(shard)["owner"] not in (None, "w1"), SOON)
+    goes_on(cluster, things)
+    assert {**owners(cluster), shard: "w1"} == before
     cluster.stop("w1")
     mend()
+    cluster.start_worker("w1")
+    cluster.wait_settled(SOON)
+
+
+@BAD
+def test_a_shard_without_another_copy_begins_anew_and_what_cant_be_read_is_kept(begun, things, spoil):
+    """Once the grace time is over; there is nobody else to begin it."""
+    cluster = begun("w1", followers=0)
+    shard, _ = spoil_one(cluster, spoil)
+    spoiled = store_of(cluster, "w1", shard).read_bytes()
+    cluster["w1"].wait(lambda: cluster["w1"].said_since_start("a shard begins anew", f"{shard:03}.mdb.unreadable-1"), SOON)
+    goes_on(cluster, things)
+    kept = store_of(cluster, "w1", shard).with_name(f"{shard:03}.mdb.unreadable-1")
+    assert kept.read_bytes() == spoiled
+    cluster.stop("w1")
     cluster.start_worker("w1")
     cluster.wait_settled(SOON)
 

@@ -322,6 +322,30 @@ static void a_shard_that_is_dropped_is_another_one_when_it_comes_back(void **sta
     folder_close(&folder);
 }
 
+static void a_shard_that_is_set_aside_is_kept_under_another_name(void **state)
+{
+    struct place *place = *state;
+    struct folder folder;
+    struct store *store;
+    char kept[FOLDER_PATH_BYTES], expected[400];
+    assert_int_equal(folder_open(&folder, place->data, SHARDS, MAP, &place->e), 0);
+    for (int i = 1; i <= 2; i++) {
+        write_text(place, "shards/003.mdb", i == 1 ? "no store" : "no store either");
+        assert_int_equal(folder_reader(&folder, 3, &store, &place->e), ERR_CORRUPT);
+        LAB_OK(place, folder_set_aside(&folder, 3, kept, &place->e));
+        assert_false(folder_has(&folder, 3));
+        in_data(place, i == 1 ? "shards/003.mdb.unreadable-1" : "shards/003.mdb.unreadable-2", expected);
+        assert_string_equal(kept, expected);
+        struct stat st;
+        assert_int_equal(stat(kept, &st), 0);
+        assert_int_equal(st.st_size, strlen(i == 1 ? "no store" : "no store either"));
+    }
+    put_collection(place, &folder, 3, "a");
+    LAB_OK(place, folder_store(&folder, 3, &store, &place->e));
+    assert_true(has_collection(place, store, "a"));
+    folder_close(&folder);
+}
+
 static void who_reads_a_shard_that_is_dropped_goes_on_and_gives_back_its_room(void **state)
 {
     struct place *place = *state;
@@ -381,6 +405,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(sizes_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_shard_that_is_dropped_is_another_one_when_it_comes_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_shard_that_is_set_aside_is_kept_under_another_name, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(who_reads_a_shard_that_is_dropped_goes_on_and_gives_back_its_room,
                                         setup, teardown),

@@ -197,12 +197,29 @@ static void begin_follows(struct agent *agent, const struct tenure_action *actio
         }
 }
 
+/* Where a history begins, what can't be read is in its way, and taken for no copy: it may be all that is left
+ * of the one before. */
+static int make_way(struct agent *agent, const struct tenure_action *action, struct error *e)
+{
+    char kept[FOLDER_PATH_BYTES];
+    if (!action->is_new || !agent->shards[action->shard].is_unreadable || agent->set.line)
+        return 0;
+    int r = folder_set_aside(agent->set.folder, action->shard, kept, e);
+    if (!r)
+        log_line(LOG_WARN, "a shard begins anew; its store, which can't be read, is kept beside it", "file",
+                 kept, NULL);
+    return r;
+}
+
 /* All together, which is one walk over the threads; where that fails, one by one, to see which. */
 static void begin_own(struct agent *agent, const struct tenure_action *actions, uint32_t count)
 {
     struct owned *owned = mem_alloc((count + (size_t)1) * sizeof *owned);
     struct error e;
     uint32_t owns = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (actions[i].what == TENURE_OWN && make_way(agent, &actions[i], &e))
+            tell(agent, actions[i].shard, "making way for it", &e);
     for (uint32_t i = 0; i < count; i++)
         if (actions[i].what == TENURE_OWN)
             owned[owns++] = (struct owned){actions[i].shard, actions[i].epoch, actions[i].is_new};

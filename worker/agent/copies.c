@@ -21,6 +21,7 @@ static void tell(struct agent *agent, uint32_t shard, const struct error *e)
 static struct tenure_copy unread(struct agent *agent, uint32_t shard, const struct error *e)
 {
     tell(agent, shard, e);
+    agent->shards[shard].is_unreadable = e->code == ERR_CORRUPT;
     if (!agent->set.line)
         return (struct tenure_copy){0};
     atomic_store(&agent->shards[shard].is_dirty, true);
@@ -35,6 +36,7 @@ struct tenure_copy agent_read_copy(struct agent *agent, uint32_t shard)
     struct store *store = NULL;
     struct error e;
     int r = 0;
+    agent->shards[shard].is_unreadable = false;
     if (aside)
         return (struct tenure_copy){.epoch = aside, .is_whole = true};
     if (folder_has(agent->set.folder, shard))

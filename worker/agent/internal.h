@@ -16,6 +16,7 @@ struct agent_shard {
     uint64_t served;        /* the version of the order that those who serve have; 0: none */
     enum cluster_role role; /* … as which it is served */
     uint32_t held, behind;  /* as they said last */
+    bool is_unreadable;     /* its store is no sound one, or of another version: not of a copy */
     enum err failed;        /* the code of what can't be done with it, and was told; 0: nothing */
 };
 

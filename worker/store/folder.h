@@ -4,6 +4,7 @@
  *     data/worker          whose it is in a cluster (worker/store/identity.h)
  *     data/lock            locked (flock) by the process that writes
  *     data/shards/012.mdb  a shard's store, made when its first collection comes
+ *     data/shards/012.mdb.unreadable-1  one that couldn't be read when the shard began anew
  */
 #ifndef GARNER_STORE_FOLDER_H
 #define GARNER_STORE_FOLDER_H
@@ -12,7 +13,7 @@
 
 #include "worker/store/store.h"
 
-enum { FOLDER_LOCKS = 16 };
+enum { FOLDER_LOCKS = 16, FOLDER_PATH_BYTES = 4096 };
 
 struct folder {
     char *path;
@@ -63,6 +64,10 @@ void folder_reader_done(const struct folder *folder, struct store *reader); /* n
  * may use what folder_store gave for it any more; readers may be out: they go on with what they have, are
  * stale, and the last one that is given back gives the room back. A shard that has no file is fine. */
 int folder_drop(struct folder *folder, uint32_t shard, struct error *e);
+
+/* The same, but the file is kept under another name beside it, which `kept` is given: what can't be read may
+ * be of use to somebody. */
+int folder_set_aside(struct folder *folder, uint32_t shard, char kept[FOLDER_PATH_BYTES], struct error *e);
 
 /* True if the shard has a file. */
 bool folder_has(const struct folder *folder, uint32_t shard);

@@ -124,22 +124,28 @@ uint64_t folder_bytes(const struct folder *folder, uint32_t shard)
     return is_there ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
-/* --- deleting --- */
+/* --- deleting, and setting aside --- */
 
 static int delete_file(const struct folder *folder, const char *path, struct error *e)
 {
     return unlink(path) && errno != ENOENT ? folder_fault(folder->path, "deleting a shard", errno, e) : 0;
 }
 
-/* The store first: LMDB's table of readers is of no use without it, and is made anew where it is missing. */
-static int delete_files(const struct folder *folder, uint32_t shard, struct error *e)
+static int keep_file(const struct folder *folder, const char *path, const char *kept, struct error *e)
+{
+    return rename(path, kept) ? folder_fault(folder->path, "setting a shard aside", errno, e) : 0;
+}
+
+/* `kept` null: deleted. The store first: LMDB's table of readers is of no use without it, and is made anew
+ * where it is missing. */
+static int remove_files(const struct folder *folder, uint32_t shard, const char *kept, struct error *e)
 {
     char path[FOLDER_PATH_BYTES], readers[FOLDER_PATH_BYTES + 8], shards[FOLDER_PATH_BYTES];
     int r = shard_path(folder, shard, path, e);
     if (!r)
         r = folder_path(folder->path, "shards", shards, e);
     if (!r)
-        r = delete_file(folder, path, e);
+        r = kept ? keep_file(folder, path, kept, e) : delete_file(folder, path, e);
     if (r)
         return r;
     snprintf(readers, sizeof readers, "%s-lock", path);
@@ -163,14 +169,32 @@ static void leave_to_readers(struct folder *folder, uint32_t shard)
     close_unread(all);
 }
 
-int folder_drop(struct folder *folder, uint32_t shard, struct error *e)
+static int end_store(struct folder *folder, uint32_t shard, const char *kept, struct error *e)
 {
     CHECK(shard < folder->shards && folder->writing);
     pthread_mutex_t *lock = &folder->opening[shard % FOLDER_LOCKS];
     pthread_mutex_lock(lock);
-    int r = delete_files(folder, shard, e);
+    int r = remove_files(folder, shard, kept, e);
     if (folder->stores[shard] && !folder_has(folder, shard))
         leave_to_readers(folder, shard);
     pthread_mutex_unlock(lock);
     return r;
+}
+
+int folder_drop(struct folder *folder, uint32_t shard, struct error *e)
+{
+    return end_store(folder, shard, NULL, e);
+}
+
+/* The first name that is free: two at once would be two for one shard, of which there is none. */
+int folder_set_aside(struct folder *folder, uint32_t shard, char kept[FOLDER_PATH_BYTES], struct error *e)
+{
+    char path[FOLDER_PATH_BYTES];
+    int r = shard_path(folder, shard, path, e);
+    if (r)
+        return r;
+    for (unsigned n = 1; n == 1 || access(kept, F_OK) == 0; n++)
+        if ((size_t)snprintf(kept, FOLDER_PATH_BYTES, "%s.unreadable-%u", path, n) >= FOLDER_PATH_BYTES)
+            return error_set(e, ERR_USAGE, "data folder %s: its path is too long", folder->path);
+    return end_store(folder, shard, kept, e);
 }

@@ -5,8 +5,9 @@
 
 #include "common/bytes.h"
 #include "common/error.h"
+#include "worker/store/folder.h"
 
-enum { FOLDER_PATH_BYTES = 4096, FOLDER_TEXT_BYTES = 512 };
+enum { FOLDER_TEXT_BYTES = 512 };
 
 struct folder_text {
     char text[FOLDER_TEXT_BYTES];
