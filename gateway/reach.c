@@ -1,3 +1,5 @@
+/* An end that is slow to answer is asked for less at once, and waited for longer, until it is quick again:
+ * where the line to it is full, the same question would have no answer for ever. */
 #include "gateway/reach.h"
 
 #include <stdlib.h>
@@ -8,8 +10,10 @@
 #include "common/limits.h"
 
 enum {
-    REST_MS = 200, /* whoever can't be reached isn't tried again before … */
-    REST_TIMES = 2 /* … nor for so many times as long as it took to find out */
+    REST_MS = 200,  /* whoever can't be reached isn't tried again before … */
+    REST_TIMES = 2, /* … nor for so many times as long as it took to find out */
+    PATIENT = 4,    /* times as long as usual is the longest that is waited for */
+    LEAST_BYTES = 4 << 10
 };
 
 void reach_open(struct reach *reach, const char *home, int64_t answer_ms)
@@ -54,10 +58,30 @@ static struct reach_end *find(struct reach *reach, const char *address)
         forget_unused(reach, now_ms);
         i = reach->count;
         reach->ends = mem_resize(reach->ends, (reach->count + 1) * sizeof *reach->ends);
-        reach->ends[reach->count++] = (struct reach_end){.address = mem_strdup(address)};
+        reach->ends[reach->count++] = (struct reach_end){
+            .address = mem_strdup(address), .answer_ms = reach->answer_ms, .bytes = LIMIT_HTTP_STREAM_BYTES};
     }
     reach->ends[i].used_ms = now_ms;
     return &reach->ends[i];
+}
+
+/* An answer has come, or has not, within `took_ms`. */
+static void note_time(const struct reach *reach, struct reach_end *end, bool has_come, int64_t took_ms)
+{
+    const int64_t most_ms = PATIENT * reach->answer_ms;
+    if (!has_come && took_ms >= end->answer_ms) {
+        end->answer_ms = 2 * end->answer_ms < most_ms ? 2 * end->answer_ms : most_ms;
+        end->bytes = end->bytes / 4 > LEAST_BYTES ? end->bytes / 4 : LEAST_BYTES;
+    }
+    if (has_come && took_ms < end->answer_ms / 8) {
+        end->answer_ms = end->answer_ms / 2 > reach->answer_ms ? end->answer_ms / 2 : reach->answer_ms;
+        end->bytes = 2 * end->bytes < LIMIT_HTTP_STREAM_BYTES ? 2 * end->bytes : LIMIT_HTTP_STREAM_BYTES;
+    }
+}
+
+uint32_t reach_bytes(struct reach *reach, const char *address)
+{
+    return find(reach, address)->bytes;
 }
 
 /* It can't be reached, which took from `began_ms` to find out. */
@@ -78,8 +102,11 @@ static int connect_end(const struct reach *reach, struct reach_end *end, struct 
         *e = end->refused;
         return e->code;
     }
-    int r = client_open_within(end->address, NULL, reach->answer_ms, &end->client, e);
-    return r ? rest(end, now_ms, e) : 0;
+    int r = client_open_within(end->address, NULL, end->answer_ms, &end->client, e);
+    if (!r)
+        return 0;
+    note_time(reach, end, false, clock_steady_ms() - now_ms);
+    return rest(end, now_ms, e);
 }
 
 static const char *named(const struct reach *reach, const char *address)
@@ -103,7 +130,10 @@ int reach_ask(struct reach *reach, const char *address, struct operator_request 
     reply->failure.code = ERR_OK;
     if (r)
         return r;
+    int64_t began_ms = clock_steady_ms();
+    client_answers_within(end->client, end->answer_ms);
     r = client_ask(end->client, request, arena, reply, e);
+    note_time(reach, end, !r || reply->failure.code, clock_steady_ms() - began_ms);
     if (r && !reply->failure.code) { /* it may be this request's fault: others may ask at once */
         client_close(end->client);
         end->client = NULL;

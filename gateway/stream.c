@@ -286,6 +286,7 @@ static int ask(struct stream *stream, struct reach *reach, uint32_t worker, stru
     int r = reach_client(reach, address, &client, e);
     if (!r && !is_its_feed(stream, client))
         r = error_set(e, ERR_STOPPED, "another feed");
+    follow->set.max_bytes = reach_bytes(reach, address);
     follow->set.max_events = stream->left < LIMIT_FETCH_CHANGES ? stream->left : LIMIT_FETCH_CHANGES;
     if (r || !follow_ask(follow, worker, 0, &reach->arena, &request))
         return r;

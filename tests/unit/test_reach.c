@@ -147,11 +147,55 @@ static void whoever_hangs_is_away_in_time(void **state)
     rpc_server_close(server);
 }
 
+struct slow {
+    uint32_t maps;
+    _Atomic uint32_t wait_ms;
+};
+
+static enum rpc_verdict answer_late(void *context, struct rpc_turn *turn)
+{
+    struct slow *slow = context;
+    turn->wait_ms = slow->wait_ms;
+    return turn->over || !slow->wait_ms ? answer(&slow->maps, turn) : RPC_WAIT;
+}
+
+/* Slow lines are waited for, and asked for less at once; and as before when they aren't slow any more. */
+static void whoever_is_slow_is_heard_in_the_end(void **state)
+{
+    (void)state;
+    enum { ANSWER_MS = 200 };
+    struct slow slow = {.maps = 1, .wait_ms = 3 * ANSWER_MS / 2};
+    struct rpc_server_setting setting = {.address = "tcp://127.0.0.1:0",
+                                         .request_bytes_max = LIMIT_MESSAGE_BYTES,
+                                         .context = &slow,
+                                         .serve = answer_late};
+    struct rpc_server *server;
+    struct reach reach;
+    struct error e;
+    assert_int_equal(rpc_server_open(&setting, &server, &e), 0);
+    const char *address = rpc_server_address(server);
+    reach_open(&reach, address, ANSWER_MS);
+    assert_int_equal(reach_bytes(&reach, address), LIMIT_HTTP_STREAM_BYTES);
+    assert_true(client_is_away(ask_for_map(&reach)));
+    int64_t end_ms = clock_steady_ms() + 60 * ANSWER_MS;
+    while (ask_for_map(&reach) && clock_steady_ms() < end_ms)
+        usleep(ANSWER_MS * 100);
+    assert_int_equal(ask_for_map(&reach), 0);
+    assert_true(reach_bytes(&reach, address) < LIMIT_HTTP_STREAM_BYTES);
+    slow.wait_ms = 0;
+    while (reach_bytes(&reach, address) < LIMIT_HTTP_STREAM_BYTES && clock_steady_ms() < end_ms)
+        assert_int_equal(ask_for_map(&reach), 0);
+    assert_int_equal(reach_bytes(&reach, address), LIMIT_HTTP_STREAM_BYTES);
+    reach_close(&reach);
+    rpc_server_close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_one_request_ended_with_isnt_told_to_the_next),
         cmocka_unit_test(whoever_hangs_is_away_in_time),
+        cmocka_unit_test(whoever_is_slow_is_heard_in_the_end),
         cmocka_unit_test(whoever_cant_be_reached_is_left_alone_for_a_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
