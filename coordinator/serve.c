@@ -48,6 +48,7 @@ static enum rpc_verdict heartbeat(struct coordinator_serve *serve, const struct 
                                   struct rpc_turn *turn, struct buffer *answer, struct error *e)
 {
     turn->wait_ms = serve->set.coordinator.lease_ms / KEPT_SHARE;
+    turn->is_last = true; /* a worker that says something new has given up the heartbeat before */
     bool waits = !turn->over && turn->waited_ms < turn->wait_ms;
     int r = coordinator_heartbeat(serve->coordinator, request->heartbeat, &waits, answer, e);
     return !r && waits ? RPC_WAIT : RPC_ANSWER;

@@ -122,16 +122,27 @@ void rpc_queue_drop(struct rpc_queue *queue, struct rpc_request *request)
     drop_at(queue, at);
 }
 
-uint32_t rpc_queue_drop_of(struct rpc_queue *queue, const void *peer)
+/* Up to one of them (null: all). */
+static uint32_t drop_until(struct rpc_queue *queue, const void *peer, const struct rpc_request *end)
 {
     struct rpc_request **at = &queue->first;
     uint32_t count = 0;
-    while (*at)
-        if ((*at)->peer == peer && (*at)->state != RPC_SERVING) {
+    while (*at && *at != end)
+        if ((*at)->peer == peer && ((*at)->state == RPC_KEPT || (!end && (*at)->state == RPC_QUEUED))) {
             drop_at(queue, at);
             count++;
         } else {
             at = &(*at)->next;
         }
     return count;
+}
+
+uint32_t rpc_queue_drop_before(struct rpc_queue *queue, const struct rpc_request *served)
+{
+    return drop_until(queue, served->peer, served);
+}
+
+uint32_t rpc_queue_drop_of(struct rpc_queue *queue, const void *peer)
+{
+    return drop_until(queue, peer, NULL);
 }

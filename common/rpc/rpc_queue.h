@@ -64,6 +64,9 @@ void rpc_queue_keep(struct rpc_queue *queue, struct rpc_request *request, int64_
 
 void rpc_queue_drop(struct rpc_queue *queue, struct rpc_request *request);
 
+/* Those of its peer that are kept, and came before it. Returns how many. */
+uint32_t rpc_queue_drop_before(struct rpc_queue *queue, const struct rpc_request *served);
+
 /* All of a peer's that aren't being served. Returns how many. */
 uint32_t rpc_queue_drop_of(struct rpc_queue *queue, const void *peer);
 

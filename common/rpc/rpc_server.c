@@ -154,6 +154,12 @@ static void end_request(struct rpc_server *server, struct rpc_request *request)
     resume_peers(server);
 }
 
+static void drop_before(struct rpc_server *server, const struct rpc_request *request)
+{
+    ((struct rpc_peer *)request->peer)->requests -= rpc_queue_drop_before(&server->queue, request);
+    resume_peers(server);
+}
+
 static void keep_spare(struct rpc_server *server, struct buffer *memory)
 {
     if (server->spare.data)
@@ -181,6 +187,8 @@ static void serve(struct rpc_server *server, struct rpc_request *request, bool o
     enum rpc_verdict verdict = server->set.serve(server->set.context, &turn);
     CHECK(verdict == RPC_ANSWER || (!over && turn.left.len <= turn.left_max));
     pthread_mutex_lock(&server->peers.lock.mutex);
+    if (turn.is_last)
+        drop_before(server, request);
     if (verdict == RPC_WAIT && !conn->closed) {
         rpc_queue_keep(&server->queue, request, turn.wait_ms, &turn.left);
         keep_spare(server, &turn.answer);

@@ -18,6 +18,7 @@ struct rpc_turn {
     int64_t waited_ms;    /* since it came */
     bool over;            /* it must be answered now */
     int64_t wait_ms;      /* to be set when it isn't answered: so long at most since it came */
+    bool is_last; /* to be set: its peer doesn't wait any more for what it asked before; that is dropped */
     struct buffer answer; /* to be filled; the server closes it */
     /* What an earlier turn of this request has left here, for this one: such as an answer that is made, and
      * can't be given yet. Of no more than `left_max` bytes, as LIMIT_RPC_LEFT_BYTES has it. */

@@ -7,7 +7,7 @@ import pytest
 from cluster_moto import MotoCluster
 from disk import Disk
 
-SLOW = "64kbit"  # a full packet takes 0.2 s
+SLOW = "256kbit"  # a full packet takes 50 ms, and harvests alone fill half of it
 LONG_MS = 150    # each way: what goes from one such process to another and back takes 0.6 s
 SMALL = "w3"     # has a disk that can be filled up
 

@@ -200,6 +200,25 @@ static void what_a_request_leaves_waits_with_it(void **state)
     buffer_close(&left);
 }
 
+static void what_is_asked_last_may_take_the_place_of_what_is_kept(void **state)
+{
+    struct rpc_queue *queue = *state;
+    add(queue, &peer_a, "first", 0);
+    keep(queue, expect_next(queue, 0, "first", false), 1000);
+    add(queue, &peer_b, "other", 0);
+    keep(queue, expect_next(queue, 0, "other", false), 1000);
+    add(queue, &peer_a, "last", 0);
+    struct rpc_request *last = expect_next(queue, 0, "last", false);
+    add(queue, &peer_a, "later", 0);
+    assert_int_equal(rpc_queue_drop_before(queue, last), 1);
+    keep(queue, last, 1000);
+    assert_int_equal(queue->kept, 2);
+    rpc_queue_drop(queue, expect_next(queue, 0, "later", false));
+    rpc_queue_drop(queue, expect_next(queue, 1000, "other", true));
+    rpc_queue_drop(queue, expect_next(queue, 1000, "last", true));
+    assert_int_equal(queue->count, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -210,6 +229,7 @@ int main(void)
         TEST(who_was_looked_at_longest_ago_is_woken_first),
         TEST(one_too_many_is_served_once_more_at_once),
         TEST(whose_peer_is_gone_is_dropped),
+        TEST(what_is_asked_last_may_take_the_place_of_what_is_kept),
         TEST(what_is_held_is_passed_over),
         TEST(at_the_end_nobody_has_time),
         TEST(what_a_request_leaves_waits_with_it),

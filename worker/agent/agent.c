@@ -171,13 +171,13 @@ static int say(struct agent *agent, struct error *e)
     return r;
 }
 
-/* Where nothing is new on either side, the coordinator keeps a heartbeat for a while; if it has no room for
- * that, the pause is made here. */
+/* Where nothing is new on either side, the coordinator keeps a heartbeat for a while, unless it is urgent; if
+ * it has no room for that, the pause is made here. */
 static void pace(struct agent *agent, uint64_t before)
 {
     int64_t pace_ms = agent->orders.lease_ms / PACE_SHARE;
-    if (!agent->set.line && agent->orders.version == before && !atomic_load(&agent->is_poked) &&
-        clock_steady_ms() - agent->sent_ms < pace_ms)
+    if (!agent->set.line && !agent->is_urgent && agent->orders.version == before &&
+        !atomic_load(&agent->is_poked) && clock_steady_ms() - agent->sent_ms < pace_ms)
         line_wait(agent->line, agent->sent_ms + pace_ms, &agent->is_poked);
 }
 
