@@ -111,7 +111,8 @@ static void stop(struct world *w, uint32_t place)
         return;
     int64_t for_ms = about(w, 12000);
     TELL(w, place, "is suspended for %" PRId64 " ms", for_ms);
-    w->places[place].stopped_ms = w->now_ms + for_ms;
+    if (w->places[place].stopped_ms < w->now_ms + for_ms)
+        w->places[place].stopped_ms = w->now_ms + for_ms;
     w->tally->stops += place != AT_COORDINATOR;
     w->tally->coordinator_stops += place == AT_COORDINATOR;
 }
@@ -337,8 +338,8 @@ void fault_calm(struct world *w)
     memset(w->lags, 0, sizeof w->lags);
     if (node_is_up(w, NODES - 1))
         place_crash(w, AT_NODES + NODES - 1, "it isn't wanted");
+    world_wake(w);
     for (uint32_t i = 0; i < AT_NODES + w->nodes; i++) {
-        w->places[i].stopped_ms = 0;
         if (!w->places[i].is_up)
             world_later(w, pick(w, 2000), (struct event){.kind = EVENT_START, .place = i});
     }

@@ -320,8 +320,23 @@ static bool waits(struct world *w, struct event *event)
     bool is_for_process = event->kind <= EVENT_EXIT;
     if (!is_for_process || place->stopped_ms <= w->now_ms)
         return false;
+    event->waits = true;
     world_later(w, place->stopped_ms - w->now_ms + pick(w, 30), *event);
     return true;
+}
+
+void world_wake(struct world *w)
+{
+    const uint32_t count = w->event_count;
+    for (uint32_t i = 0; i < PLACES; i++)
+        w->places[i].stopped_ms = 0;
+    w->event_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct event event = w->heap[i];
+        if (event.waits)
+            event.at_ms = w->now_ms + (int64_t)(event.serial % 30);
+        heap_add(w, &event);
+    }
 }
 
 bool world_run(struct world *w)

@@ -48,6 +48,7 @@ struct event {
     enum event_kind kind;
     uint32_t place, shard;
     uint64_t process; /* it is for; 0: for whichever */
+    bool waits;       /* for a process that is suspended */
     struct message *message;
 };
 
@@ -269,6 +270,7 @@ int64_t place_now(const struct world *w, uint32_t place);
 const char *place_name(const struct world *w, uint32_t place);
 
 void world_later(struct world *w, int64_t after_ms, struct event event);
+void world_wake(struct world *w); /* whoever is suspended goes on, and so does what waits for that */
 void world_tell(struct world *w, uint32_t place, const char *format, ...) /* in the diary */
     __attribute__((format(printf, 3, 4)));
 #define TELL(w, place, ...) ((w)->diary ? world_tell(w, place, __VA_ARGS__) : (void)0)
