@@ -186,7 +186,8 @@ void cluster_plan(const struct cluster *c, struct cluster_plan *plan);
  */
 int cluster_apply(struct cluster *c, const struct cluster_plan *plan, int64_t now_ms, struct error *e);
 
-/* Why a shard isn't where it should be, or what it waits for, as a sentence; false: nothing is to be said. */
+/* Why a shard's owner isn't the one that it should have, or what that waits for, as a sentence; false:
+ * nothing is to be said. */
 bool cluster_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, struct buffer *out);
 
 const char *cluster_life_name(enum worker_life life);  /* "alive", … */

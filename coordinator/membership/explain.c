@@ -103,15 +103,6 @@ static void explain_pin(const struct cluster *c, const struct cluster_shard *s, 
                                          : cluster_life_name(pin->life));
 }
 
-static void explain_replicas(const struct cluster *c, const struct cluster_shard *s, struct buffer *out)
-{
-    uint32_t in_sync = 0;
-    for (uint32_t i = 0; i < s->replica_count; i++)
-        in_sync += s->replicas[i].in_sync;
-    if (in_sync < c->set.followers)
-        buffer_printf(out, " %" PRIu32 " of %" PRIu32 " followers are in sync.", in_sync, c->set.followers);
-}
-
 bool cluster_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, struct buffer *out)
 {
     const struct cluster_shard *s = &c->shards[shard];
@@ -135,7 +126,5 @@ bool cluster_explain(const struct cluster *c, uint32_t shard, int64_t now_ms, st
         explain_pin(c, s, out);
     else if (c->workers[s->owner].is_draining)
         buffer_printf(out, "Its owner %s drains, and nobody else takes it.", name(c, s->owner));
-    if (s->owner != CLUSTER_NOBODY && !s->is_foreign)
-        explain_replicas(c, s, out);
     return out->len > len;
 }

@@ -139,6 +139,29 @@ static void nobody_takes(void **state)
     expect(lab, true, "nobody else takes it");
 }
 
+/* A shard says who doesn't follow it and why, and what is done about it; until then it is stuck. */
+static void lacks_followers(void **state)
+{
+    (void)state;
+    struct lab *lab = lab_open(1, 1);
+    lab_starts(lab, "w1");
+    lab_passes(lab, 5000);
+    expect(lab, true, "where it is. Followers in sync: 0 of 1. Nobody else can follow it: add a worker");
+    lab_starts(lab, "w2");
+    lab_passes(lab, 5000);
+    expect(lab, false, "waits for nothing");
+    const uint32_t follower = other(lab);
+    lab_dies(lab, name(lab, follower));
+    lab_passes(lab, LAB_LEASE_MS + 1000);
+    expect(lab, true, "w2 is dead; it is waited for, for 58 s more");
+    lab_passes(lab, LAB_GRACE_MS);
+    expect(lab, true, "Nobody else can follow it");
+    lab_starts(lab, "w3");
+    lab_passes(lab, 5000);
+    expect(lab, false, "waits for nothing");
+    lab_close(lab);
+}
+
 /* A follower that drains stays where there is nobody to follow in its place, and the drain is stuck with it;
  * until somebody comes. */
 static void nobody_follows_instead(void **state)
@@ -171,6 +194,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pinned_elsewhere, setup, teardown),
         cmocka_unit_test_setup_teardown(paused, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_takes, setup, teardown),
+        cmocka_unit_test(lacks_followers),
         cmocka_unit_test(nobody_follows_instead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
