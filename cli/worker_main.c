@@ -16,6 +16,7 @@
 #include "client/client.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/rpc/rpc_address.h"
 #include "common/units.h"
 #include "worker/agent/agent.h"
 #include "worker/feed/holds.h"
@@ -235,6 +236,28 @@ static int work(struct working *w, int stop, struct error *e)
 
 /* --- whose it is --- */
 
+/* What others are told to connect to must lead to this worker from where they are. */
+static int check_addresses(const struct working *w, struct error *e)
+{
+    const struct flags *options = w->options;
+    const char *listens = options->listen ? options->listen : w->setup.config->listen;
+    const char *reached = options->reached ? options->reached : listens;
+    int r = rpc_address_check(listens, e);
+    if (!r)
+        r = rpc_address_check(reached, e);
+    if (!r && rpc_address_is_any(reached))
+        r = error_set(e, ERR_CONFIG,
+                      "%s: others can't connect to that: say by which name they reach this machine, as in "
+                      "--reached-at tcp://w1.example:7801",
+                      reached);
+    if (!r && rpc_address_is_local(reached) && !rpc_address_is_local(options->at))
+        log_line(LOG_WARN,
+                 "others on other machines can't reach this worker: listen at an address of this machine "
+                 "(--listen), or say where it is reached (--reached-at)",
+                 "reached_at", reached, "coordinator", options->at, NULL);
+    return r;
+}
+
 /* A worker without a coordinator has nothing to do but to wait for it. */
 static int greet(struct working *w, struct error *e)
 {
@@ -272,7 +295,9 @@ static int run_worker(struct working *w, struct error *e)
     const struct config *config = w->setup.config;
     int stop = stop_listen();
     stop_listen_reload();
-    int r = greet(w, e);
+    int r = check_addresses(w, e);
+    if (!r)
+        r = greet(w, e);
     if (!r)
         r = identity_open(w->options->data ? w->options->data : config->data, w->options->name, &w->identity,
                           e);

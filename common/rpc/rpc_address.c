@@ -31,3 +31,31 @@ bool rpc_address_is_ipc(const char *address)
 {
     return bytes_starts(bytes_of(address), "ipc:");
 }
+
+/* The host of a sound address, without the brackets of a number of IPv6. */
+static struct bytes host_of(const char *address)
+{
+    struct bytes rest = bytes_of(address);
+    if (!bytes_starts(rest, "tcp://"))
+        return (struct bytes){0};
+    rest = (struct bytes){rest.data + 6, rest.len - 6};
+    while (rest.len && rest.data[rest.len - 1] != ':')
+        rest.len--;
+    rest.len -= rest.len > 0;
+    if (rest.len >= 2 && rest.data[0] == '[')
+        rest = (struct bytes){rest.data + 1, rest.len - 2};
+    return rest;
+}
+
+bool rpc_address_is_any(const char *address)
+{
+    struct bytes host = host_of(address);
+    return bytes_is(host, "0.0.0.0") || bytes_is(host, "::");
+}
+
+bool rpc_address_is_local(const char *address)
+{
+    struct bytes host = host_of(address);
+    return rpc_address_is_ipc(address) || bytes_starts(host, "127.") || bytes_is(host, "::1") ||
+           bytes_is(host, "localhost");
+}

@@ -34,7 +34,8 @@ struct rpc_client {
 static int fault(const char *address, int number, struct error *e)
 {
     static const char what_to_do[] =
-        "start `garner run` there, or name another address with --at or GARNER_AT";
+        "start `garner run` there, or `garner-coordinator` if it is a cluster's; "
+        "or name another address with --at or GARNER_AT";
     switch (number) {
     case NNG_EADDRINVAL:
         return error_set(e, ERR_RESOLVE, "%s: this host has no address: check its name", address);

@@ -128,6 +128,29 @@ def test_another_shard_count_is_refused(two, lab):
     two.wait_served()
 
 
+@pytest.mark.parametrize("flags, says", [
+    (["--listen", "tcp://0.0.0.0:0"], "tcp://0.0.0.0:0: others can't connect to that"),
+    (["--listen", "tcp://0.0.0.0:0", "--reached-at", "tcp://[::]:7801"], "tcp://[::]:7801: others can't connect to that"),
+    (["--reached-at", "w3:7801"], "w3:7801: an address looks like"),
+    (["--listen", "7801"], "7801: an address looks like"),
+])
+def test_a_worker_that_others_cant_reach_is_refused_at_once(lab, flags, says):
+    lab.has_provider(provider(collection()))
+    lab.has_config([])
+    node = Node(lab, "worker", lab.folder / "w3")
+    node.start("-c", lab.config, "--at", "tcp://127.0.0.1:1", "--name", "w3", "--data", node.folder, *flags)
+    node.ended(code=2).said(re.escape(says))
+
+
+def test_a_worker_that_only_its_own_machine_reaches_is_warned(lab):
+    lab.has_provider(provider(collection()))
+    lab.has_config([])
+    node = Node(lab, "worker", lab.folder / "w3")
+    node.start("-c", lab.config, "--at", "tcp://192.0.2.1:7801", "--name", "w3", "--data", node.folder, "--listen", "tcp://127.0.0.1:0")
+    node.wait(lambda: node.said("others on other machines can't reach this worker"))
+    node.stop()
+
+
 def test_a_folder_is_one_workers(two, lab):
     two.stop("w1")
     other = Node(lab, "worker", two["w1"].folder)

@@ -240,6 +240,22 @@ static void bad_addresses_are_refused(void **state)
     assert_int_equal(open_at(&other, "tcp://192.0.2.1:7801"), ERR_CONFIG); /* nobody's */
 }
 
+static void who_can_connect_to_an_address_is_known(void **state)
+{
+    (void)state;
+    assert_true(rpc_address_is_any("tcp://0.0.0.0:7801"));
+    assert_true(rpc_address_is_any("tcp://[::]:7801"));
+    assert_false(rpc_address_is_any("tcp://10.0.0.0:7801"));
+    assert_false(rpc_address_is_any("tcp://[::1]:7801"));
+    assert_false(rpc_address_is_any("ipc:///0.0.0.0:7801"));
+    assert_true(rpc_address_is_local("tcp://127.0.0.1:7801"));
+    assert_true(rpc_address_is_local("tcp://[::1]:7801"));
+    assert_true(rpc_address_is_local("tcp://localhost:7801"));
+    assert_true(rpc_address_is_local("ipc:///run/garner.sock"));
+    assert_false(rpc_address_is_local("tcp://localhost.example:7801"));
+    assert_false(rpc_address_is_local("tcp://192.0.2.1:7801"));
+}
+
 static void a_socket_in_a_folder_serves_too(void **state)
 {
     char root[] = "/tmp/garner-rpc-XXXXXX", address[64];
@@ -271,6 +287,7 @@ int main(void)
         TEST(a_client_goes_on_with_a_server_that_came_back),
         TEST(an_address_in_use_says_what_to_do),
         cmocka_unit_test(bad_addresses_are_refused),
+        cmocka_unit_test(who_can_connect_to_an_address_is_known),
         cmocka_unit_test(a_socket_in_a_folder_serves_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
