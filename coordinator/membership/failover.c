@@ -134,12 +134,16 @@ static void promote(struct cluster *c, uint32_t shard, uint32_t worker)
     c->is_unspread = true;
 }
 
-/* One that is in sync may still come back: it isn't known to be gone. */
-static bool may_come(const struct cluster *c, const struct cluster_shard *s)
+/* One that is in sync may still come back: it isn't known to be gone. As with an owner, that it hasn't its
+ * copy is believed when it has said so for a lease. */
+static bool may_come(const struct cluster *c, const struct cluster_shard *s, int64_t now_ms)
 {
     bool may = false;
-    for (uint32_t i = 0; i < s->replica_count; i++)
-        may = may || (s->replicas[i].in_sync && !cluster_is_alive(c, s->replicas[i].worker));
+    for (uint32_t i = 0; i < s->replica_count; i++) {
+        const struct cluster_worker *worker = &c->workers[s->replicas[i].worker];
+        bool is_known = worker->life == WORKER_ALIVE && now_ms - worker->since_ms >= c->set.lease_ms;
+        may = may || (s->replicas[i].in_sync && !is_known);
+    }
     return may;
 }
 
@@ -208,7 +212,7 @@ void failover_step(struct cluster *c, uint32_t shard, int64_t now_ms)
         return;
     uint32_t worker = farthest_in_sync(c, shard);
     int64_t waited_ms = now_ms - (is_lost ? s->lost_ms : owner->since_ms);
-    bool is_sure = is_lost && (c->set.adopts || (owner->disk != s->disk && !may_come(c, s)));
+    bool is_sure = is_lost && (c->set.adopts || (owner->disk != s->disk && !may_come(c, s, now_ms)));
     if (is_lost && !c->set.adopts && waited_ms < c->set.lease_ms)
         return;
     if (worker != CLUSTER_NOBODY)

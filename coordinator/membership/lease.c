@@ -71,11 +71,20 @@ static bool is_older(const struct cluster_worker *worker, const struct heartbeat
             (h->incarnation == worker->incarnation && h->number <= worker->number));
 }
 
-/* One that is dead may come back as somebody else: with another disk, or with an older copy of its own. */
+static int refuse_older(const struct heartbeat *h, struct error *e)
+{
+    return error_set(e, ERR_BUSY,
+                     "worker %.*s: its heartbeat %" PRIu64
+                     " is older than one that was heard: it isn't answered",
+                     BYTES_ARG(h->worker), h->number);
+}
+
+/* One that is dead may come back as somebody else: with another disk, or with an older copy of its own. What
+ * its process has said comes late, and isn't true any more. */
 static int check_which(const struct cluster_worker *worker, const struct heartbeat *h, struct error *e)
 {
     if (worker->life == WORKER_DEAD)
-        return 0;
+        return is_older(worker, h) && h->incarnation == worker->incarnation ? refuse_older(h, e) : 0;
     if (worker->disk != h->disk)
         return error_set(e, ERR_BUSY,
                          "there is a worker %.*s already, with another data folder (%s): give this one a "
@@ -86,12 +95,7 @@ static int check_which(const struct cluster_worker *worker, const struct heartbe
                          "a later process of worker %.*s has this data folder: if this one has an older copy "
                          "of it, wait until the lease of the other one is over",
                          BYTES_ARG(h->worker));
-    if (is_older(worker, h))
-        return error_set(e, ERR_BUSY,
-                         "worker %.*s: its heartbeat %" PRIu64 " is older than one that was heard: it isn't "
-                         "answered",
-                         BYTES_ARG(h->worker), h->number);
-    return 0;
+    return is_older(worker, h) ? refuse_older(h, e) : 0;
 }
 
 static uint32_t find(const struct cluster *c, struct bytes name)

@@ -1,6 +1,9 @@
 /* Who follows, and who is in sync. A replica is in sync from when its owner says that it holds subscribers
  * back for it, until the owner is told that it isn't any more: which it is told only after that was kept. So
- * whoever is in sync in the record has all that was ever served. */
+ * whoever is in sync in the record has all that was ever served.
+ *
+ * It must have heard of the record, too: one that was told to drop its copy, and is to follow again before it
+ * has heard that, would drop it while it counts. */
 #include "coordinator/membership/cluster.h"
 
 /* What the owner says of the replicas as they are in the record now; null: nothing. */
@@ -31,23 +34,37 @@ static uint32_t noted(const struct cluster_shard *s)
     return bits;
 }
 
-static uint32_t in_sync_now(const struct cluster *c, uint32_t shard, const struct shard_report *word)
+static uint32_t lost(const struct cluster *c, uint32_t shard)
 {
     const struct cluster_shard *s = &c->shards[shard];
-    uint32_t bits = (noted(s) | word->held) & ~word->behind;
+    uint32_t bits = 0;
     for (uint32_t i = 0; i < s->replica_count; i++)
-        if (is_lost(c, shard, s->replicas[i].worker))
-            bits &= ~(UINT32_C(1) << i);
-    return bits & ((UINT32_C(1) << s->replica_count) - 1);
+        bits |= (uint32_t)is_lost(c, shard, s->replicas[i].worker) << i;
+    return bits;
+}
+
+/* Who has heard of the record as it is now: no older order changes what they do any more. */
+static uint32_t informed(const struct cluster *c, uint32_t shard)
+{
+    const struct cluster_shard *s = &c->shards[shard];
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < s->replica_count; i++) {
+        const struct shard_report *report = cluster_report(c, s->replicas[i].worker, shard);
+        bits |= (uint32_t)(report && report->known >= s->version) << i;
+    }
+    return bits;
 }
 
 /* Whoever is held for nothing is let go with the next version, also where the record has nothing new to say.
- */
+ * Who hasn't heard yet is waited for. */
 static void note_in_sync(struct cluster *c, uint32_t shard)
 {
     const struct shard_report *word = owners_word(c, shard);
-    uint32_t bits = word ? in_sync_now(c, shard, word) : 0;
-    if (!word || (bits == noted(&c->shards[shard]) && !(word->held & ~bits)))
+    if (!word)
+        return;
+    const uint32_t was = noted(&c->shards[shard]), gone = lost(c, shard) | word->behind;
+    const uint32_t held = word->held & (informed(c, shard) | gone), bits = (was | held) & ~gone;
+    if (bits == was && !(held & gone))
         return;
     struct cluster_shard *s = cluster_change(c, shard);
     for (uint32_t i = 0; i < s->replica_count; i++)

@@ -25,10 +25,12 @@ struct copy {
 struct node {
     char name[8];
     uint64_t disk, incarnation, number;
-    bool is_up, is_parted, is_leaving;
+    bool is_up, is_parted, is_leaving, is_deaf, is_delayed;
     struct tenure tenure;
     struct copy copies[SHARDS], saved[SHARDS];
     struct mark marks[SHARDS];
+    struct heartbeat late; /* what it said while it was delayed */
+    struct shard_report late_reports[SHARDS];
 };
 
 struct lab {
@@ -250,13 +252,19 @@ static void beat(struct lab *lab, struct node *node)
                                   .room = UINT64_C(1) << 40,
                                   .reports = reports};
     heartbeat.report_count = report_all(lab, node, reports);
+    if (node->is_delayed) {
+        node->is_delayed = false;
+        node->late = heartbeat;
+        node->late.reports = memcpy(node->late_reports, reports, sizeof reports);
+        return;
+    }
     if (cluster_heartbeat(&lab->cluster, &heartbeat, feed, lab->now_ms, &worker, &e)) {
         lab_note(lab, "%s: is refused: %s", node->name, e.text);
         node->is_up = false;
         return;
     }
     note_all(lab);
-    if (!node->is_leaving)
+    if (!node->is_leaving && !node->is_deaf)
         hear(lab, node, worker, heartbeat.number);
 }
 
@@ -281,7 +289,7 @@ void lab_starts(struct lab *lab, const char *name)
     node->incarnation++;
     node->number = 0;
     node->is_up = true;
-    node->is_leaving = node->is_parted = false;
+    node->is_leaving = node->is_parted = node->is_deaf = false;
     tenure_open(&node->tenure, lab->set.shards, node->disk);
 }
 
@@ -327,7 +335,27 @@ void lab_parts(struct lab *lab, const char *name)
 
 void lab_joins(struct lab *lab, const char *name)
 {
-    find(lab, name)->is_parted = false;
+    struct node *node = find(lab, name);
+    node->is_parted = node->is_deaf = false;
+}
+
+void lab_deafens(struct lab *lab, const char *name)
+{
+    find(lab, name)->is_deaf = true;
+}
+
+void lab_delays(struct lab *lab, const char *name)
+{
+    find(lab, name)->is_delayed = true;
+}
+
+void lab_delivers(struct lab *lab, const char *name)
+{
+    struct error e;
+    uint32_t worker;
+    if (cluster_heartbeat(&lab->cluster, &find(lab, name)->late, feed, lab->now_ms, &worker, &e))
+        lab_note(lab, "coordinator: refuses %s: %s", name, e.text);
+    note_all(lab);
 }
 
 void lab_commits(struct lab *lab, const char *name, uint32_t shard, uint64_t count)

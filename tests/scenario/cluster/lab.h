@@ -34,6 +34,11 @@ void lab_restarts(struct lab *lab, const char *name); /* ends, and says so */
 /* It isn't heard, and hears nothing, until it is joined again; it goes on with what it may. */
 void lab_parts(struct lab *lab, const char *name);
 void lab_joins(struct lab *lab, const char *name);
+/* It is heard, and hears nothing, until it is joined again. */
+void lab_deafens(struct lab *lab, const char *name);
+/* What it says next comes when it is delivered, be it that it has died meanwhile. */
+void lab_delays(struct lab *lab, const char *name);
+void lab_delivers(struct lab *lab, const char *name);
 
 /* The coordinator's process ends, and another one goes on with what was kept; or with nothing, in its place.
  */

@@ -40,7 +40,7 @@ static void an_older_disk_is_found_out_by_who_is_in_sync(void **state)
                     "[13500] w2: owns shard 0 in epoch 2\n"
                     "[13500] coordinator: w1 follows shard 0\n"
                     "[13600] w1: follows w2's shard 0\n"
-                    "[13700] coordinator: w1 is in sync with shard 0\n");
+                    "[13800] coordinator: w1 is in sync with shard 0\n");
     lab_close(lab);
 }
 

@@ -224,13 +224,15 @@ void check_drops(struct world *w, uint32_t node, uint32_t shard)
 /* --- subscribers --- */
 
 /* Who has a shard by the record, when another one gives something of it, has the same. Where histories have
- * parted, what is of an epoch before isn't of the one that goes on. */
+ * parted, what is of an epoch before isn't of the one that goes on, nor what an earlier process gave, of a
+ * disk that has gone back since. */
 static bool is_had(const struct world *w, uint32_t node, uint32_t shard, uint64_t seq, uint64_t through)
 {
     const struct cluster_shard *s = &w->coordinator.kept.shards[shard];
     const struct known_shard *known = &w->check.shards[shard];
+    const struct copy *copy = &w->all[node].disk.copies[shard];
     uint32_t owner = s->owner != CLUSTER_NOBODY ? w->check.node_of[s->owner] : NO_NODE;
-    if (known->has_parted && copy_epoch(&w->all[node].disk.copies[shard]) < known->begun)
+    if (known->has_parted && (copy_epoch(copy) < known->begun || !copy_has(copy, seq, through)))
         return false;
     if (!w->coordinator.kept.is_there[shard] || owner == NO_NODE || owner == node ||
         known->begun < s->epoch || known->is_lost[owner])

@@ -241,9 +241,20 @@ static void check_step(struct step *step)
     note_in_sync(step);
 }
 
+/* All that was before is over: what is recovered begins with what it has. */
+static void note_recovered(struct world *w, struct known_shard *known)
+{
+    if (!known->recovers)
+        return;
+    known->recovers = known->is_loose = false;
+    known->is_recovered = known->has_parted = true;
+    w->tally->recovered++;
+}
+
 void check_records(struct world *w, const struct kept *before)
 {
     for (uint32_t i = 0; i < w->shards && check_is_fine(w); i++) {
+        note_recovered(w, &w->check.shards[i]);
         struct step step = {.w = w,
                             .shard = i,
                             .before = before->is_there[i] ? &before->shards[i] : &none,
@@ -292,11 +303,13 @@ void check_state_lost(struct world *w, bool older)
     }
 }
 
-/* All that was before is over: what is recovered begins with what it has. */
-void check_recovered(struct world *w, uint32_t shard)
+void check_recovers(struct world *w, uint32_t shard)
 {
-    struct known_shard *known = &w->check.shards[shard];
-    known->is_loose = false;
-    known->is_recovered = known->has_parted = true;
-    w->tally->recovered++;
+    w->check.shards[shard].recovers = true;
+}
+
+void check_unwritten(struct world *w)
+{
+    for (uint32_t i = 0; i < w->shards; i++)
+        w->check.shards[i].recovers = false;
 }

@@ -201,6 +201,7 @@ static bool keep_if_changed(struct world *w)
         return true;
     if (crashes_at(w, AT_COORDINATOR, "it has decided, and not written")) {
         w->tally->unwritten++;
+        check_unwritten(w);
         return false;
     }
     keep(w);

@@ -28,7 +28,7 @@ static void recover(struct world *w)
     tell(w, "recover", 0, 0, r, &e);
     for (uint32_t i = 0; i < w->shards && !r; i++)
         if (were[i] || waited)
-            check_recovered(w, i);
+            check_recovers(w, i);
 }
 
 static void rebalance(struct world *w)

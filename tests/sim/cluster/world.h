@@ -191,6 +191,7 @@ struct known_shard {
     bool is_excused;                  /* what is begun next may lack what was given */
     bool is_loose;     /* the coordinator's state is an older one: hardly anything is promised */
     bool was_loose;    /* … or so it was once: there may be copies that it doesn't know of */
+    bool recovers;     /* … if that is written */
     bool is_recovered; /* just now */
     bool has_parted;   /* something given was lost, and that was excused */
     bool was_foreign;
@@ -371,7 +372,8 @@ void check_refused(struct world *w, uint32_t node, uint32_t subscriber, const st
 void check_named(struct world *w, uint32_t worker, uint32_t node); /* it was heard under that number */
 void check_disk_lost(struct world *w, uint32_t node, const struct disk *is); /* instead of its own */
 void check_state_lost(struct world *w, bool older);
-void check_recovered(struct world *w, uint32_t shard);
+void check_recovers(struct world *w, uint32_t shard);           /* once that is written … */
+void check_unwritten(struct world *w);                          /* … and it never is */
 void check_records(struct world *w, const struct kept *before); /* they were kept */
 void check_plan(struct world *w, const struct cluster_plan *plan);
 void check_end(struct world *w); /* is all well? */
